@@ -1,2 +1,2 @@
-//! x
+//! The process: environment in, exit code out.
 fn main() {}

@@ -1,0 +1,3 @@
+//! Progress of a build, for people.
+
+pub mod event;

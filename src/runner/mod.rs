@@ -1,0 +1,3 @@
+//! The GitHub runner, as this action meets it.
+
+pub mod context;
