@@ -1,1 +1,3 @@
-//! plan.
+//! Plans: pure values that say what will be done, made from config and facts.
+
+pub mod build;
