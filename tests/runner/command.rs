@@ -82,7 +82,13 @@ fn parse_brackets(line: &str, names: &Names) -> Option<Command> {
 
 type Head = (String, BTreeMap<String, String>);
 
-fn build(head: &str, names: &Names, separator: char, trim: bool, unescape: fn(&str) -> String) -> Option<Head> {
+fn build(
+    head: &str,
+    names: &Names,
+    separator: char,
+    trim: bool,
+    unescape: fn(&str) -> String,
+) -> Option<Head> {
     let (name, list) = match head.split_once(' ') {
         Some((name, list)) => (name, list),
         None => (head, ""),

@@ -109,7 +109,8 @@ impl Log {
         {
             return;
         }
-        let line = line.replace("##[start-action", "##[\\start-action").replace("##[end-action", "##[\\end-action");
+        let line =
+            line.replace("##[start-action", "##[\\start-action").replace("##[end-action", "##[\\end-action");
         self.write(&line);
     }
 
@@ -222,7 +223,10 @@ impl Log {
             level,
             message: message.clone(),
             title: properties.get("title").map(|title| self.masker.mask(title)),
-            file: properties.get("file").filter(|file| !file.is_empty()).map(|file| self.repository_path(file)),
+            file: properties
+                .get("file")
+                .filter(|file| !file.is_empty())
+                .map(|file| self.repository_path(file)),
             line: number("line"),
             end_line: number("endline"),
             col: number("col"),

@@ -40,14 +40,19 @@ fn a_line_is_a_command_or_text() {
         ("##[x] ##[error]y", &[], &["##[x] ##[error]y"]),
         ("::unknown::##[error]y", &[("error", "y")], &["##[error]y"]),
         ("##[start-action x]", &[], &["##[\\start-action x]"]),
-        ("::error::100%25 sure%0D%0Amore", &[("error", "100% sure\r\nmore")], &["##[error]100% sure", "more"]),
+        (
+            "::error::100%25 sure%0D%0Amore",
+            &[("error", "100% sure\r\nmore")],
+            &["##[error]100% sure", "more"],
+        ),
         ("::error::%250A", &[("error", "%0A")], &["##[error]%0A"]),
         ("::debug::quiet", &[("debug", "quiet")], &[]),
         ("::internal-set-repo-path repoFullName=a::b", &[], &["::internal-set-repo-path repoFullName=a::b"]),
     ];
     for (line, commands, lines) in table {
         let log = after(&[line]);
-        let seen: Vec<_> = log.commands.iter().map(|known| (known.name.as_str(), known.data.as_str())).collect();
+        let seen: Vec<_> =
+            log.commands.iter().map(|known| (known.name.as_str(), known.data.as_str())).collect();
         assert_eq!(&seen, commands, "{line:?}");
         assert_eq!(&log.lines, lines, "{line:?}");
     }
@@ -129,7 +134,11 @@ fn positions_that_do_not_fit_are_dropped() {
     for (properties, line, end_line, col, end_col) in table {
         let log = after(&[&format!("::error file=Dockerfile,{properties}::m")]);
         let seen = &log.annotations[0];
-        assert_eq!((seen.line, seen.end_line, seen.col, seen.end_col), (*line, *end_line, *col, *end_col), "{properties}");
+        assert_eq!(
+            (seen.line, seen.end_line, seen.col, seen.end_col),
+            (*line, *end_line, *col, *end_col),
+            "{properties}"
+        );
     }
 }
 
@@ -144,16 +153,19 @@ fn a_file_is_named_from_the_repository() {
     ];
     for (given, seen) in table {
         let log = after(&[&format!("::warning file={given},title=T::m")]);
-        assert_eq!(log.annotations, [Annotation {
-            level: Level::Warning,
-            message: "m".to_owned(),
-            title: Some("T".to_owned()),
-            file: Some(seen.to_owned()),
-            line: None,
-            end_line: None,
-            col: None,
-            end_col: None,
-        }]);
+        assert_eq!(
+            log.annotations,
+            [Annotation {
+                level: Level::Warning,
+                message: "m".to_owned(),
+                title: Some("T".to_owned()),
+                file: Some(seen.to_owned()),
+                line: None,
+                end_line: None,
+                col: None,
+                end_col: None,
+            }]
+        );
     }
 }
 

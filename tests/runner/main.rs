@@ -8,3 +8,4 @@ mod runner;
 
 mod log_rules;
 mod small_rules;
+mod start_rules;

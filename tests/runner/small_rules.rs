@@ -38,7 +38,14 @@ fn matches_that_touch_become_one() {
     for value in ["abab", "abc", ""] {
         masker.add(value);
     }
-    let table = [("ababab", "***"), ("ababc", "***"), ("ababxabc", "***x***"), ("abcabc", "***"), ("ab", "ab"), ("ä", "ä")];
+    let table = [
+        ("ababab", "***"),
+        ("ababc", "***"),
+        ("ababxabc", "***x***"),
+        ("abcabc", "***"),
+        ("ab", "ab"),
+        ("ä", "ä"),
+    ];
     for (text, seen) in table {
         assert_eq!(masker.mask(text), seen, "{text}");
     }
