@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 /// How long the runner waits after SIGINT, and then after SIGTERM.
 pub const SIGINT_TIMEOUT: Duration = Duration::from_millis(7500);
 pub const SIGTERM_TIMEOUT: Duration = Duration::from_millis(2500);
+/// No step of a test may take longer.
+const STEP_LIMIT: Duration = Duration::from_secs(300);
 /// How long the runner waits for the pipes after the process has ended.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -265,10 +267,14 @@ impl RunningStep {
         }
     }
 
-    /// Waits for the step's end.
+    /// Waits for the step's end; stops the test when that takes longer than any step of ours may.
     pub fn wait(self) -> StepResult {
-        let status = self.exited.recv().expect("the thread that waits for the process lives");
-        self.finish(status, Killed::No)
+        if let Ok(status) = self.exited.recv_timeout(STEP_LIMIT) {
+            return self.finish(status, Killed::No);
+        }
+        self.signal("KILL");
+        let log = lock(&self.state.0).log.lines.join("\n");
+        panic!("the step did not end in {STEP_LIMIT:?}; its log:\n{log}");
     }
 
     /// Cancels the step as the runner does: SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, all to the process that it
