@@ -111,7 +111,8 @@ fn ancestry(repository: &gix::Repository, head: gix::ObjectId, id: &CommitId, co
 /// `git describe --tags --always`. In a cut history the bare hash that Git would fall back to is no answer.
 fn description(repository: &gix::Repository, head: &gix::Commit<'_>) -> Result<String, DescribeError> {
     let unreadable = |error: gix::Error| DescribeError::Unreadable(chain(&error));
-    let found = head.describe().names(SelectRef::AllTags).id_as_fallback(true).try_format().map_err(unreadable)?;
+    let found =
+        head.describe().names(SelectRef::AllTags).id_as_fallback(true).try_format().map_err(unreadable)?;
     let Some(found) = found else { return Err(DescribeError::Shallow) };
     if found.name.is_none() && repository.is_shallow().map_err(unreadable)? {
         return Err(DescribeError::Shallow);

@@ -39,7 +39,9 @@ pub enum DescribeError {
     #[error("the checkout was read without its tags")]
     NotAsked,
     /// No repository in the workspace.
-    #[error("the workspace holds no Git repository that can be read: check the code out first (actions/checkout)")]
+    #[error(
+        "the workspace holds no Git repository that can be read: check the code out first (actions/checkout)"
+    )]
     NoRepository,
     /// The repository has no commit.
     #[error("the repository in the workspace has no commit yet")]

@@ -7,7 +7,9 @@
 use std::fmt;
 
 use super::trigger::{Trigger, trigger, triggering_commit};
-use super::{Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Subject, TagKind, date, quoted, slug};
+use super::{
+    Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Subject, TagKind, date, quoted, slug,
+};
 use crate::inputs::config::{Config, Push, VersionInput};
 use crate::model::{CommitId, Tag};
 use crate::runner::context::RunnerContext;
@@ -102,11 +104,17 @@ pub fn derive(
             run.on_pull_request(*number, known_head.as_ref().or(pull_request_head))?;
         }
         Subject::PullRequest(None) => run.warnings.push(
-            "the event names no pull request (GitHub leaves it out for forks): there is no tag to publish".into(),
+            "the event names no pull request (GitHub leaves it out for forks): there is no tag to publish"
+                .into(),
         ),
         Subject::Queue => {
             let sha = run.revision.cut(rules.sha_length);
-            run.add(format!("{sha}-queue"), TagKind::Queue, "this commit in the merge queue".into(), "the commit")?;
+            run.add(
+                format!("{sha}-queue"),
+                TagKind::Queue,
+                "this commit in the merge queue".into(),
+                "the commit",
+            )?;
         }
     }
     run.tags.sort_by_key(|tag| tag.kind.stage());
@@ -163,7 +171,12 @@ impl Strategy<'_> {
         sensible
     }
 
-    fn on_ref(&mut self, what: &'static str, name: &str, moving: Option<TagKind>) -> Result<(), StrategyError> {
+    fn on_ref(
+        &mut self,
+        what: &'static str,
+        name: &str,
+        moving: Option<TagKind>,
+    ) -> Result<(), StrategyError> {
         let slug =
             slug(name).ok_or_else(|| StrategyError::EmptySlug { what, name: shortened(&quoted(name)) })?;
         let sha = self.revision.cut(self.rules.sha_length).to_owned();
@@ -198,7 +211,8 @@ impl Strategy<'_> {
         match self.rules.version {
             Some(VersionInput::Semver(version)) => {
                 if of_tag.as_ref().is_some_and(|of_tag| of_tag != version) {
-                    self.warnings.push(format!("`version` is {version}, but the Git tag is {}", quoted(name)));
+                    self.warnings
+                        .push(format!("`version` is {version}, but the Git tag is {}", quoted(name)));
                 }
                 let reason = format!("`version` is {version}");
                 self.add(format!("v{version}").replace('+', "-"), TagKind::Version, reason, "`version`")?;
@@ -247,7 +261,12 @@ impl Strategy<'_> {
                 "the head commit of pull request #{number} is unknown: there is no commit tag"
             )),
         }
-        self.add(format!("pr-{number}"), TagKind::PullRequest, format!("pull request #{number}"), "the number")
+        self.add(
+            format!("pr-{number}"),
+            TagKind::PullRequest,
+            format!("pull request #{number}"),
+            "the number",
+        )
     }
 
     /// Why the checkout is not what the event is about, if it is not.
@@ -262,15 +281,21 @@ impl Strategy<'_> {
         match &self.checkout.ancestry {
             _ if self.checkout.compared_with != *expected => unknown("they were not compared"),
             Ancestry::Same | Ancestry::Ancestor => None,
-            Ancestry::NotAncestor => {
-                Some(format!("HEAD is {head}, which does not descend from {expected}, which started this run"))
-            }
+            Ancestry::NotAncestor => Some(format!(
+                "HEAD is {head}, which does not descend from {expected}, which started this run"
+            )),
             Ancestry::Unknown(why) => unknown(why),
         }
     }
 
     /// Adds a tag; one that is there already keeps its first reason.
-    fn add(&mut self, text: String, kind: TagKind, reason: String, what: &'static str) -> Result<(), StrategyError> {
+    fn add(
+        &mut self,
+        text: String,
+        kind: TagKind,
+        reason: String,
+        what: &'static str,
+    ) -> Result<(), StrategyError> {
         let Ok(tag) = Tag::parse(&text) else {
             return Err(StrategyError::TooLong { what, text: shortened(&text) });
         };

@@ -77,14 +77,19 @@ fn by_event(context: &RunnerContext) -> Trigger {
         Event::RepositoryDispatch => on_ref(&context.git_ref, "repository dispatch on", yes),
         Event::WorkflowRun { .. } => workflow_run(context),
         Event::PullRequest(request) | Event::PullRequestTarget(request) if request.closed => {
-            Trigger::Nothing(format!("pull request #{} was closed: there is nothing to build", request.number))
+            Trigger::Nothing(format!(
+                "pull request #{} was closed: there is nothing to build",
+                request.number
+            ))
         }
         Event::PullRequest(request) => pull_request(context, request),
         Event::PullRequestTarget(request) => Trigger::Build {
             subject: Subject::PullRequest(Some(request.number)),
             occasion: format!("pull_request_target of #{}", request.number),
             pull_request_head: Some(request.head_sha.clone()),
-            push: only_if_asked("pull_request_target runs with the repository's secrets on somebody else's code"),
+            push: only_if_asked(
+                "pull_request_target runs with the repository's secrets on somebody else's code",
+            ),
         },
         Event::IssueComment { number, on_pull_request: true } => Trigger::Build {
             subject: Subject::PullRequest(Some(*number)),
@@ -137,7 +142,9 @@ fn workflow_run(context: &RunnerContext) -> Trigger {
             subject: Subject::PullRequest(*pull_request),
             occasion: pull_request.map_or_else(|| after.clone(), |number| format!("{after} of #{number}")),
             pull_request_head: Some(triggering_commit(context).clone()),
-            push: only_if_asked("the run before this one was started by a pull request or in another repository"),
+            push: only_if_asked(
+                "the run before this one was started by a pull request or in another repository",
+            ),
         };
     }
     let Some(branch) = head_branch.as_deref().filter(|branch| !branch.is_empty()) else {
@@ -152,7 +159,9 @@ fn workflow_run(context: &RunnerContext) -> Trigger {
         "push" | "release" | "schedule" | "workflow_dispatch" | "repository_dispatch" => {
             PushDecision::Push { tolerate_refusal: false }
         }
-        _ => only_if_asked("the run before this one was not started by a push, a release, a schedule or by hand"),
+        _ => only_if_asked(
+            "the run before this one was not started by a push, a release, a schedule or by hand",
+        ),
     };
     on_ref(&git_ref, &format!("{after} on"), push)
 }
