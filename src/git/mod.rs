@@ -1,1 +1,11 @@
-//! git.
+//! The workspace's Git repository, read natively with gix: HEAD, its time, its ancestry, its description.
+//!
+//! Reads only. It belongs to another user than this process (root in the container, the runner's uid outside), so
+//! it is opened with reduced trust: nothing of its configuration is obeyed beyond its format, no other
+//! configuration and no environment variable is read, no program is run. A repository outside of the workspace
+//! (a `.git` file or link that leads away) is refused. A repository that cannot be read is a warning, never a
+//! failure of the run.
+
+mod checkout;
+
+pub use checkout::gather;

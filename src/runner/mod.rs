@@ -1,3 +1,5 @@
 //! The GitHub runner, as this action meets it.
 
 pub mod context;
+pub mod paths;
+mod payload;
