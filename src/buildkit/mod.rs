@@ -1,1 +1,1 @@
-//! buildkit.
+//! The BuildKit client.
