@@ -19,7 +19,7 @@ pub fn demonstrate(parts: &Parts, sample: &Repository) -> bool {
     // What `uses: org/docker-push-action…@v1` finds, without anything being cloned.
     let action = scratch.path().join("action");
     copy(&project().join(".github"), &action.join(".github"));
-    std::fs::copy(project().join("action.yml"), action.join("action.yml")).expect("a copy of the metadata");
+    std::fs::write(action.join("action.yml"), metadata(parts)).expect("a copy of the metadata");
 
     let mut good = true;
     for (title, event, workflow, git_ref) in [
@@ -58,9 +58,6 @@ pub fn demonstrate(parts: &Parts, sample: &Repository) -> bool {
             .args(["--container-daemon-socket", &format!("unix://{}", parts.socket.display())])
             .args(["--local-repository", &format!("org/docker-push-action@v1={}", action.display())])
             .args(["--action-cache-path", &scratch.path().join("cache").display().to_string()])
-            // There is no ghcr.io here and no Docker Hub: inputs that the workflows leave to their defaults.
-            .args(["--env", &format!("INPUT_REGISTRY={}", parts.localhost())])
-            .args(["--env", &format!("INPUT_BUILD_ARGS=BASE={}", parts.base)])
             .env("XDG_CONFIG_HOME", scratch.path())
             .output()
             .expect("act is on PATH");
@@ -75,4 +72,15 @@ pub fn demonstrate(parts: &Parts, sample: &Repository) -> bool {
         good &= worked;
     }
     good
+}
+
+/// The action's metadata with other defaults: there is no ghcr.io here and no Docker Hub, and the sample's workflows,
+/// which are for people's own repositories, leave both inputs out.
+fn metadata(parts: &Parts) -> String {
+    let text = std::fs::read_to_string(project().join("action.yml")).expect("the action's metadata");
+    let mut action: serde_yaml::Value = serde_yaml::from_str(&text).expect("the metadata is YAML");
+    for (input, value) in [("registry", parts.localhost()), ("build_args", format!("BASE={}", parts.base))] {
+        action["inputs"][input]["default"] = value.into();
+    }
+    serde_yaml::to_string(&action).expect("the metadata is YAML")
 }

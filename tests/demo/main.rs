@@ -22,7 +22,7 @@ mod show;
 use runner::action::Action;
 use runner::event::{BEFORE, Event, TIP};
 use runner::machine::Machine;
-use runner::parts::{Parts, docker, project};
+use runner::parts::{Parts, project, try_docker};
 use runner::repository::Repository;
 use runner::step::{Launch, Step, StepResult};
 use std::collections::BTreeMap;
@@ -115,14 +115,9 @@ fn push(
 /// The foreign platform's image, started by the docker client.
 fn runs_on_arm64(parts: &Parts, repository: &str) -> bool {
     show::title("docker run --platform linux/arm64");
-    let output = docker(&[
-        "run",
-        "--rm",
-        "--quiet",
-        "--platform",
-        "linux/arm64",
-        &format!("{}/{repository}:v1.2.3", parts.localhost()),
-    ]);
-    println!("{output}");
+    let image = format!("{}/{repository}:v1.2.3", parts.localhost());
+    let run = try_docker(&["run", "--rm", "--quiet", "--platform", "linux/arm64", &image]);
+    let output = String::from_utf8_lossy(&run.stdout);
+    print!("{output}{}", String::from_utf8_lossy(&run.stderr));
     output.contains("built for linux/arm64 on aarch64") && output.contains("running on aarch64")
 }
