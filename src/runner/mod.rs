@@ -1,3 +1,10 @@
 //! The GitHub runner, as this action meets it.
 
+pub mod command;
 pub mod context;
+pub mod files;
+mod gantt;
+pub mod markdown;
+pub mod summary;
+pub mod units;
+pub mod untrusted;
