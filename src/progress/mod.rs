@@ -7,3 +7,5 @@ pub mod plain;
 pub mod reporter;
 pub mod state;
 pub mod text;
+#[cfg(test)]
+mod tests;

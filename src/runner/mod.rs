@@ -5,6 +5,8 @@ pub mod context;
 pub mod files;
 mod gantt;
 pub mod markdown;
+#[cfg(test)]
+pub(crate) mod model;
 pub mod summary;
 pub mod units;
 pub mod untrusted;

@@ -178,3 +178,105 @@ fn is_ignorable(c: char) -> bool {
         | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d165}'..='\u{1d182}' | '\u{e0000}'..='\u{e0fff}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::model::parse;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_dropped_and_what_stays() {
+        for (text, expected) in [
+            ("plain text\twith tab", "plain text\twith tab"),
+            ("::set-output name=tag::evil", "\\::set-output name=tag::evil"),
+            (" \u{3000}\u{2028}::add-mask::x", " \u{3000} \\::add-mask::x"),
+            ("\u{1b}[0m::add-mask::x", "\u{1b}[0m\\::add-mask::x"),
+            ("a ::not at start::", "a ::not at start::"),
+            ("a ##[add-mask]x", "a ##\\[add-mask]x"),
+            ("###[error]x ##[x", "###\\[error]x ##\\[x"),
+            (":\u{200b}:stop-commands::x", "\\::stop-commands::x"),
+            ("\u{feff}:\u{ad}\u{fe0f}:debug::x", "\\::debug::x"),
+            ("#\u{0}#\u{202e}[group]x", "##\\[group]x"),
+            ("#\u{1b}[1m#[group]x", "##\\[group]x"),
+            ("##\u{1b}[m", "##"),
+            ("👩\u{200d}💻 ⚠\u{fe0f} ok", "👩\u{200d}💻 ⚠\u{fe0f} ok"),
+            ("\u{200d}\u{fe0f}x", "x"),
+            ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m"),
+            ("\u{1b}[31mred", "\u{1b}[31mred\u{1b}[0m"),
+            ("\u{1b}[2J\u{1b}[1;1Hcleared\u{1b}[?25l", "cleared"),
+            ("\u{1b}[38;5;4;99999999999999999999999999999999m x", " x"),
+            ("\u{1b}]0;title\u{7}shown", "shown"),
+            ("\u{1b}]8;;https://x\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
+            ("\u{1b}]0;never ended", "0;never ended"),
+            ("\u{1b}(B\u{1b}[msgr0", "\u{1b}[msgr0"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", ""),
+            ("\u{1b}é", "é"),
+            ("a\rb\nc", "a b c"),
+            ("bell\u{7}back\u{8}", "bellback"),
+        ] {
+            assert_eq!(line(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lines_of_bytes() {
+        assert_eq!(lines(b"a\r\nb\rc\n\nd\n"), ["a", "b", "c", "", "d"]);
+        assert_eq!(lines(b"\xff::debug::x"), ["\u{fffd}::debug::x"]);
+        assert_eq!(lines(b""), [""]);
+    }
+
+    #[test]
+    fn long_lines_say_what_is_missing() {
+        let long = line(&"é".repeat(MAX_LINE));
+        assert!(long.ends_with(" … (8192 more bytes)"), "{}", &long[MAX_LINE..]);
+        assert_eq!(cut("aé", 2), "a…");
+        assert_eq!(cut("aé", 3), "aé");
+    }
+
+    /// Pieces from which every attack is made, and some that only look like one.
+    const PIECES: &[&str] = &[
+        ":", "::", "#", "##", "[", "##[", "]", " ", "\t", "\r", "\n", "\u{a0}", "\u{3000}", "\u{85}", "\u{2028}",
+        "set-output", "add-mask", "stop-commands", "error", "debug", "group", " name=a", "=", ",", ";", "x", "é", "\\",
+        "\u{200b}", "\u{200c}", "\u{200d}", "\u{ad}", "\u{feff}", "\u{fe0f}", "\u{34f}", "\u{2060}", "\u{e0001}",
+        "\u{1b}", "\u{1b}[", "\u{1b}[m", "\u{1b}[0m", "\u{1b}[31m", "\u{1b}]", "\u{7}", "\u{0}", "\u{1c}", "m", "0;1", "👩", "%0A",
+    ];
+
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![prop::sample::select(PIECES).prop_map(str::to_owned), any::<char>().prop_map(String::from)];
+        prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn nothing_parses_as_a_command(text in hostile()) {
+            for shown in lines(text.as_bytes()) {
+                prop_assert_eq!(parse(&shown), None, "{:?}", &shown);
+                prop_assert_eq!(parse(&format!("#7 0.351 {shown}")), None);
+                prop_assert_eq!(parse(&strip_colours(&shown)), None);
+                prop_assert_eq!(parse(&cut(&shown, 6)), None);
+                prop_assert!(!shown.contains(['\n', '\r']));
+            }
+            prop_assert_eq!(parse(&line(&text)), None);
+            prop_assert_eq!(parse(&plain(&text)), None);
+        }
+
+        #[test]
+        fn cleaning_twice_changes_nothing(text in hostile()) {
+            let once = plain(&text);
+            prop_assert_eq!(plain(&once), once.clone());
+            prop_assert!(!once.contains(char::is_control) || once.contains('\t'), "{:?}", once);
+        }
+    }
+
+    /// The property above would hold for an empty model too.
+    #[test]
+    fn the_model_finds_raw_attacks() {
+        for attack in ["::debug::x", "  ::debug::x", "a ##[debug]x", ":\u{200b}:debug::x", "##\u{200b}[debug]x", "\u{0}::debug::"] {
+            assert!(parse(attack).is_some(), "{attack:?}");
+        }
+    }
+}
