@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 async fn dispatch(arguments: &[String], variables: BTreeMap<String, String>, reporter: Reporter) -> u8 {
     match arguments.first().map(String::as_str) {
         None => action(variables, reporter).await,
-        Some("relay") => docker_push_action::docker::relay::main(&arguments[1..]).await,
+        // The relay reports on its lifeline; all that is left to say is whether it went well.
+        Some("relay") => u8::from(docker_push_action::docker::relay::serve(&arguments[1..]).await.is_err()),
         Some("--version") => {
             reporter.info(concat!("docker-push-action ", env!("CARGO_PKG_VERSION")));
             0
@@ -62,7 +63,9 @@ async fn action(variables: BTreeMap<String, String>, reporter: Reporter) -> u8 {
         }
     };
     let (tell, stop) = watch::channel(None);
-    let process = Process { variables, reporter, random, stop };
+    // `/proc` always knows; without it there is the image's own path.
+    let program = std::env::current_exe().unwrap_or_else(|_| "/docker-push-action".into());
+    let process = Process { variables, reporter, program, random, stop };
     tokio::select! {
         code = engine::run(&process) => code,
         stop = signals(interrupt, terminate, tell) => stop.exit_code(),

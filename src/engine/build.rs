@@ -1,13 +1,12 @@
 //! The build: session, status and log together; meanwhile the way to the registry is made.
 
-use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::buildkit::{self, BuildError, BuildIds, BuildOutcome, Connection};
-use crate::docker::Reach;
+use crate::buildkit::{self, BuildError, BuildIds, BuildOutcome, Connection, Transfer};
+use crate::docker::{Reached, RelayOptions, reach_loopback};
 use crate::error::RunError;
 use crate::inputs::config::Config;
 use crate::model::{Dial, Secret};
@@ -16,15 +15,16 @@ use crate::progress::plain::{Plain, PlainOptions};
 use crate::runner::context::RunnerContext;
 
 use super::Process;
+use super::gather::Daemon;
 use super::record::Record;
 
 /// How the registry is reached from here.
-pub struct Way(Reach);
+pub struct Way(Reached);
 
 impl Way {
     /// What a connection to the registry takes.
     pub fn dial(&self) -> Dial {
-        self.0.dial()
+        self.0.dial.clone()
     }
 
     /// Removes the helper, if there is one.
@@ -38,20 +38,24 @@ pub async fn build_and_reach(
     process: &Process,
     config: &Config,
     context: &RunnerContext,
-    connection: &Connection,
+    daemon: &Daemon,
     plan: &RunPlan,
     record: &mut Record,
 ) -> Result<Option<Way>, RunError> {
+    let connection = &daemon.connection;
     let pushes = matches!(plan.push, PushPlan::Push { .. });
     if !pushes {
         build(process, config, connection, plan, record).await?;
         return Ok(None);
     }
-    let socket = connection.address().path();
-    let reach = async {
-        let run = format!("{}-{}", context.run.id, context.run.attempt);
-        Reach::registry(plan.repository.registry(), socket, &context.paths.temp, &run).await
+    let options = RelayOptions {
+        run: format!("{}-{}", context.run.id, context.run.attempt),
+        id: format!("{:032x}", process.random_u128()),
+        directories: vec![context.paths.temp.clone(), context.paths.workspace.clone()],
+        program: process.program.clone(),
+        timeout: Duration::from_secs(10),
     };
+    let reach = reach_loopback(plan.repository.registry(), &daemon.client, &options);
     // Both begin at once. A registry that cannot be reached ends a build whose result could get no tag.
     let mut reach = std::pin::pin!(reach);
     let mut building = std::pin::pin!(build(process, config, connection, plan, record));
@@ -92,8 +96,8 @@ async fn build(
     record.progress = Some(plain.into_state());
     match result {
         Ok(outcome) => {
-            for warning in outcome.warnings() {
-                process.reporter.warn(&warning);
+            for (_, transfer) in &outcome.transfers {
+                sent(process, transfer);
             }
             record.digest = outcome.digest;
             Ok(true)
@@ -106,6 +110,19 @@ async fn build(
             Ok(false)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What there is to say about the files that were sent.
+fn sent(process: &Process, transfer: &Transfer) {
+    for blanked in &transfer.blanked {
+        let lines: Vec<String> = blanked.lines.iter().map(usize::to_string).collect();
+        process.reporter.warn(&format!(
+            "`{}` in the build context holds credentials; they were blanked (line {}). Put `{}` into `.dockerignore`",
+            blanked.path,
+            lines.join(", "),
+            blanked.ignore_line()
+        ));
     }
 }
 

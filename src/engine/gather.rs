@@ -1,7 +1,7 @@
 //! Facts: what the daemon can do, what is checked out, what the event leaves open; all at the same time.
 
 use crate::buildkit::{Address, Connection};
-use crate::docker;
+use crate::docker::{DaemonClient, DockerError};
 use crate::error::RunError;
 use crate::git;
 use crate::github::GitHub;
@@ -18,7 +18,17 @@ pub struct Facts {
     /// Head of the pull request, where only the API knows it.
     pub head: Option<CommitId>,
     /// The daemon; its absence matters only when there is something to build.
-    pub daemon: Result<(Connection, DaemonFacts), RunError>,
+    pub daemon: Result<Daemon, RunError>,
+}
+
+/// The Docker daemon, connected.
+pub struct Daemon {
+    /// To its BuildKit.
+    pub connection: Connection,
+    /// To its API.
+    pub client: DaemonClient,
+    /// What it can do.
+    pub facts: DaemonFacts,
 }
 
 /// Reads everything that the plan depends on. Writes nothing anywhere.
@@ -47,17 +57,27 @@ async fn head(config: &Config, context: &RunnerContext) -> Result<Option<CommitI
     Ok(Some(head.sha))
 }
 
-async fn daemon(address: &Address) -> Result<(Connection, DaemonFacts), RunError> {
-    let (connection, name) = tokio::join!(Connection::open(address), docker::name(address.path()));
-    let connection = connection?;
-    let workers = connection.workers().await.map_err(RunError::Daemon)?;
+async fn daemon(address: &Address) -> Result<Daemon, RunError> {
+    let buildkit = async {
+        let connection = Connection::open(address).await?;
+        let workers = connection.workers().await.map_err(RunError::Daemon)?;
+        Ok::<_, RunError>((connection, workers))
+    };
+    let docker = async {
+        let client = DaemonClient::connect(address.path()).await?;
+        let version = client.version().await?;
+        Ok::<_, DockerError>((client, version))
+    };
+    let (buildkit, docker) = tokio::join!(buildkit, docker);
+    let (connection, workers) = buildkit?;
+    let (client, version) = docker?;
     let platforms = workers.iter().flat_map(|worker| &worker.platforms);
     let mut platforms: Vec<Platform> = platforms.filter_map(|text| Platform::parse(text).ok()).collect();
     platforms.dedup();
     let facts = DaemonFacts {
-        name,
+        name: format!("Docker Engine {version}"),
         containerd_image_store: workers.iter().any(|worker| worker.snapshotter().is_some()),
         platforms,
     };
-    Ok((connection, facts))
+    Ok(Daemon { connection, client, facts })
 }

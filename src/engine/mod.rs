@@ -36,6 +36,8 @@ pub struct Process {
     pub variables: BTreeMap<String, String>,
     /// The terminal.
     pub reporter: Reporter,
+    /// The path of this program, in the container.
+    pub program: std::path::PathBuf,
     /// Random bytes.
     pub random: fn() -> [u8; 32],
     /// Set when a signal asks to stop.
@@ -109,8 +111,8 @@ async fn carry_out(process: &Process, record: &mut Record) -> Result<(), RunErro
         }
         Outcome::Build(metadata) => metadata,
     };
-    let (connection, daemon) = facts.daemon?;
-    let plan = plan::plan_run(&config, &context, &daemon, &metadata)?;
+    let daemon = facts.daemon?;
+    let plan = plan::plan_run(&config, &context, &daemon.facts, &metadata)?;
     let violations = plan::check::violations(&plan, &config);
     if !violations.is_empty() {
         return Err(RunError::Contradiction(violations));
@@ -122,8 +124,8 @@ async fn carry_out(process: &Process, record: &mut Record) -> Result<(), RunErro
         record.dry_run = true;
         return Ok(());
     }
-    let way = build::build_and_reach(process, &config, &context, &connection, &plan, record).await;
-    connection.close().await;
+    let way = build::build_and_reach(process, &config, &context, &daemon, &plan, record).await;
+    daemon.connection.close().await;
     let Some(way) = way? else { return Ok(()) };
     let published = publish::publish(process, &config, &plan, &way, record).await;
     way.close().await;

@@ -37,7 +37,7 @@ pub async fn publish(
         let mut done = Vec::new();
         for stage in &publish.stages {
             let mut answers = futures_util::stream::iter(stage)
-                .map(|tag| async { (tag, client.put_tag(repository, &tag.tag, &manifest).await) })
+                .map(async |tag| (tag, client.put_tag(repository, &tag.tag, &manifest).await))
                 .buffer_unordered(IN_PARALLEL);
             let mut failure = None;
             while let Some((tag, answer)) = answers.next().await {
@@ -52,8 +52,7 @@ pub async fn publish(
         }
         (done, Ok(()))
     };
-    let ((done, tagged), metadata) =
-        tokio::join!(tagging, client.metadata_of(repository, &manifest));
+    let ((done, tagged), metadata) = tokio::join!(tagging, client.metadata_of(repository, &manifest));
     // As planned, not as answers came in.
     record.published = plan.tags.iter().filter(|tag| done.contains(tag)).cloned().collect();
     process.reporter.phase("tags", started.elapsed());

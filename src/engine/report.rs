@@ -24,11 +24,14 @@ pub fn finish(process: &Process, record: &Record, result: &Result<(), RunError>)
     let workspace = &context.paths.workspace;
     if let Some(file) = &context.paths.output {
         let outputs = outputs(record);
-        let outputs: Vec<(&str, &str)> = outputs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let outputs: Vec<(&str, &str)> =
+            outputs.iter().map(|(name, value)| (*name, value.as_str())).collect();
         match append_outputs(file, workspace, &outputs, || delimiter(process.random_u128())) {
             Ok(left_out) => {
                 for name in left_out {
-                    process.reporter.warn(&format!("output `{name}` is left out: GitHub takes 1 MiB for all outputs"));
+                    process
+                        .reporter
+                        .warn(&format!("output `{name}` is left out: GitHub takes 1 MiB for all outputs"));
                 }
             }
             Err(error) => process.reporter.warn(&format!("no outputs: {}", chain(&error))),
@@ -69,7 +72,10 @@ fn say(process: &Process, record: &Record, result: &Result<(), RunError>) {
             }
             if !record.published.is_empty() && !record.pushed {
                 let done: Vec<String> = record.published.iter().map(|tag| format!("`{}`", tag.tag)).collect();
-                reporter.info(&format!("tags that were put before: {}; a re-run completes them", done.join(", ")));
+                reporter.info(&format!(
+                    "tags that were put before: {}; a re-run completes them",
+                    done.join(", ")
+                ));
             }
         }
         Ok(()) if record.dry_run => reporter.info("dry run: nothing was changed"),
@@ -89,9 +95,10 @@ fn annotations(record: &Record, error: &RunError) -> Vec<Annotation> {
     if let RunError::Inputs(faults) = error {
         return faults.iter().map(|fault| Annotation::new(Level::Error, fault.to_string())).collect();
     }
-    let place = record.config.as_ref().map(|config| {
-        (config.dockerfile.file_name.clone(), config.dockerfile.in_workspace.clone())
-    });
+    let place = record
+        .config
+        .as_ref()
+        .map(|config| (config.dockerfile.file_name.clone(), config.dockerfile.in_workspace.clone()));
     let location = match error {
         RunError::Build(error) => error.location(),
         _ => None,
@@ -116,8 +123,7 @@ fn outputs(record: &Record) -> Vec<(&'static str, String)> {
     let tags = plan.tags.iter().map(|tag| tag.tag.to_string()).collect::<Vec<_>>();
     let references: Vec<String> = tags.iter().map(|tag| format!("{image}:{tag}")).collect();
     let specific = crate::metadata::most_specific(&plan.tags).map(|tag| tag.tag.to_string());
-    let labels: Vec<String> =
-        plan.build.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let labels: Vec<String> = plan.build.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     vec![
         ("pushed", record.pushed.to_string()),
         ("image", image.clone()),
@@ -128,7 +134,10 @@ fn outputs(record: &Record) -> Vec<(&'static str, String)> {
         ("tags", references.join("\n")),
         ("tag_names", tags.join("\n")),
         ("version", plan.version.clone().unwrap_or_default()),
-        ("metadata", record.metadata.as_ref().map_or_else(String::new, |metadata| json!(metadata).to_string())),
+        (
+            "metadata",
+            record.metadata.as_ref().map_or_else(String::new, |metadata| json!(metadata).to_string()),
+        ),
         ("plan", plan::display::json(plan)),
         ("labels", labels.join("\n")),
     ]
@@ -138,7 +147,9 @@ fn outputs(record: &Record) -> Vec<(&'static str, String)> {
 fn image_id(metadata: Option<&ImageMetadata>) -> String {
     let Some(metadata) = metadata else { return String::new() };
     match metadata.platforms.as_slice() {
-        [only] if only.digest == metadata.digest => only.config_digest.as_ref().map_or_else(String::new, Digest::to_string),
+        [only] if only.digest == metadata.digest => {
+            only.config_digest.as_ref().map_or_else(String::new, Digest::to_string)
+        }
         _ => String::new(),
     }
 }
@@ -152,7 +163,8 @@ fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outco
     };
     let failure = state.and_then(|state| state.failed()).filter(|_| result.is_err()).map(|step| Failure {
         step: step.name.clone(),
-        place: place.map(|(location, config)| format!("{}:{}", config.dockerfile.in_workspace, location.line)),
+        place: place
+            .map(|(location, config)| format!("{}:{}", config.dockerfile.in_workspace, location.line)),
         lines: step.tail.iter().cloned().collect(),
     });
     let repository = plan.map(|plan| plan.repository.to_string());
@@ -164,9 +176,12 @@ fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outco
     };
     SummaryInput {
         outcome,
-        reference: record.digest.as_ref().zip(repository.as_ref()).filter(|_| record.pushed).map(
-            |(digest, repository)| format!("{repository}@{digest}"),
-        ),
+        reference: record
+            .digest
+            .as_ref()
+            .zip(repository.as_ref())
+            .filter(|_| record.pushed)
+            .map(|(digest, repository)| format!("{repository}@{digest}")),
         repository,
         tags: tags.iter().map(|tag| (tag.tag.to_string(), tag.reason.clone())).collect(),
         held_back: Vec::new(),
@@ -193,6 +208,8 @@ fn platforms(metadata: &ImageMetadata) -> Vec<PlatformRow> {
 /// For the log: `linux/amd64 4.5 MB, linux/arm64 4.4 MB`.
 #[allow(dead_code)]
 fn sizes(metadata: &ImageMetadata) -> String {
-    let sizes = platforms(metadata).into_iter().map(|row| format!("{} {}", row.platform, units::bytes(row.size.unwrap_or(0))));
+    let sizes = platforms(metadata)
+        .into_iter()
+        .map(|row| format!("{} {}", row.platform, units::bytes(row.size.unwrap_or(0))));
     sizes.collect::<Vec<_>>().join(", ")
 }

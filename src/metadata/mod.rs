@@ -49,8 +49,13 @@ pub struct Metadata {
 impl Metadata {
     /// The tag that says most about the image: a version, else the commit's.
     pub fn most_specific(&self) -> Option<&PlannedTag> {
-        self.tags.iter().find(|tag| tag.kind == TagKind::Version).or_else(|| self.tags.first())
+        most_specific(&self.tags)
     }
+}
+
+/// The tag that says most about the image: a version, else the commit's.
+pub fn most_specific(tags: &[PlannedTag]) -> Option<&PlannedTag> {
+    tags.iter().find(|tag| tag.kind == TagKind::Version).or_else(|| tags.first())
 }
 
 /// What a run is about, which is not always what `GITHUB_REF` says.

@@ -110,6 +110,11 @@ impl Plain {
         &self.state
     }
 
+    /// What is known of the build, when nothing more is to be said.
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
     /// Takes in a message of the status stream; `now` is local time, from any fixed point.
     pub fn update(&mut self, update: &StatusUpdate, now: Timestamp) -> Vec<Line> {
         for delta in self.state.apply(update) {

@@ -27,7 +27,10 @@ pub(super) fn result(step: &Step) -> String {
         return match step.exit_code() {
             Some(code) => format!("✗ #{number} {name} exit {code} after {time}"),
             None => {
-                format!("✗ #{number} {name} failed after {time}: {}", error.lines().next().unwrap_or_default())
+                format!(
+                    "✗ #{number} {name} failed after {time}: {}",
+                    error.lines().next().unwrap_or_default()
+                )
             }
         };
     }
@@ -114,7 +117,7 @@ pub fn failure(
 
 /// The place in the workspace. A file that is not the Dockerfile that was given (a frontend's own, a remote
 /// one) has none: the annotation would point into a file that happens to have the same name.
-fn place(
+pub fn place(
     location: Option<&SourceLocation>,
     dockerfile: Option<&(String, String)>,
 ) -> (Option<String>, Option<(u32, u32)>) {

@@ -2,13 +2,13 @@
 
 pub mod command;
 pub mod context;
-pub mod paths;
-mod payload;
 pub mod files;
 mod gantt;
 pub mod markdown;
 #[cfg(test)]
 pub(crate) mod model;
+pub mod paths;
+mod payload;
 pub mod summary;
 pub mod units;
 pub mod untrusted;
