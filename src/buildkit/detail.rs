@@ -104,20 +104,27 @@ impl Details {
 
 fn location_of(source: Source) -> Option<SourceLocation> {
     let info = source.info?;
-    let range = source.ranges.first()?;
     let data = STANDARD.decode(&info.data).unwrap_or_default();
-    location(&info.filename, &data, range.start.line, range.end.line)
+    location(&info.filename, &data, source.ranges.iter().map(|range| (range.start.line, range.end.line)))
 }
 
 /// The place of a warning.
 pub(super) fn warning_location(info: &pb::SourceInfo, ranges: &[pb::Range]) -> Option<SourceLocation> {
     let line = |position: Option<pb::Position>| position.map_or(0, |position| position.line);
-    let range = ranges.first()?;
-    location(&info.filename, &info.data, line(range.start), line(range.end))
+    location(&info.filename, &info.data, ranges.iter().map(|range| (line(range.start), line(range.end))))
 }
 
-fn location(file: &str, data: &[u8], start: i32, end: i32) -> Option<SourceLocation> {
-    let line = u32::try_from(start).ok().filter(|line| *line > 0)?;
+/// The first place among these, in lines from 1. An instruction of several lines has a range for each.
+fn location(file: &str, data: &[u8], ranges: impl IntoIterator<Item = (i32, i32)>) -> Option<SourceLocation> {
+    let mut ranges = ranges.into_iter();
+    let (line, mut end) = ranges.next()?;
+    for (next, next_end) in ranges {
+        if next != end.saturating_add(1) {
+            break;
+        }
+        end = next_end.max(next);
+    }
+    let line = u32::try_from(line).ok().filter(|line| *line > 0)?;
     let end_line = u32::try_from(end).unwrap_or(0).max(line);
     let text = String::from_utf8_lossy(data);
     let wanted = (end_line - line) as usize + 1;
@@ -172,17 +179,25 @@ mod tests {
 
     #[test]
     fn places() {
-        let text = b"a\nb\nc";
-        let excerpt = |start, end| {
-            location("D", text, start, end).map(|place| (place.end_line, place.excerpt.join("|")))
+        let excerpt = |ranges: &[(i32, i32)]| {
+            let found = location("D", b"a\nb\nc", ranges.iter().copied())?;
+            Some((found.line, found.end_line, found.excerpt.join("|")))
         };
-        assert_eq!(excerpt(1, 1), Some((1, "a".into())));
-        assert_eq!(excerpt(2, 0), Some((2, "b".into())), "no end is one line");
-        assert_eq!(excerpt(3, i32::MAX), Some((i32::MAX as u32, "c".into())));
-        assert_eq!(excerpt(9, 9), Some((9, String::new())), "beyond the file");
-        assert_eq!(excerpt(0, 0), None);
-        assert_eq!(excerpt(-1, -1), None);
+        let place = |line, end, text: &str| Some((line, end, text.to_owned()));
+        for (ranges, expected) in [
+            (&[(1, 1)][..], place(1, 1, "a")),
+            (&[(2, 0)], place(2, 2, "b")),
+            (&[(1, 1), (2, 2), (3, 3)], place(1, 3, "a|b|c")),
+            (&[(1, 1), (3, 3)], place(1, 1, "a")),
+            (&[(3, i32::MAX), (i32::MIN, 4)], place(3, i32::MAX as u32, "c")),
+            (&[(9, 9)], place(9, 9, "")),
+            (&[(0, 0), (1, 1)], None),
+            (&[(-1, -1)], None),
+            (&[], None),
+        ] {
+            assert_eq!(excerpt(ranges), expected, "{ranges:?}");
+        }
         let long = "x".repeat(100_000);
-        assert_eq!(location("D", long.as_bytes(), 1, 1).unwrap().excerpt[0].len(), EXCERPT_WIDTH);
+        assert_eq!(location("D", long.as_bytes(), [(1, 1)]).unwrap().excerpt[0].len(), EXCERPT_WIDTH);
     }
 }

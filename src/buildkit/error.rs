@@ -179,7 +179,7 @@ pub enum BuildError {
     #[error("the daemon's answer makes no sense: {0}")]
     Nonsense(String),
     /// Anything else that the daemon said.
-    #[error("the daemon could not build: {message} ({code})")]
+    #[error("the daemon says: {message} ({code})")]
     Other {
         /// gRPC's word for it: `Unknown`, `NotFound`.
         code: String,
@@ -205,8 +205,8 @@ impl BuildError {
         step_name: impl Fn(&str) -> Option<String>,
     ) -> Self {
         let message = clean(status.message());
-        if std::error::Error::source(status).is_some() {
-            return Self::Disconnected { doing, message: clean(&chain(status)) };
+        if let Some(transport) = std::error::Error::source(status) {
+            return Self::Disconnected { doing, message: clean(&root_cause(transport)) };
         }
         if let Some((repository, message)) = push_failure(&message) {
             return Self::PushFailed { repository, message };
@@ -217,7 +217,9 @@ impl BuildError {
                 let step = step_name(&digest).map_or_else(|| "a step".into(), |name| clean(&name));
                 Self::StepFailed { step, digest, message, exit_code, location }
             }
-            None if location.is_some() || frontend => Self::Dockerfile { message, location },
+            None if location.is_some() || frontend || blames_dockerfile(&message) => {
+                Self::Dockerfile { message, location }
+            }
             None if status.code() == tonic::Code::Unavailable => Self::Disconnected { doing, message },
             None => Self::Other { code: format!("{:?}", status.code()), message },
         }
@@ -232,6 +234,15 @@ impl BuildError {
             {
                 Some("this machine cannot run that platform's programs: register an emulator (QEMU) first")
             }
+            Self::StepFailed { message, .. }
+                if message.contains("failed to calculate checksum of ref")
+                    && message.contains("not found") =>
+            {
+                Some("is the file in the build context, and not excluded by `.dockerignore`?")
+            }
+            Self::Dockerfile { message, .. } if message.contains("no match for platform") => {
+                Some("the base image is not published for that platform")
+            }
             Self::PushFailed { message, .. } => push_hint(message),
             Self::Other { message, .. } if message.contains("exporter \"image\" could not be found") => Some(
                 "the daemon does not use the containerd image store, without which it cannot push what it builds",
@@ -245,7 +256,7 @@ fn push_hint(message: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if has(&["401", "403", "denied", "authoriz", "authentication", "insufficient_scope"]) {
         Some("check `username` and `password`, and that they may write to this repository")
-    } else if has(&["connection refused", "no such host", "i/o timeout", "no route to host"]) {
+    } else if has(&["connection refused", "lookup ", "i/o timeout", "no route to host"]) {
         Some("the daemon cannot reach the registry")
     } else if has(&["server gave HTTP response to HTTPS client"]) {
         Some("the registry speaks plain HTTP: the daemon needs it in its `insecure-registries`")
@@ -266,19 +277,21 @@ fn at(location: Option<&SourceLocation>) -> String {
     location.map(|place| format!(" (`{}:{}`)", place.file, place.line)).unwrap_or_default()
 }
 
-/// An error and its causes, as one text.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
+/// Faults of the Dockerfile that BuildKit reports without details.
+fn blames_dockerfile(message: &str) -> bool {
+    message.starts_with("failed to read dockerfile")
+        || message.starts_with("target stage ")
+        || message.contains("Dockerfile cannot be empty")
+        || message.contains("no build stage in current context")
+}
+
+/// The innermost cause: the outer ones say "transport error" and the like.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    text
+    cause.to_string()
 }
 
 /// A text of the other side, without control characters but line ends, and of a bearable length.
@@ -313,11 +326,20 @@ mod tests {
         };
         assert_eq!(message, "EOF");
         let other = error(tonic::Code::Unknown, "exporter \"image\" could not be found\u{1b}[2J");
-        assert_eq!(
-            other.to_string(),
-            "the daemon could not build: exporter \"image\" could not be found[2J (Unknown)"
-        );
+        assert_eq!(other.to_string(), "the daemon says: exporter \"image\" could not be found[2J (Unknown)");
         assert!(other.hint().unwrap().contains("containerd image store"));
+    }
+
+    #[test]
+    fn faults_of_the_dockerfile_without_details() {
+        for message in [
+            "failed to read dockerfile: open Dockerfile: no such file or directory",
+            "the Dockerfile cannot be empty",
+            "target stage \"nope\" could not be found",
+        ] {
+            let error = BuildError::from_status(&tonic::Status::unknown(message));
+            assert!(matches!(error, BuildError::Dockerfile { location: None, .. }), "{error}");
+        }
     }
 
     #[test]

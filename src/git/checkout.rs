@@ -6,11 +6,14 @@ use gix::bstr::ByteSlice as _;
 use gix::commit::describe::SelectRef;
 use gix::sec::Trust;
 
-use crate::metadata::{Ancestry, CheckoutFacts, DescribeError};
+use crate::metadata::{Ancestry, CheckoutFacts, DescribeError, printable};
 use crate::model::CommitId;
 
 /// The most that a `.git` file (`gitdir: …`) may hold.
 const LONGEST_GIT_FILE: u64 = 64 * 1024;
+
+/// The most that is told of a failure, in characters: it can hold what was read.
+const LONGEST_REASON: usize = 400;
 
 /// Reads the repository whose work tree is the workspace, and compares its HEAD with `commit`. Describing can
 /// take long in a repository with many tags, so it is done on request only. Blocks on file reads.
@@ -136,5 +139,5 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         next = cause.source();
     }
-    text.replace(['\r', '\n'], " ")
+    printable(&text).chars().take(LONGEST_REASON).collect()
 }

@@ -7,9 +7,13 @@
 
 mod checkout;
 mod date;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod labels;
 mod slug;
 mod strategy;
+#[cfg(test)]
+mod tests;
 mod trigger;
 
 use serde::Serialize;

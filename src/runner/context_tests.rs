@@ -158,10 +158,7 @@ fn missing_variables_are_named_together() {
     );
     let mut without_ref = variables("push");
     without_ref.remove("GITHUB_REF");
-    assert_eq!(
-        RunnerContext::read(&without_ref, "{}"),
-        Err(ContextError::Missing(vec!["GITHUB_REF"]))
-    );
+    assert_eq!(RunnerContext::read(&without_ref, "{}"), Err(ContextError::Missing(vec!["GITHUB_REF"])));
     let release = r#"{"action":"published","release":{"tag_name":"v1","target_commitish":"main"}}"#;
     without_ref.insert("GITHUB_EVENT_NAME".into(), "release".into());
     assert_eq!(RunnerContext::read(&without_ref, release).unwrap().git_ref, GitRef::Tag("v1".into()));
