@@ -1,1 +1,3 @@
 //! The BuildKit client.
+
+pub mod diffcopy;
