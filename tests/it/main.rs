@@ -1,4 +1,5 @@
 //! The real code against fakes that speak the wire, and the house against its own rules.
 
 mod architecture;
+mod diffcopy;
 mod github;
