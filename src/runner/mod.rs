@@ -1,3 +1,14 @@
 //! The GitHub runner, as this action meets it.
 
+pub mod command;
 pub mod context;
+pub mod files;
+mod gantt;
+pub mod markdown;
+#[cfg(test)]
+pub(crate) mod model;
+pub mod paths;
+mod payload;
+pub mod summary;
+pub mod units;
+pub mod untrusted;

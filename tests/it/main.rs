@@ -1,0 +1,4 @@
+//! The real code against fakes that speak the wire, and the house against its own rules.
+
+mod architecture;
+mod github;
