@@ -15,6 +15,7 @@ pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
 pub(super) const DEFAULT_PLATFORMS: &str = "linux/arm64,linux/amd64";
 
 /// A run, as it was asked for.
+#[expect(clippy::struct_excessive_bools, reason = "each is an input of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where the image goes.
@@ -231,7 +232,7 @@ fn pairs(findings: &mut Findings, input: &str, text: &str, missing: &str) -> Vec
     let read = parse::pairs(input, text, missing);
     findings.faults.extend(read.faults);
     findings.notices.extend(read.notices);
-    read.pairs
+    read.entries
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::config_tests_support::{context, event};
 use super::*;
 use crate::inputs::fault::Level;
+use crate::inputs::table::INPUTS;
 use crate::model::GitRef;
 use crate::runner::context::Event;
 
@@ -155,8 +156,28 @@ fn nothing_at_all_asks_for_an_image_name() {
     let (_directory, context) = run("push");
     let faults = resolve(&context, &[]).unwrap_err();
     let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    let expected = "input `image_name`: is missing: it is the last part of the image's repository (for example `image_name: api`)";
+    let expected = "input `image_name`: missing; it is the last part of the image's repository (for example `image_name: api`)";
     assert_eq!(texts, [expected]);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+    /// Whatever is typed: a value or faults, each on one line, no panic.
+    #[test]
+    fn any_text_is_taken_or_refused(text in "(?s).{0,40}", index in 0..INPUTS.len()) {
+        let (_directory, context) = run("push");
+        let name = format!("INPUT_{}", INPUTS[index].name.to_uppercase());
+        let given = [("INPUT_IMAGE_NAME", "api"), (name.as_str(), text.as_str())];
+        if let Err(faults) = resolve(&context, &given) {
+            proptest::prop_assert!(!faults.is_empty());
+            for fault in faults {
+                let shown = fault.to_string();
+                proptest::prop_assert!(!shown.contains(char::is_control), "{}", shown);
+                proptest::prop_assert!(INPUTS.iter().any(|input| input.name == fault.input), "{}", shown);
+            }
+        }
+    }
 }
 
 /// A workflow as it called the original script.

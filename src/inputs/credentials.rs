@@ -19,7 +19,7 @@ pub(super) fn login(
 ) -> Result<(Option<Credentials>, Option<Notice>), InputFault> {
     let (username, password) = (inputs.username.trim(), &inputs.password);
     if username.contains(|c: char| c == ':' || c.is_control()) {
-        let message = "has a `:` or a control character, which no registry's login can have";
+        let message = "a `:` or a control character, which no registry's login can have";
         return Err(InputFault::new("username", message));
     }
     let own = own_registry(&context.server_url);
@@ -40,19 +40,19 @@ pub(super) fn login(
             return nothing(Some(Notice::debug(message)));
         }
         let message = format!(
-            "is missing for the user `{}` of `{registry}`; the default, `github.token`, is not sent there",
+            "missing for the user `{}` of `{registry}`; the default, `github.token`, is not sent there",
             shown(username)
         );
         return Err(InputFault::new("password", message));
     }
     match (username.is_empty(), password.is_empty()) {
         (false, false) => credentials(username),
-        (true, false) => Err(InputFault::new("username", "is missing, but `password` is given")),
+        (true, false) => Err(InputFault::new("username", "missing, but `password` is given")),
         (_, true) if default_user => nothing(None),
         (_, true) if context.secrets_withheld() => nothing(Some(Notice::warning(format!(
             "no login for `{registry}`: `password` is empty, as GitHub gives this run no secrets"
         )))),
-        (_, true) => Err(InputFault::new("password", "is missing, but `username` is given")
+        (_, true) => Err(InputFault::new("password", "missing, but `username` is given")
             .hint("a secret that does not exist is empty: is it set, and does this workflow get it?")),
     }
 }

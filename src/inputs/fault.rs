@@ -63,7 +63,7 @@ impl Notice {
         Self { level: Level::Debug, message: message.into() }
     }
 
-    pub(super) fn notice(message: impl Into<String>) -> Self {
+    pub(super) fn plain(message: impl Into<String>) -> Self {
         Self { level: Level::Notice, message: message.into() }
     }
 

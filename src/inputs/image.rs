@@ -34,7 +34,7 @@ pub(super) fn repository(place: &Place<'_>) -> Result<Repository, Vec<InputFault
         };
     }
     if image_name.is_none() && faults.iter().all(|fault| fault.input != "image_name") {
-        let message = "is missing: it is the last part of the image's repository";
+        let message = "missing; it is the last part of the image's repository";
         faults.push(InputFault::new("image_name", message).hint("for example `image_name: api`"));
     }
     let (Some(registry), Some(image_name), true) = (registry, image_name, faults.is_empty()) else {
@@ -84,7 +84,7 @@ fn whole(
 /// The name alone, lower case; its faults must not be blamed on the rest of the repository.
 fn image_name(text: &str) -> Result<Option<String>, InputFault> {
     let Some(text) = parse::line("image_name", text)? else { return Ok(None) };
-    let name = text.to_lowercase();
+    let name = text.to_ascii_lowercase();
     let hint = "for example `api`";
     let alone = RegistryHost::parse(DEFAULT_REGISTRY).and_then(|host| Repository::new(host, &name));
     match alone {
@@ -139,10 +139,12 @@ mod tests {
     #[test]
     fn wrong_places() {
         for (repository_input, registry, name, inputs, part) in [
-            ("", "", "", &["image_name"][..], "is missing"),
+            ("", "", "", &["image_name"][..], "missing;"),
             ("", "", "🚀", &["image_name"], "`🚀` cannot name a repository"),
             ("", "", "api:v1", &["image_name"], "tag or digest"),
             ("", "", "-api", &["image_name"], "cannot name"),
+            // The Kelvin sign has an ASCII lower case; that must not make a name of it.
+            ("", "", "\u{212a}it", &["image_name"], "cannot name"),
             ("", "", "/api", &["image_name"], "cannot name"),
             ("", "", "a b", &["image_name"], "cannot name"),
             ("", "", "a\nb", &["image_name"], "more than one line"),

@@ -21,23 +21,19 @@ pub(super) fn check(name: &str) -> Result<(), InputFault> {
     let underscored = name.replace(['-', '.', ' '], "_");
     let fault = |message: &str| Err(InputFault::new(shown(name), message));
     if LATER.contains(&underscored.as_str()) {
-        return fault("is not supported yet in this version; remove it from `with:`");
+        return fault("not supported yet in this version; remove it from `with:`");
     }
     let meant = known(&underscored)
         .or_else(|| INPUTS.iter().find(|input| input.misspelt.contains(&underscored.as_str())))
         .or_else(|| nearest(&underscored));
-    match meant {
-        Some(input) => {
-            let mut fault = InputFault::new(shown(name), "is no input of this action");
-            fault.hint = Some(format!("did you mean `{}`?", input.name));
-            Err(fault)
-        }
-        None => {
+    let hint = meant.map_or_else(
+        || {
             let names: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
-            let hint = format!("the inputs are {}", names.join(", "));
-            Err(InputFault::new(shown(name), "is no input of this action").hint(hint))
-        }
-    }
+            format!("the inputs are {}", names.join(", "))
+        },
+        |input| format!("did you mean `{}`?", input.name),
+    );
+    fault("no input of this action").map_err(|fault| fault.hint(hint))
 }
 
 /// The input with the fewest edits between, when that is a typing error and not another word.

@@ -65,7 +65,7 @@ pub(super) fn platforms(text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
         }
     }
     if platforms.is_empty() && faults.is_empty() {
-        faults.push(InputFault::new("platform", "names no platform").hint("for example `linux/amd64`"));
+        faults.push(InputFault::new("platform", "no platform is named").hint("for example `linux/amd64`"));
     }
     if faults.is_empty() { Ok(platforms) } else { Err(faults) }
 }
@@ -105,14 +105,14 @@ pub(super) fn version(text: &str) -> Result<Option<VersionInput>, InputFault> {
 
 /// `key=value` lines, in order; a key that comes again replaces the earlier line, with a warning.
 pub(super) struct Pairs {
-    pub pairs: Vec<(String, String)>,
+    pub entries: Vec<(String, String)>,
     pub notices: Vec<Notice>,
     pub faults: Vec<InputFault>,
 }
 
 /// Reads `key=value` lines. `missing` says what a line without `=` should have been.
 pub(super) fn pairs(input: &str, text: &str, missing: &str) -> Pairs {
-    let mut found = Pairs { pairs: Vec::new(), notices: Vec::new(), faults: Vec::new() };
+    let mut found = Pairs { entries: Vec::new(), notices: Vec::new(), faults: Vec::new() };
     for (number, entry) in entries(text) {
         let Some((key, value)) = entry.split_once('=') else {
             let what = if is_name(entry) { format!("`{entry}`") } else { format!("line {number}") };
@@ -128,13 +128,13 @@ pub(super) fn pairs(input: &str, text: &str, missing: &str) -> Pairs {
                 .faults
                 .push(InputFault::new(input, message).hint("write `key=value` without quotes around it"));
         } else {
-            if let Some(earlier) = found.pairs.iter().position(|(name, _)| name == key) {
-                found.pairs.remove(earlier);
+            if let Some(earlier) = found.entries.iter().position(|(name, _)| name == key) {
+                found.entries.remove(earlier);
                 let message =
                     format!("`{}` is in `{input}` more than once; the last line counts", shown(key));
                 found.notices.push(Notice::warning(message));
             }
-            found.pairs.push((key.to_owned(), value.to_owned()));
+            found.entries.push((key.to_owned(), value.to_owned()));
         }
     }
     found

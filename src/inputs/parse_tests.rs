@@ -30,7 +30,7 @@ fn platform_lists() {
         ["linux/amd64", "linux/arm/v7"]
     );
     assert_eq!(names("linux/amd46,linux/arm64,arm").unwrap_err().len(), 2);
-    assert_eq!(names(",").unwrap_err()[0].message, "names no platform");
+    assert_eq!(names(",").unwrap_err()[0].message, "no platform is named");
     assert_eq!(names("linux/amd64 linux/arm64").unwrap_err().len(), 1);
 }
 
@@ -86,11 +86,11 @@ fn versions() {
 fn pair_lines() {
     let read = pairs("labels", "a=1\r\n# b=2\n\n  c.d/e = x=y # kept \nempty=\n", "");
     let expected = [("a", "1"), ("c.d/e", " x=y # kept"), ("empty", "")];
-    assert_eq!(read.pairs, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    assert_eq!(read.entries, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     assert_eq!((read.notices, read.faults), (vec![], vec![]));
 
     let twice = pairs("build_args", "A=1\nB=2\nA=3", "");
-    assert_eq!(twice.pairs, [("B".to_owned(), "2".to_owned()), ("A".to_owned(), "3".to_owned())]);
+    assert_eq!(twice.entries, [("B".to_owned(), "2".to_owned()), ("A".to_owned(), "3".to_owned())]);
     assert_eq!(twice.notices[0].message, "`A` is in `build_args` more than once; the last line counts");
 
     let bad =

@@ -20,7 +20,6 @@ use crate::runner::context::{Event, RunnerContext};
 /// Text of the script's variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-#[expect(missing_docs, reason = "named as the variables are")]
 pub struct ScriptVariables {
     pub domain: String,
     pub github_repo_ref: String,
@@ -125,7 +124,7 @@ fn login_belongs(inputs: &RawInputs, script: &ScriptVariables) -> bool {
 fn used(stands_in: &BTreeMap<&str, &str>) -> Notice {
     let pairs: Vec<String> =
         stands_in.iter().map(|(input, variable)| format!("`{variable}` for `{input}`")).collect();
-    Notice::notice(format!(
+    Notice::plain(format!(
         "`image_name` is empty and `CI_DOCKER_IMAGE` is set, so variables of the original script stand in: {}; \
          write the inputs to get rid of this",
         pairs.join(", ")

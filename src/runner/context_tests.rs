@@ -218,6 +218,20 @@ fn hostile_payloads_are_errors() {
 }
 
 #[test]
+fn a_payload_cut_short_is_an_error() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+    for (event, file) in
+        [("push", "push-branch"), ("pull_request", "pull_request"), ("release", "release-published")]
+    {
+        let json = std::fs::read_to_string(format!("{directory}/{file}.json")).unwrap();
+        let json = json.trim_end();
+        for end in (0..json.len()).filter(|end| json.is_char_boundary(*end)).step_by(97) {
+            assert!(RunnerContext::read(&variables(event), &json[..end]).is_err(), "{file} {end}");
+        }
+    }
+}
+
+#[test]
 fn large_and_foreign_payloads_are_read() {
     let mut json = String::from("{\"commits\":[");
     for number in 1..=50_000 {

@@ -7,6 +7,7 @@ mod gantt;
 pub mod markdown;
 #[cfg(test)]
 pub(crate) mod model;
+pub mod event_file;
 pub mod paths;
 mod payload;
 pub mod summary;
