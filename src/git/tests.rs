@@ -33,7 +33,7 @@ impl Repo {
             .args(arguments)
             .current_dir(directory)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .envs([
                 ("GIT_CONFIG_NOSYSTEM", "1"),
                 ("HOME", "/nonexistent"),
@@ -72,7 +72,7 @@ impl Repo {
     }
 
     fn gather(&self, commit: &CommitId) -> CheckoutFacts {
-        gather(&self.workspace(), commit, true)
+        gather(&self.workspace(), &self.workspace(), commit, true)
     }
 
     fn description(&self) -> String {
@@ -82,6 +82,10 @@ impl Repo {
     fn described_by_git(&self) -> String {
         self.run(&["describe", "--tags", "--always"])
     }
+}
+
+fn of(workspace: &Path, commit: &CommitId, describe: bool) -> CheckoutFacts {
+    gather(workspace, workspace, commit, describe)
 }
 
 fn elsewhere() -> CommitId {
@@ -123,6 +127,33 @@ fn head_and_ancestry() {
 }
 
 #[test]
+fn an_annotated_tag_stands_for_its_commit() {
+    let mut repo = Repo::new();
+    let first = repo.commit();
+    repo.run(&["tag", "-m", "x", "v1"]);
+    let tag = CommitId::parse(&repo.run(&["rev-parse", "v1"])).unwrap();
+    assert_ne!(tag, first);
+    assert_eq!(repo.gather(&tag).ancestry, Ancestry::Same);
+    repo.commit();
+    assert_eq!(repo.gather(&tag).ancestry, Ancestry::Ancestor);
+}
+
+/// actions/checkout with `path`, and a submodule.
+#[test]
+fn the_repository_of_the_context() {
+    let mut repo = Repo::new();
+    let head = repo.commit();
+    let inner = repo.workspace().join("a/b");
+    repo.git(&["init", "-q", inner.to_str().unwrap()], repo.root.path());
+    let facts = |workspace: &Path, context: &Path| gather(workspace, context, &head, false).head;
+    assert_eq!(facts(repo.root.path(), &inner), Some(head.clone()));
+    assert_eq!(facts(repo.root.path(), repo.root.path()), None);
+    assert_eq!(facts(&repo.workspace(), &inner), Some(head.clone()));
+    assert_eq!(facts(&repo.workspace(), Path::new("/")), Some(head.clone()));
+    assert_eq!(facts(&inner, &inner), None);
+}
+
+#[test]
 fn describes_as_git() {
     let mut repo = Repo::new();
     repo.commit();
@@ -155,7 +186,7 @@ fn describes_as_git() {
     repo.run(&["pack-refs", "--all"]);
     repo.run(&["gc", "-q"]);
     check(&repo, "release/é+1-3-g");
-    assert_eq!(gather(&repo.workspace(), &elsewhere(), false).describe, Err(DescribeError::NotAsked));
+    assert_eq!(of(&repo.workspace(), &elsewhere(), false).describe, Err(DescribeError::NotAsked));
 }
 
 #[test]
@@ -172,32 +203,32 @@ fn shallow_checkouts() {
         directory
     };
     let one = clone("1", "--no-tags");
-    let facts = gather(&one, &third, true);
+    let facts = of(&one, &third, true);
     assert_eq!((facts.head.as_ref(), facts.ancestry), (Some(&third), Ancestry::Same));
     assert_eq!(facts.describe, Err(DescribeError::Shallow));
-    let Ancestry::Unknown(why) = gather(&one, &second, true).ancestry else { panic!("known") };
+    let Ancestry::Unknown(why) = of(&one, &second, true).ancestry else { panic!("known") };
     assert!(why.contains("`fetch-depth: 0`"), "{why}");
     let two = clone("2", "--tags");
-    assert_eq!(gather(&two, &second, true).ancestry, Ancestry::Ancestor);
-    assert!(matches!(gather(&two, &first, true).ancestry, Ancestry::Unknown(_)));
-    assert_eq!(gather(&two, &third, true).describe.unwrap(), repo.described_by_git());
+    assert_eq!(of(&two, &second, true).ancestry, Ancestry::Ancestor);
+    assert!(matches!(of(&two, &first, true).ancestry, Ancestry::Unknown(_)));
+    assert_eq!(of(&two, &third, true).describe.unwrap(), repo.described_by_git());
 }
 
 #[test]
 fn nothing_checked_out() {
     let directory = TempDir::new().unwrap();
-    let facts = gather(directory.path(), &elsewhere(), true);
+    let facts = of(directory.path(), &elsewhere(), true);
     assert_eq!((facts.head.clone(), facts.warning.clone()), (None, None));
     assert_eq!(facts.describe, Err(DescribeError::NoRepository));
-    let facts = gather(&directory.path().join("missing"), &elsewhere(), true);
+    let facts = of(&directory.path().join("missing"), &elsewhere(), true);
     assert_eq!((facts.head, facts.warning), (None, None));
     let unborn = Repo::new().root;
-    let facts = gather(&unborn.path().join("w"), &elsewhere(), true);
+    let facts = of(&unborn.path().join("w"), &elsewhere(), true);
     assert_eq!((facts.head, facts.warning), (None, None));
     assert_eq!(facts.describe, Err(DescribeError::NoCommit));
     // A repository around the workspace is not the workspace's.
     std::fs::create_dir(unborn.path().join("w/inner")).unwrap();
-    assert_eq!(gather(&unborn.path().join("w/inner"), &elsewhere(), true).warning, None);
+    assert_eq!(of(&unborn.path().join("w/inner"), &elsewhere(), true).warning, None);
 }
 
 #[test]
@@ -205,12 +236,12 @@ fn worktrees_inside_and_outside() {
     let mut repo = Repo::new();
     let head = repo.commit();
     repo.run(&["worktree", "add", "-q", "--detach", "../linked"]);
-    let facts = gather(&repo.root.path().join("linked"), &head, true);
+    let facts = of(&repo.root.path().join("linked"), &head, true);
     assert!(warning(&facts).contains("leads out of the workspace"), "{facts:?}");
     let linked = repo.root.path().join("by-link");
     std::fs::create_dir(&linked).unwrap();
     std::os::unix::fs::symlink(repo.workspace().join(".git"), linked.join(".git")).unwrap();
-    assert!(warning(&gather(&linked, &head, true)).contains("leads out of the workspace"));
+    assert!(warning(&of(&linked, &head, true)).contains("leads out of the workspace"));
     // `git init --separate-git-dir` inside of the workspace.
     std::fs::rename(repo.workspace().join(".git"), repo.workspace().join("git")).unwrap();
     std::fs::write(repo.workspace().join(".git"), "gitdir: git\n").unwrap();
@@ -219,7 +250,7 @@ fn worktrees_inside_and_outside() {
     let away = Repo::new();
     std::fs::write(away.workspace().join(".git/commondir"), repo.workspace().join("git").to_str().unwrap())
         .unwrap();
-    assert!(warning(&gather(&away.workspace(), &head, true)).contains("leads out of the workspace"));
+    assert!(warning(&of(&away.workspace(), &head, true)).contains("leads out of the workspace"));
 }
 
 #[test]
@@ -235,7 +266,7 @@ fn configuration_is_not_obeyed() {
         outside.display()
     );
     std::fs::write(repo.workspace().join(".git/config"), hostile).unwrap();
-    let facts = gather(&repo.workspace(), &head, true);
+    let facts = of(&repo.workspace(), &head, true);
     assert_eq!((facts.ancestry, facts.warning), (Ancestry::Ancestor, None));
     // The repository's own abbreviation, as Git has it; 40 would be that of the file it includes.
     assert_eq!(facts.describe.unwrap().len(), "v1-1-g".len() + 39);

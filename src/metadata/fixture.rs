@@ -1,5 +1,7 @@
 //! Contexts, checkouts and inputs for tests.
 
+use proptest::prelude::*;
+
 use super::{Ancestry, CheckoutFacts, DescribeError, Metadata, Outcome, Rules, StrategyError, derive};
 use crate::inputs::config::{Config, Dockerfile, Push};
 use crate::model::{CommitId, GitRef, Platform, Repository};
@@ -115,4 +117,50 @@ pub(crate) fn built(context: &RunnerContext, config: &Config) -> Result<Metadata
 /// Tags in order, one string.
 pub(crate) fn tags(metadata: &Metadata) -> String {
     metadata.tags.iter().map(|tag| tag.tag.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// Any event, likely and unlikely.
+pub(crate) fn events() -> impl Strategy<Value = Event> {
+    let text = || prop_oneof![Just("push".to_owned()), Just("pull_request".to_owned()), "\\PC{0,20}"];
+    let heads = || proptest::option::of(prop_oneof![Just("acme/shop".to_owned()), Just("x/y".to_owned())]);
+    let number = || proptest::option::of(1u64..);
+    let pull = (any::<bool>(), heads()).prop_map(|(closed, head_repository)| PullRequest {
+        closed,
+        head_repository,
+        ..pull_request("")
+    });
+    prop_oneof![
+        any::<bool>().prop_map(|deleted| Event::Push { deleted }),
+        (text(), names()).prop_map(|(action, tag)| Event::Release { action, tag, target: String::new() }),
+        names().prop_map(|tag| Event::Release { action: "published".into(), tag, target: String::new() }),
+        Just(Event::Schedule),
+        Just(Event::WorkflowDispatch),
+        Just(Event::MergeGroup),
+        Just(Event::Delete),
+        text().prop_map(Event::Other),
+        (proptest::option::of(names()), text(), heads(), number()).prop_map(
+            |(head_branch, event, head_repository, pull_request)| Event::WorkflowRun {
+                head_branch,
+                head_sha: commit('2'),
+                event,
+                head_repository,
+                pull_request
+            }
+        ),
+        pull.clone().prop_map(Event::PullRequest),
+        pull.prop_map(Event::PullRequestTarget),
+        (1u64.., any::<bool>())
+            .prop_map(|(number, on_pull_request)| Event::IssueComment { number, on_pull_request }),
+    ]
+}
+
+fn names() -> impl Strategy<Value = String> {
+    let known = ["main", "latest", "v1.2.3", "pr-5", "Main", "1.0.0-rc.1", "a/b", "🚀"].map(String::from);
+    prop_oneof![proptest::sample::select(known.to_vec()), "\\PC{0,80}", "[a-zA-Z0-9./_+-]{1,90}"]
+}
+
+/// Any `GITHUB_REF`.
+pub(crate) fn refs() -> impl Strategy<Value = String> {
+    let prefix = proptest::sample::select(vec!["refs/heads/", "refs/tags/", "refs/pull/5/", "refs/x/", ""]);
+    (prefix, names()).prop_map(|(prefix, name)| format!("{prefix}{name}"))
 }

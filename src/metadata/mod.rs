@@ -6,7 +6,7 @@
 //! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
 
 mod checkout;
-mod date;
+pub(crate) mod date;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod labels;

@@ -67,7 +67,7 @@ fn rows_of_the_table() {
             "2222222-main main latest",
             "asked",
         ),
-        (run("push", "", "acme/shop", None), "refs/heads/main", "2222222-a-detached-commit", "asked"),
+        (run("push", "", "acme/shop", None), "refs/heads/main", "2222222-detached", "asked"),
         (PullRequest(own()), "refs/pull/5/merge", "2222222-pr-5 pr-5", "yes?"),
         (PullRequest(fork()), "refs/pull/5/merge", "2222222-pr-5 pr-5", "no"),
         (PullRequest(pull_request("")), "refs/pull/5/merge", "2222222-pr-5 pr-5", "no"),
@@ -312,48 +312,6 @@ fn reasons_hold_no_control_characters() {
     let reason = &metadata.tags[1].reason;
     assert_eq!(reason, "branch `a�[31m��::error::x�`");
     assert!(!metadata.occasion.chars().any(char::is_control));
-}
-
-fn events() -> impl Strategy<Value = Event> {
-    let text = || prop_oneof![Just("push".to_owned()), Just("pull_request".to_owned()), "\\PC{0,20}"];
-    let heads = || proptest::option::of(prop_oneof![Just("acme/shop".to_owned()), Just("x/y".to_owned())]);
-    let number = || proptest::option::of(1u64..);
-    let pull = (any::<bool>(), heads()).prop_map(|(closed, head_repository)| {
-        crate::runner::context::PullRequest { closed, head_repository, ..pull_request("") }
-    });
-    prop_oneof![
-        any::<bool>().prop_map(|deleted| Event::Push { deleted }),
-        (text(), names()).prop_map(|(action, tag)| Event::Release { action, tag, target: String::new() }),
-        names().prop_map(|tag| release("published", &tag)),
-        Just(Event::Schedule),
-        Just(Event::WorkflowDispatch),
-        Just(Event::MergeGroup),
-        Just(Event::Delete),
-        text().prop_map(Event::Other),
-        (proptest::option::of(names()), text(), heads(), number()).prop_map(
-            |(head_branch, event, head_repository, pull_request)| Event::WorkflowRun {
-                head_branch,
-                head_sha: commit('2'),
-                event,
-                head_repository,
-                pull_request
-            }
-        ),
-        pull.clone().prop_map(Event::PullRequest),
-        pull.prop_map(Event::PullRequestTarget),
-        (1u64.., any::<bool>())
-            .prop_map(|(number, on_pull_request)| Event::IssueComment { number, on_pull_request }),
-    ]
-}
-
-fn names() -> impl Strategy<Value = String> {
-    let known = ["main", "latest", "v1.2.3", "pr-5", "Main", "1.0.0-rc.1", "a/b", "🚀"].map(String::from);
-    prop_oneof![proptest::sample::select(known.to_vec()), "\\PC{0,80}", "[a-zA-Z0-9./_+-]{1,90}"]
-}
-
-fn refs() -> impl Strategy<Value = String> {
-    let prefix = proptest::sample::select(vec!["refs/heads/", "refs/tags/", "refs/pull/5/", "refs/x/", ""]);
-    (prefix, names()).prop_map(|(prefix, name)| format!("{prefix}{name}"))
 }
 
 proptest! {

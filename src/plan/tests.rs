@@ -1,11 +1,14 @@
 //! Whole runs: from an event and the inputs to the plan and its text.
 
+use proptest::prelude::*;
+
 use super::build::Export;
 use super::check::violations;
 use super::facts::DaemonFacts;
 use super::publish::plan_publish;
 use super::*;
 use crate::inputs::config::{Config, Push, VersionInput};
+use crate::metadata::Outcome;
 use crate::metadata::fixture::*;
 use crate::model::{Digest, Platform};
 use crate::runner::context::{Event, RunnerContext};
@@ -108,10 +111,9 @@ labels:
   org.opencontainers.image.source       https://github.com/acme/shop
   org.opencontainers.image.title        shop
   org.opencontainers.image.url          https://github.com/acme/shop
-  team                                  \u{20}
+  team
 warning: `push: true` has no effect here: pull requests from forks may not publish
 "
-        .replace("  \u{20}\n", "  \n")
     );
     assert_eq!(plan.build.export, Export::Digest);
     assert_eq!(plan_publish(&plan, Digest::of(b"x")), None);
@@ -274,6 +276,10 @@ fn broken_plans_are_found() {
         ),
         (&|plan| plan.build.platforms.clear(), "there is no platform"),
         (&|plan| plan.build.platforms.push(plan.build.platforms[0].clone()), "a platform is there twice"),
+        (
+            &|plan| plan.build.source_date_epoch = Some(1_763_717_446),
+            "`created` and the build's epoch differ",
+        ),
         (&|plan| plan.build.source_date_epoch = None, "`created` and the build's epoch differ"),
         (
             &|plan| plan.build.labels.clear(),
@@ -288,4 +294,40 @@ fn broken_plans_are_found() {
     assert_eq!(foreign, "a tag does not belong to what the run is about");
     let latest = broken(&request, &|plan| plan.tags.push(sound.tags[2].clone()));
     assert!(latest.contains("`latest` is not on `latest_branch`"), "{latest}");
+}
+
+proptest! {
+    /// Whatever the event, the ref and the inputs: a plan that is made keeps every invariant and prints in lines
+    /// that steer nothing.
+    #[test]
+    fn every_plan_is_sound(
+        event in events(),
+        git_ref in refs(),
+        asked in proptest::sample::select(vec![Push::Auto, Push::Yes, Push::No]),
+        image_store in any::<bool>(),
+        own_label in proptest::option::of("\\PC{0,30}"),
+        description in ".{0,40}",
+    ) {
+        let mut context = context(event, &git_ref);
+        context.repository.description = description;
+        let labels = own_label.map(|value| (crate::metadata::labels::CREATED.to_owned(), value));
+        let config = Config { push: asked, labels: labels.into_iter().collect(), ..config() };
+        let daemon = DaemonFacts { containerd_image_store: image_store, ..daemon() };
+        let checkout = checkout(crate::metadata::triggering_commit(&context).clone());
+        let rules = crate::metadata::Rules::from(&config);
+        let Ok(Outcome::Build(metadata)) = crate::metadata::derive(&context, &checkout, rules, None) else {
+            return Ok(());
+        };
+        let Ok(plan) = plan_run(&config, &context, &daemon, &metadata) else { return Ok(()) };
+        prop_assert_eq!(violations(&plan, &config), Vec::<String>::new());
+        for line in display::render(&plan).lines() {
+            prop_assert!(!line.chars().any(char::is_control) && !line.contains("##["), "{line:?}");
+            prop_assert!(!line.trim_start().starts_with("::"), "{line:?}");
+        }
+        let json = display::json(&plan);
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
+        if asked == Push::No {
+            prop_assert!(plan_publish(&plan, Digest::of(b"x")).is_none());
+        }
+    }
 }
