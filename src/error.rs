@@ -13,18 +13,14 @@ use crate::metadata::StrategyError;
 use crate::plan::PlanError;
 use crate::registry::RegistryError;
 use crate::runner::context::ContextError;
+use crate::runner::event_file::EventFileError;
 
 /// Why a run ended without its result.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The event's payload is not there.
-    #[error("reading the event payload `{path}`")]
-    Payload {
-        /// What `GITHUB_EVENT_PATH` says.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Payload(#[from] EventFileError),
     /// The runner's variables or payload make no sense.
     #[error(transparent)]
     Context(#[from] ContextError),
@@ -155,16 +151,19 @@ fn plural(count: usize, one: &str, more: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buildkit::Address;
 
     #[test]
     fn walks_the_chain_and_adds_the_hint() {
         let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
-        let error = RunError::Payload { path: "/github/workflow/event.json".into(), source };
+        let error = EventFileError::Read { path: "/github/workflow/event.json".into(), source };
         assert_eq!(
-            explain(&error),
-            "reading the event payload `/github/workflow/event.json`: no such file\n\
-             hint: this program is a GitHub action: the runner makes that file"
+            explain(&error.into()),
+            "the event payload `/github/workflow/event.json` cannot be read: no such file"
         );
+        let missing = ConnectError::Missing { address: Address::DockerSocket("/nowhere".into()) };
+        let text = explain(&missing.into());
+        assert!(text.starts_with("the daemon's socket `unix:///nowhere` does not exist\nhint: "), "{text}");
     }
 
     #[test]

@@ -24,11 +24,9 @@ use crate::metadata::{self, Outcome};
 use crate::plan::{self, PushPlan, RunPlan};
 use crate::progress::reporter::Reporter;
 use crate::runner::context::RunnerContext;
+use crate::runner::event_file;
 
 use record::Record;
-
-/// Largest event payload that is read, in bytes. GitHub caps webhooks at 25 MB.
-const MAX_PAYLOAD: u64 = 32 * 1024 * 1024;
 
 /// What a run needs of its process: read once, by `main`.
 pub struct Process {
@@ -133,17 +131,8 @@ async fn carry_out(process: &Process, record: &mut Record) -> Result<(), RunErro
 }
 
 fn read_context(process: &Process) -> Result<RunnerContext, RunError> {
-    let path = process.variables.get("GITHUB_EVENT_PATH").cloned().unwrap_or_default();
-    let json = if path.is_empty() { Ok("{}".to_owned()) } else { read_capped(&path) };
-    let json = json.map_err(|source| RunError::Payload { path, source })?;
-    Ok(RunnerContext::read(&process.variables, &json)?)
-}
-
-fn read_capped(path: &str) -> std::io::Result<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_PAYLOAD).read_to_string(&mut text)?;
-    Ok(text)
+    let payload = event_file::read(&process.variables)?;
+    Ok(RunnerContext::read(&process.variables, &payload)?)
 }
 
 fn read_config(process: &Process, context: &RunnerContext) -> Result<Config, RunError> {

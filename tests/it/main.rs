@@ -3,3 +3,4 @@
 mod architecture;
 mod diffcopy;
 mod github;
+mod registry;
