@@ -6,6 +6,6 @@ pub mod event;
 pub mod plain;
 pub mod reporter;
 pub mod state;
-pub mod text;
 #[cfg(test)]
 mod tests;
+pub mod text;

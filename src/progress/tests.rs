@@ -104,7 +104,8 @@ fn a_small_build_as_it_is_read() {
     let reporter = Reporter::new(memory.clone(), false);
     let mut plain = plain();
     let load = || vertex("l", "[internal] load build definition from Dockerfile", 0);
-    let from = || Vertex { cached: true, ..vertex("f", "[linux/amd64 1/3] FROM docker.io/library/busybox", 100) };
+    let from =
+        || Vertex { cached: true, ..vertex("f", "[linux/amd64 1/3] FROM docker.io/library/busybox", 100) };
     let make = || vertex("m", "[linux/amd64 2/3] RUN make", 200);
     let arm = || vertex("a", "[linux/arm64 2/3] RUN make", 210);
     let export = || vertex("e", "exporting to image", 4000);
@@ -124,10 +125,22 @@ fn a_small_build_as_it_is_read() {
         (551, logs([log("m", 551, "cc -o api\nli")])),
         (700, logs([log("a", 700, "cc -o api (arm)\n"), log("m", 720, "nk\n\u{1b}[32mok")])),
         (3600, vertexes([done(make(), 3600)])),
-        (3900, StatusUpdate { logs: vec![log("a", 3890, "::error::spoof\r##[error]spoof")], ..vertexes([done(arm(), 3900)]) }),
+        (
+            3900,
+            StatusUpdate {
+                logs: vec![log("a", 3890, "::error::spoof\r##[error]spoof")],
+                ..vertexes([done(arm(), 3900)])
+            },
+        ),
         (4000, vertexes([export()])),
         (4000, statuses([status("e", "exporting layers", 0, 0, (4000, None))])),
-        (6500, statuses([status("e", "exporting layers", 0, 0, (4000, Some(4300))), status("e", "pushing layers", 0, 0, (4300, Some(6500)))])),
+        (
+            6500,
+            statuses([
+                status("e", "exporting layers", 0, 0, (4000, Some(4300))),
+                status("e", "pushing layers", 0, 0, (4300, Some(6500))),
+            ]),
+        ),
         (7000, vertexes([done(export(), 7000)])),
     ];
     for (now, update) in script {
@@ -158,7 +171,10 @@ fn a_small_build_as_it_is_read() {
     assert_eq!(memory.text(), expected, "{}", memory.text());
     assert_eq!(plain.state().time_of("pushing"), Duration::from_millis(2200));
     let names: Vec<String> = obey(&memory.text()).into_iter().map(|command| command.name).collect();
-    assert_eq!(names, ["warning", "group", "stop-commands", "endgroup", "group", "stop-commands", "endgroup"]);
+    assert_eq!(
+        names,
+        ["warning", "group", "stop-commands", "endgroup", "group", "stop-commands", "endgroup"]
+    );
     assert_eq!(reporter.count(Level::Warning), (1, 0));
 }
 
@@ -175,7 +191,10 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
     let update = vertexes([failed(bad(), 1500, error), failed(other(), 1501, "Canceled: context canceled")]);
     lines.extend(plain.update(&update, ms(1501)));
     let lines = unfenced(&lines);
-    assert_eq!(lines[lines.len() - 3..], ["::endgroup::", "✗ #1 [2/3] RUN false exit 3 after 1.5 s", "- #2 [1/3] COPY . . cancelled"]);
+    assert_eq!(
+        lines[lines.len() - 3..],
+        ["::endgroup::", "✗ #1 [2/3] RUN false exit 3 after 1.5 s", "- #2 [1/3] COPY . . cancelled"]
+    );
     let step = plain.state().failed().unwrap();
     assert_eq!((step.tail.len(), step.tail[0].as_str()), (20, "line 11"));
     let location = SourceLocation { file: "Dockerfile".into(), line: 7, end_line: 8, excerpt: vec![] };
@@ -192,7 +211,9 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
 fn the_floor_passes_on() {
     let mut plain = plain();
     plain.update(&vertexes([vertex("a", "A", 0), vertex("b", "B", 0)]), ms(0));
-    let said = |plain: &mut Plain, digest: &str, now: u64, text: &str| unfenced(&plain.update(&logs([log(digest, now, text)]), ms(now)));
+    let said = |plain: &mut Plain, digest: &str, now: u64, text: &str| {
+        unfenced(&plain.update(&logs([log(digest, now, text)]), ms(now)))
+    };
     assert_eq!(said(&mut plain, "a", 100, "a1\n"), ["::group::#1 A", "#1 0.100 a1"]);
     assert_eq!(said(&mut plain, "b", 200, "b1\n"), [""; 0]);
     assert_eq!(unfenced(&plain.tick(ms(2000))), [""; 0]);
@@ -218,10 +239,24 @@ fn what_ends_meanwhile_is_shown_after_the_group() {
     let mut plain = plain();
     plain.update(&vertexes([vertex("a", "A", 0), vertex("b", "B", 0), vertex("c", "C", 0)]), ms(0));
     plain.update(&logs([log("a", 10, "a\n")]), ms(10));
-    let update = StatusUpdate { logs: vec![log("b", 20, "b")], ..vertexes([done(vertex("b", "B", 0), 30), done(vertex("c", "C", 0), 30)]) };
+    let update = StatusUpdate {
+        logs: vec![log("b", 20, "b")],
+        ..vertexes([done(vertex("b", "B", 0), 30), done(vertex("c", "C", 0), 30)])
+    };
     assert_eq!(unfenced(&plain.update(&update, ms(30))), [""; 0]);
     let lines = unfenced(&plain.update(&vertexes([done(vertex("a", "A", 0), 40)]), ms(40)));
-    assert_eq!(lines, ["::endgroup::", "✓ #1 A 0.0 s", "::group::#2 B", "#2 0.030 b", "::endgroup::", "✓ #2 B 0.0 s", "✓ #3 C 0.0 s"]);
+    assert_eq!(
+        lines,
+        [
+            "::endgroup::",
+            "✓ #1 A 0.0 s",
+            "::group::#2 B",
+            "#2 0.030 b",
+            "::endgroup::",
+            "✓ #2 B 0.0 s",
+            "✓ #3 C 0.0 s"
+        ]
+    );
     assert_eq!(shown(&plain.finish(ms(50))), [""; 0]);
 }
 
@@ -233,7 +268,10 @@ fn a_step_that_runs_again_is_reported_once_unless_it_worked() {
     assert_eq!(unfenced(&plain.update(&vertexes([vertex("a", "A", 20)]), ms(20))), [""; 0]);
     assert_eq!(unfenced(&plain.update(&vertexes([done(vertex("a", "A", 20), 30)]), ms(30))), [""; 0]);
     plain.update(&vertexes([vertex("a", "A", 100)]), ms(100));
-    assert_eq!(unfenced(&plain.update(&vertexes([done(vertex("a", "A", 100), 600)]), ms(600))), ["✓ #1 A 0.5 s"]);
+    assert_eq!(
+        unfenced(&plain.update(&vertexes([done(vertex("a", "A", 100), 600)]), ms(600))),
+        ["✓ #1 A 0.5 s"]
+    );
     assert_eq!(plain.state().steps()[0].duration(), Duration::from_millis(520));
 }
 
@@ -242,13 +280,19 @@ fn transfers_and_silence() {
     let mut plain = plain();
     plain.update(&vertexes([vertex("f", "FROM big", 0), vertex("r", "RUN sleep", 0)]), ms(0));
     let pull = |plain: &mut Plain, now: u64, current: i64| {
-        let layers = [status("f", "sha256:a", current, 100_000_000, (0, None)), status("f", "resolve", 0, 0, (0, Some(1)))];
+        let layers = [
+            status("f", "sha256:a", current, 100_000_000, (0, None)),
+            status("f", "resolve", 0, 0, (0, Some(1))),
+        ];
         unfenced(&plain.update(&statuses(layers), ms(now)))
     };
     assert_eq!(pull(&mut plain, 1000, 1_000_000), [""; 0]);
     assert_eq!(pull(&mut plain, 5000, 50_000_000), ["… #1 FROM big: 50.0 MB of 100.0 MB, 10.0 MB/s"]);
     assert_eq!(pull(&mut plain, 6000, 60_000_000), [""; 0]);
-    assert_eq!(unfenced(&plain.update(&vertexes([done(vertex("f", "FROM big", 0), 8000)]), ms(8000))), ["✓ #1 FROM big 8.0 s, 60.0 MB"]);
+    assert_eq!(
+        unfenced(&plain.update(&vertexes([done(vertex("f", "FROM big", 0), 8000)]), ms(8000))),
+        ["✓ #1 FROM big 8.0 s, 60.0 MB"]
+    );
     assert_eq!(unfenced(&plain.tick(ms(37_000))), [""; 0]);
     assert_eq!(unfenced(&plain.tick(ms(38_000))), ["… still running: #2 RUN sleep (38.0 s)"]);
     assert_eq!(unfenced(&plain.tick(ms(39_000))), [""; 0]);
@@ -256,14 +300,20 @@ fn transfers_and_silence() {
     assert_eq!(unfenced(&plain.tick(ms(100_000))), [""; 0]);
     // Silence closes the group, so that the heartbeat is seen.
     plain.update(&logs([log("r", 101_000, "x\n")]), ms(101_000));
-    assert_eq!(unfenced(&plain.tick(ms(131_000))), ["::endgroup::", "… still running: #2 RUN sleep (2 m 11 s)"]);
+    assert_eq!(
+        unfenced(&plain.tick(ms(131_000))),
+        ["::endgroup::", "… still running: #2 RUN sleep (2 m 11 s)"]
+    );
 }
 
 #[test]
 fn a_gigabyte_of_output_stays_outside() {
     let mut plain = plain();
     plain.update(&vertexes([vertex("a", "A", 0), vertex("b", "B", 0)]), ms(0));
-    let chunk = StatusUpdate { logs: vec![log("a", 1, &"0123456789abcde\n".repeat(256)), log("b", 1, &"y".repeat(4096))], ..StatusUpdate::default() };
+    let chunk = StatusUpdate {
+        logs: vec![log("a", 1, &"0123456789abcde\n".repeat(256)), log("b", 1, &"y".repeat(4096))],
+        ..StatusUpdate::default()
+    };
     let mut lines = 0;
     for now in 0..500 {
         lines += plain.update(&chunk, ms(now)).len();
@@ -293,7 +343,18 @@ fn commands_of_ours_leave_the_fence_and_masks_come_first() {
     let stop = format!("stop-commands={FENCE}");
     assert_eq!(
         obeyed,
-        ["add-mask=hunter2", "group=#1 A ***", &stop, "warning=ünder ***: 100%", &stop, "debug=token=***", &stop, "debug=second", &stop, "endgroup="]
+        [
+            "add-mask=hunter2",
+            "group=#1 A ***",
+            &stop,
+            "warning=ünder ***: 100%",
+            &stop,
+            "debug=token=***",
+            &stop,
+            "debug=second",
+            &stop,
+            "endgroup="
+        ]
     );
     assert!(text.contains("\n\\::set-output name=a::b\nplain ***\n"));
     assert_eq!(reporter.annotations()[0].message, "ünder ***: 100%");
@@ -304,7 +365,11 @@ fn more_annotations_than_github_takes_go_to_the_log() {
     let memory = Memory::default();
     let reporter = Reporter::new(memory.clone(), false);
     for n in 0..12 {
-        reporter.annotate(Annotation { file: Some("Dockerfile".into()), lines: Some((n, n)), ..Annotation::new(Level::Warning, "w") });
+        reporter.annotate(Annotation {
+            file: Some("Dockerfile".into()),
+            lines: Some((n, n)),
+            ..Annotation::new(Level::Warning, "w")
+        });
     }
     reporter.error("e");
     assert_eq!(obey(&memory.text()).len(), 11);
@@ -342,12 +407,33 @@ fn debug_lines_are_ours_only() {
         tracing::trace!("too fine");
         tracing::debug!(target: "hyper::proto", "authorization: Bearer x");
     });
-    assert_eq!(memory.text(), "::add-mask::hunter2\n::debug::progress::tests: asked with *** host=\"ghcr.io\"\n");
+    assert_eq!(
+        memory.text(),
+        "::add-mask::hunter2\n::debug::progress::tests: asked with *** host=\"ghcr.io\"\n"
+    );
 }
 
 fn hostile() -> impl Strategy<Value = String> {
-    let pieces: &[&str] = &["::", "##[", "]", "\n", "\r", " ", "error", "stop-commands", "set-output", FENCE, "x", "\u{200b}", "\u{1b}[31m", "%0A"];
-    let piece = prop_oneof![prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), any::<char>().prop_map(String::from)];
+    let pieces: &[&str] = &[
+        "::",
+        "##[",
+        "]",
+        "\n",
+        "\r",
+        " ",
+        "error",
+        "stop-commands",
+        "set-output",
+        FENCE,
+        "x",
+        "\u{200b}",
+        "\u{1b}[31m",
+        "%0A",
+    ];
+    let piece = prop_oneof![
+        prop::sample::select(pieces.to_vec()).prop_map(str::to_owned),
+        any::<char>().prop_map(String::from)
+    ];
     prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
 

@@ -27,7 +27,10 @@ pub(super) fn result(step: &Step) -> String {
         return match step.exit_code() {
             Some(code) => format!("✗ #{number} {name} exit {code} after {time}"),
             None => {
-                format!("✗ #{number} {name} failed after {time}: {}", error.lines().next().unwrap_or_default())
+                format!(
+                    "✗ #{number} {name} failed after {time}: {}",
+                    error.lines().next().unwrap_or_default()
+                )
             }
         };
     }

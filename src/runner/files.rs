@@ -225,7 +225,12 @@ mod tests {
         let pairs: Vec<(&str, &str)> = read.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         assert_eq!(pairs, [("a", "1"), ("c", "3"), ("d", "")]);
         let missing = dir.path().join("no/such");
-        assert!(append_outputs(&missing, dir.path(), &[], &mut fresh).unwrap_err().to_string().contains("no/such"));
+        assert!(
+            append_outputs(&missing, dir.path(), &[], &mut fresh)
+                .unwrap_err()
+                .to_string()
+                .contains("no/such")
+        );
     }
 
     #[test]

@@ -8,5 +8,7 @@ pub mod markdown;
 #[cfg(test)]
 pub(crate) mod model;
 pub mod summary;
+#[cfg(test)]
+mod summary_tests;
 pub mod units;
 pub mod untrusted;

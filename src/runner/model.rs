@@ -18,8 +18,22 @@ pub struct Parsed {
 }
 
 const REGISTERED: &[&str] = &[
-    "debug", "notice", "warning", "error", "group", "endgroup", "add-mask", "add-matcher", "remove-matcher", "echo",
-    "stop-commands", "set-output", "save-state", "set-env", "add-path", "internal-set-repo-path",
+    "debug",
+    "notice",
+    "warning",
+    "error",
+    "group",
+    "endgroup",
+    "add-mask",
+    "add-matcher",
+    "remove-matcher",
+    "echo",
+    "stop-commands",
+    "set-output",
+    "save-state",
+    "set-env",
+    "add-path",
+    "internal-set-repo-path",
 ];
 
 /// The command in a line, if any.
@@ -56,7 +70,10 @@ fn v1(line: &str, tokens: &[&str]) -> Option<Parsed> {
 
 fn pairs(text: &str, separator: char, unescape: impl Fn(&str) -> String) -> BTreeMap<String, String> {
     let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), unescape(value)));
-    text.split(separator).filter_map(pair).filter(|(key, value)| !key.is_empty() && !value.is_empty()).collect()
+    text.split(separator)
+        .filter_map(pair)
+        .filter(|(key, value)| !key.is_empty() && !value.is_empty())
+        .collect()
 }
 
 fn unescape(text: &str, more: &[(&str, &str)]) -> String {

@@ -172,7 +172,12 @@ fn platforms(rows: &[PlatformRow]) -> String {
     let mut text = String::from("| Platform | Digest | Size |\n| --- | --- | ---: |\n");
     for row in rows {
         let size = row.size.map_or_else(String::new, units::bytes);
-        let _ = writeln!(text, "| {} | {} | {size} |", code(&row.platform.to_string()), code(row.digest.as_str()));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {size} |",
+            code(&row.platform.to_string()),
+            code(row.digest.as_str())
+        );
     }
     text + "\n"
 }
@@ -181,8 +186,10 @@ fn phases(phases: &[Phase]) -> String {
     if phases.is_empty() {
         return String::new();
     }
-    let parts: Vec<String> =
-        phases.iter().map(|phase| format!("{} {}", escape(&phase.name), units::seconds(phase.time))).collect();
+    let parts: Vec<String> = phases
+        .iter()
+        .map(|phase| format!("{} {}", escape(&phase.name), units::seconds(phase.time)))
+        .collect();
     format!("**Time** {}\n\n", parts.join(" · "))
 }
 
@@ -221,7 +228,10 @@ fn findings(findings: &[Annotation], hidden: usize) -> String {
         let _ = writeln!(text, "- and {} more, in the log", shown.len() - MAX_FINDINGS);
     }
     if hidden > 0 {
-        let _ = writeln!(text, "- {hidden} of all findings are not shown as annotations: GitHub takes ten of a level");
+        let _ = writeln!(
+            text,
+            "- {hidden} of all findings are not shown as annotations: GitHub takes ten of a level"
+        );
     }
     if text.is_empty() { text } else { format!("**Findings**\n\n{text}\n") }
 }

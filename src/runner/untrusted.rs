@@ -107,7 +107,8 @@ impl Cleaner {
                 let body = rest[1..].find(|c: char| !(' '..='?').contains(&c));
                 let Some(end) = body.map(|end| end + 1) else { return "" };
                 let parameters = &rest[1..end];
-                let after = rest[end..].strip_prefix(|c: char| ('@'..='~').contains(&c)).unwrap_or(&rest[end..]);
+                let after =
+                    rest[end..].strip_prefix(|c: char| ('@'..='~').contains(&c)).unwrap_or(&rest[end..]);
                 let well_formed =
                     parameters.len() <= 32 && parameters.bytes().all(|b| b.is_ascii_digit() || b == b';');
                 if rest[end..].starts_with('m') && well_formed && !self.out.ends_with('#') {
@@ -237,14 +238,63 @@ mod tests {
 
     /// Pieces from which every attack is made, and some that only look like one.
     const PIECES: &[&str] = &[
-        ":", "::", "#", "##", "[", "##[", "]", " ", "\t", "\r", "\n", "\u{a0}", "\u{3000}", "\u{85}", "\u{2028}",
-        "set-output", "add-mask", "stop-commands", "error", "debug", "group", " name=a", "=", ",", ";", "x", "é", "\\",
-        "\u{200b}", "\u{200c}", "\u{200d}", "\u{ad}", "\u{feff}", "\u{fe0f}", "\u{34f}", "\u{2060}", "\u{e0001}",
-        "\u{1b}", "\u{1b}[", "\u{1b}[m", "\u{1b}[0m", "\u{1b}[31m", "\u{1b}]", "\u{7}", "\u{0}", "\u{1c}", "m", "0;1", "👩", "%0A",
+        ":",
+        "::",
+        "#",
+        "##",
+        "[",
+        "##[",
+        "]",
+        " ",
+        "\t",
+        "\r",
+        "\n",
+        "\u{a0}",
+        "\u{3000}",
+        "\u{85}",
+        "\u{2028}",
+        "set-output",
+        "add-mask",
+        "stop-commands",
+        "error",
+        "debug",
+        "group",
+        " name=a",
+        "=",
+        ",",
+        ";",
+        "x",
+        "é",
+        "\\",
+        "\u{200b}",
+        "\u{200c}",
+        "\u{200d}",
+        "\u{ad}",
+        "\u{feff}",
+        "\u{fe0f}",
+        "\u{34f}",
+        "\u{2060}",
+        "\u{e0001}",
+        "\u{1b}",
+        "\u{1b}[",
+        "\u{1b}[m",
+        "\u{1b}[0m",
+        "\u{1b}[31m",
+        "\u{1b}]",
+        "\u{7}",
+        "\u{0}",
+        "\u{1c}",
+        "m",
+        "0;1",
+        "👩",
+        "%0A",
     ];
 
     fn hostile() -> impl Strategy<Value = String> {
-        let piece = prop_oneof![prop::sample::select(PIECES).prop_map(str::to_owned), any::<char>().prop_map(String::from)];
+        let piece = prop_oneof![
+            prop::sample::select(PIECES).prop_map(str::to_owned),
+            any::<char>().prop_map(String::from)
+        ];
         prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
     }
 
@@ -275,7 +325,14 @@ mod tests {
     /// The property above would hold for an empty model too.
     #[test]
     fn the_model_finds_raw_attacks() {
-        for attack in ["::debug::x", "  ::debug::x", "a ##[debug]x", ":\u{200b}:debug::x", "##\u{200b}[debug]x", "\u{0}::debug::"] {
+        for attack in [
+            "::debug::x",
+            "  ::debug::x",
+            "a ##[debug]x",
+            ":\u{200b}:debug::x",
+            "##\u{200b}[debug]x",
+            "\u{0}::debug::",
+        ] {
             assert!(parse(attack).is_some(), "{attack:?}");
         }
     }
