@@ -11,5 +11,7 @@ pub mod event_file;
 pub mod paths;
 mod payload;
 pub mod summary;
+#[cfg(test)]
+mod summary_tests;
 pub mod units;
 pub mod untrusted;
