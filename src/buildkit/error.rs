@@ -225,6 +225,19 @@ impl BuildError {
         }
     }
 
+    /// Where in the Dockerfile, when BuildKit says.
+    pub fn location(&self) -> Option<&SourceLocation> {
+        match self {
+            Self::StepFailed { location, .. } | Self::Dockerfile { location, .. } => location.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The registry refused access to the push: not a fault of the network, and none that time mends.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::PushFailed { message, .. } if refuses_access(message))
+    }
+
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -252,9 +265,15 @@ impl BuildError {
     }
 }
 
+fn refuses_access(message: &str) -> bool {
+    ["401", "403", "denied", "authoriz", "authentication", "insufficient_scope"]
+        .iter()
+        .any(|word| message.contains(word))
+}
+
 fn push_hint(message: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if has(&["401", "403", "denied", "authoriz", "authentication", "insufficient_scope"]) {
+    if refuses_access(message) {
         Some("check `username` and `password`, and that they may write to this repository")
     } else if has(&["connection refused", "lookup ", "i/o timeout", "no route to host"]) {
         Some("the daemon cannot reach the registry")

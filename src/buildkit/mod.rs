@@ -22,7 +22,7 @@ mod address;
 mod auth;
 mod connection;
 mod detail;
-mod diffcopy;
+pub mod diffcopy;
 mod error;
 mod filesync;
 mod grpc;

@@ -4,12 +4,12 @@
 const LAST: i64 = 253_402_300_799;
 
 /// The time, if it can be written and an image can carry it: 1970 to 9999.
-pub(super) fn sensible(seconds: i64) -> Option<i64> {
+pub(crate) fn sensible(seconds: i64) -> Option<i64> {
     (0..=LAST).contains(&seconds).then_some(seconds)
 }
 
 /// `2026-11-21T09:30:00Z`. Give only what `sensible` let through.
-pub(super) fn rfc3339(seconds: i64) -> String {
+pub(crate) fn rfc3339(seconds: i64) -> String {
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Years that begin in March have their leap day last, in cycles of 400 years from 0000-03-01.
     let days = days + 719_468;

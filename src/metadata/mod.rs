@@ -6,10 +6,14 @@
 //! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
 
 mod checkout;
-mod date;
+pub(crate) mod date;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod labels;
 mod slug;
 mod strategy;
+#[cfg(test)]
+mod tests;
 mod trigger;
 
 use serde::Serialize;
@@ -45,8 +49,13 @@ pub struct Metadata {
 impl Metadata {
     /// The tag that says most about the image: a version, else the commit's.
     pub fn most_specific(&self) -> Option<&PlannedTag> {
-        self.tags.iter().find(|tag| tag.kind == TagKind::Version).or_else(|| self.tags.first())
+        most_specific(&self.tags)
     }
+}
+
+/// The tag that says most about the image: a version, else the commit's.
+pub fn most_specific(tags: &[PlannedTag]) -> Option<&PlannedTag> {
+    tags.iter().find(|tag| tag.kind == TagKind::Version).or_else(|| tags.first())
 }
 
 /// What a run is about, which is not always what `GITHUB_REF` says.

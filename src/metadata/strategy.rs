@@ -61,12 +61,17 @@ pub enum StrategyError {
         name: String,
     },
     /// A text is too long for a tag.
-    #[error("{what} `{text}` makes a tag of {} characters; registries take {}", .text.len(), Tag::MAX)]
+    #[error(
+        "{what} makes the tag `{text}`, {length} characters long; registries take {}: shorten it",
+        Tag::MAX
+    )]
     TooLong {
         /// Where it is from.
         what: &'static str,
-        /// The tag that would be.
+        /// The tag that would be, or enough of it.
         text: String,
+        /// Its length.
+        length: usize,
     },
     /// `version: auto` without an answer.
     #[error("`version: auto` needs a description of the commit: {0}")]
@@ -200,7 +205,7 @@ impl Strategy<'_> {
         self.add(slug, kind_of_ref, format!("{what} {}", quoted(name)), what)?;
         if kind == TagKind::Branch && name == self.rules.latest_branch {
             let reason = format!("branch {} is `latest_branch`", quoted(name));
-            self.add("latest".into(), TagKind::Latest, reason, what)?;
+            self.add("latest", TagKind::Latest, reason, what)?;
         }
         Ok(())
     }
@@ -238,7 +243,7 @@ impl Strategy<'_> {
             return Ok(());
         }
         let reason = format!("`version: auto`: Git describes the commit as {}", quoted(&said));
-        self.add(text.to_owned(), TagKind::Describe, reason, "Git's description")
+        self.add(text, TagKind::Describe, reason, "Git's description")
     }
 
     fn on_pull_request(&mut self, number: u64, head: Option<&CommitId>) -> Result<(), StrategyError> {
@@ -291,13 +296,14 @@ impl Strategy<'_> {
     /// Adds a tag; one that is there already keeps its first reason.
     fn add(
         &mut self,
-        text: String,
+        text: impl AsRef<str>,
         kind: TagKind,
         reason: String,
         what: &'static str,
     ) -> Result<(), StrategyError> {
-        let Ok(tag) = Tag::parse(&text) else {
-            return Err(StrategyError::TooLong { what, text: shortened(&text) });
+        let text = text.as_ref();
+        let Ok(tag) = Tag::parse(text) else {
+            return Err(StrategyError::TooLong { what, length: text.len(), text: shortened(text) });
         };
         if self.tags.iter().all(|there| there.tag != tag) {
             self.tags.push(PlannedTag { tag, kind, reason });

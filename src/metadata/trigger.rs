@@ -38,8 +38,8 @@ pub fn triggering_commit(context: &RunnerContext) -> &CommitId {
 /// The pull request whose head commit only the API can tell, if this run is about one.
 pub fn pull_request_to_look_up(context: &RunnerContext) -> Option<u64> {
     match (&context.event, &context.git_ref) {
-        (Event::IssueComment { number, on_pull_request: true }, _) => Some(*number),
-        (Event::Push { .. } | Event::Other(_), GitRef::Pull(number)) => Some(*number),
+        (Event::IssueComment { number, on_pull_request: true }, _)
+        | (Event::Push { .. } | Event::Other(_), GitRef::Pull(number)) => Some(*number),
         _ => None,
     }
 }
@@ -148,7 +148,7 @@ fn workflow_run(context: &RunnerContext) -> Trigger {
         };
     }
     let Some(branch) = head_branch.as_deref().filter(|branch| !branch.is_empty()) else {
-        return on_other_ref("a detached commit", format!("{after} of a detached commit"));
+        return on_other_ref("detached", format!("{after} of a commit on no branch"));
     };
     // A release's run has the tag where the others have the branch.
     let git_ref = match event.as_str() {
@@ -206,5 +206,5 @@ fn only_if_asked(why: &str) -> PushDecision {
 
 /// GitHub compares names without regard to case. A head whose repository is gone was a fork.
 fn is_own(context: &RunnerContext, head: Option<&str>) -> bool {
-    head.is_some_and(|head| head.eq_ignore_ascii_case(&context.repository.full_name))
+    head.is_some_and(|head| !head.is_empty() && head.eq_ignore_ascii_case(&context.repository.full_name))
 }

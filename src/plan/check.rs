@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::build::Export;
 use super::{PushPlan, RunPlan};
 use crate::inputs::config::Config;
-use crate::metadata::{Subject, TagKind, labels};
+use crate::metadata::{Subject, TagKind, date, labels};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
 pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
@@ -50,9 +50,9 @@ fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     check(count(TagKind::Commit) <= 1, "there are two commit tags");
     if matches!(plan.subject, Subject::Branch(_) | Subject::GitTag(_) | Subject::Ref(_)) {
         let sha = format!("{}-", plan.revision.cut(config.sha_length));
-        let named =
+        let own =
             plan.tags.iter().any(|tag| tag.kind == TagKind::Commit && tag.tag.as_str().starts_with(&sha));
-        check(named, "the commit tag does not name what is built");
+        check(own, "the commit tag does not name what is built");
     }
 }
 
@@ -62,14 +62,20 @@ fn build(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     let platforms: HashSet<_> = build.platforms.iter().collect();
     check(platforms.len() == build.platforms.len(), "a platform is there twice");
     let pushes = matches!(plan.push, PushPlan::Push { .. });
-    let exported = build.export == Export::PushByDigest(plan.repository.clone());
-    let pushed = matches!(build.export, Export::PushByDigest(_));
-    check(pushes == pushed, "the export is not what the push decision says");
-    check(!pushed || exported, "the export goes to another repository");
+    let destination = match &build.export {
+        Export::PushByDigest(repository) => Some(repository),
+        Export::Digest | Export::Nothing => None,
+    };
+    check(pushes == destination.is_some(), "the export is not what the push decision says");
+    let elsewhere = destination.is_some_and(|repository| *repository != plan.repository);
+    check(!elsewhere, "the export goes to another repository");
     check(!pushes || !plan.tags.is_empty(), "a push without a tag");
     let of_the_user = |key: &str| config.labels.iter().any(|(name, _)| name == key);
-    let created = build.labels.contains_key(labels::CREATED) == build.source_date_epoch.is_some();
-    check(created || of_the_user(labels::CREATED), "`created` and the build's epoch differ");
+    let epoch = build.source_date_epoch.map(date::rfc3339);
+    check(
+        build.labels.get(labels::CREATED) == epoch.as_ref() || of_the_user(labels::CREATED),
+        "`created` and the build's epoch differ",
+    );
     let revision = build.labels.get(labels::REVISION).map(String::as_str) == Some(plan.revision.as_str());
     check(revision || of_the_user(labels::REVISION), "the revision label is not what is built");
     check(!build.shared_key.is_empty(), "the context has no name");

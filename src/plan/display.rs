@@ -55,7 +55,8 @@ fn section(text: &mut String, title: &str, rows: Vec<(String, String)>) {
     let width = rows.iter().map(|(left, _)| left.chars().count().min(WIDEST)).max().unwrap_or(0);
     let _ = writeln!(text, "{title}:");
     for (left, right) in rows {
-        let _ = writeln!(text, "  {left:<width$}  {right}");
+        let row = format!("  {left:<width$}  {right}");
+        let _ = writeln!(text, "{}", row.trim_end());
     }
 }
 

@@ -10,5 +10,7 @@ pub mod display;
 pub mod facts;
 pub mod publish;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use run::{PlanError, PushPlan, RunPlan, plan_run};

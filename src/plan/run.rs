@@ -9,6 +9,9 @@ use crate::metadata::{Metadata, PlannedTag, PushDecision, Subject, labels::label
 use crate::model::{CommitId, Digest, Platform, Repository};
 use crate::runner::context::RunnerContext;
 
+/// How the containerd image store is switched on; GitHub's own runners have it off and no such file yet.
+const IMAGE_STORE_ADVICE: &str = "put `\"features\": {\"containerd-snapshotter\": true}` into the daemon's /etc/docker/daemon.json and restart it; on a runner of GitHub's, with a step before this one: `echo '{\"features\":{\"containerd-snapshotter\":true}}' | sudo tee /etc/docker/daemon.json && sudo systemctl restart docker`";
+
 /// One run: what is built, whether and where it goes, under which tags and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunPlan {
@@ -58,7 +61,7 @@ pub enum PlanError {
     #[error(
         "{daemon} cannot {} because it does not keep images in the containerd image store: {}",
         .needs.join(" or "),
-        "set `{\"features\": {\"containerd-snapshotter\": true}}` in /etc/docker/daemon.json and restart it (`systemctl restart docker`)"
+        IMAGE_STORE_ADVICE
     )]
     NoImageStore {
         /// The daemon.

@@ -216,9 +216,7 @@ fn classify(error: &hyper_util::client::legacy::Error) -> Kind {
         if let Some(RootsError(text)) = cause.downcast_ref() {
             return Kind::Tls(text.clone());
         }
-        // rustls sits inside an io::Error, which hides it from `source`.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        if let Some(tls) = tls_error(cause) {
             return tls_kind(tls);
         }
         if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
@@ -231,6 +229,15 @@ fn classify(error: &hyper_util::client::legacy::Error) -> Kind {
         source = cause.source();
     }
     if error.is_connect() { Kind::Connect(chain(error)) } else { Kind::Broken(chain(error)) }
+}
+
+/// rustls sits inside an `io::Error`, maybe inside another one, which hide it from `source`.
+fn tls_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+    while let Some(nested) = inner.downcast_ref::<std::io::Error>() {
+        inner = nested.get_ref()?;
+    }
+    inner.downcast_ref()
 }
 
 fn tls_kind(error: &rustls::Error) -> Kind {

@@ -270,17 +270,14 @@ fn repository(
     if facts.html_url.is_empty() {
         facts.html_url = format!("{server_url}/{full_name}");
     }
-    if let (None, Event::Schedule, GitRef::Branch(branch)) = (&facts.default_branch, &payload.event, git_ref) {
+    if let (None, Event::Schedule, GitRef::Branch(branch)) = (&facts.default_branch, &payload.event, git_ref)
+    {
         facts.default_branch = Some(branch.clone());
     }
     Ok(RepositoryFacts { full_name: full_name.into(), owner: owner.into(), name: name.into(), ..facts })
 }
 
-fn run<'a>(
-    get: impl Fn(&str) -> &'a str,
-    server_url: &str,
-    repository: &str,
-) -> Result<Run, ContextError> {
+fn run<'a>(get: impl Fn(&str) -> &'a str, server_url: &str, repository: &str) -> Result<Run, ContextError> {
     let number = |variable: &'static str, default: u64| match get(variable) {
         "" => Ok(default),
         text => text.parse().map_err(|_| ContextError::Variable {

@@ -158,10 +158,7 @@ fn missing_variables_are_named_together() {
     );
     let mut without_ref = variables("push");
     without_ref.remove("GITHUB_REF");
-    assert_eq!(
-        RunnerContext::read(&without_ref, "{}"),
-        Err(ContextError::Missing(vec!["GITHUB_REF"]))
-    );
+    assert_eq!(RunnerContext::read(&without_ref, "{}"), Err(ContextError::Missing(vec!["GITHUB_REF"])));
     let release = r#"{"action":"published","release":{"tag_name":"v1","target_commitish":"main"}}"#;
     without_ref.insert("GITHUB_EVENT_NAME".into(), "release".into());
     assert_eq!(RunnerContext::read(&without_ref, release).unwrap().git_ref, GitRef::Tag("v1".into()));
@@ -218,6 +215,20 @@ fn hostile_payloads_are_errors() {
     let deep = "[".repeat(200_000);
     let json = format!("{{\"x\":{deep}");
     assert!(RunnerContext::read(&variables("push"), &json).is_err());
+}
+
+#[test]
+fn a_payload_cut_short_is_an_error() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+    for (event, file) in
+        [("push", "push-branch"), ("pull_request", "pull_request"), ("release", "release-published")]
+    {
+        let json = std::fs::read_to_string(format!("{directory}/{file}.json")).unwrap();
+        let json = json.trim_end();
+        for end in (0..json.len()).filter(|end| json.is_char_boundary(*end)).step_by(97) {
+            assert!(RunnerContext::read(&variables(event), &json[..end]).is_err(), "{file} {end}");
+        }
+    }
 }
 
 #[test]

@@ -40,8 +40,7 @@ struct License {
 
 #[derive(Deserialize)]
 struct Push {
-    #[serde(default)]
-    deleted: bool,
+    deleted: Option<bool>,
     before: Option<String>,
     head_commit: Option<Commit>,
     commits: Option<Vec<Commit>>,
@@ -141,7 +140,7 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, ContextError> {
             before = push.before.and_then(|id| CommitId::parse(&id).ok());
             commits.extend(push.head_commit);
             commits.extend(push.commits.into_iter().flatten());
-            Event::Push { deleted: push.deleted }
+            Event::Push { deleted: push.deleted == Some(true) }
         }
         "release" => {
             let ReleaseEvent { action, release } = parse(name, json)?;
