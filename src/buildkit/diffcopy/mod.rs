@@ -12,6 +12,8 @@ mod chunk;
 mod files;
 mod packet;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
