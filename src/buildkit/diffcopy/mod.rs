@@ -94,7 +94,9 @@ pub enum TransferError {
         path: String,
     },
     /// A file of a Git directory is too large to be searched for credentials.
-    #[error("`{path}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore")]
+    #[error(
+        "`{path}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore"
+    )]
     CarrierTooLarge {
         /// Relative to the context.
         path: String,
@@ -185,7 +187,8 @@ async fn receive(
         let mut wanted = Vec::with_capacity(batch.len());
         let mut finished = false;
         for payload in batch.drain(..) {
-            let packet = Packet::decode(payload).map_err(|fault| TransferError::Protocol(fault.to_string()))?;
+            let packet =
+                Packet::decode(payload).map_err(|fault| TransferError::Protocol(fault.to_string()))?;
             match packet.r#type() {
                 PacketType::PacketReq => wanted.push(packet.id),
                 PacketType::PacketFin => finished = true,
@@ -231,7 +234,13 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
             shared.progress.entries.fetch_add(1, Ordering::Relaxed);
             packet::put_stat(&mut out.buffer, entry);
             let full = out.buffer.len() >= ANNOUNCED_ENOUGH;
-            flow = if shared.stopped() { ControlFlow::Break(()) } else if full { out.flush() } else { ControlFlow::Continue(()) };
+            flow = if shared.stopped() {
+                ControlFlow::Break(())
+            } else if full {
+                out.flush()
+            } else {
+                ControlFlow::Continue(())
+            };
             flow
         })?;
         if flow.is_continue() {
@@ -244,7 +253,7 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
     match walked() {
         Ok(ControlFlow::Continue(())) => {}
         Ok(ControlFlow::Break(())) => shared.stop(),
-        Err(fault) => shared.fail(fault, &mut out),
+        Err(fault) => shared.fail(&fault, &mut out),
     }
 }
 
@@ -257,14 +266,22 @@ fn serve(shared: &Shared, mut out: Outbox) {
         });
         match served {
             None => {
-                let fault = TransferError::Protocol(format!("it asked for file {id}, which is none or was sent"));
-                return shared.fail(fault, &mut out);
+                let fault =
+                    TransferError::Protocol(format!("it asked for file {id}, which is none or was sent"));
+                return shared.fail(&fault, &mut out);
             }
             Some((file, Ok(ControlFlow::Continue(blanked)))) => shared.sent(file, blanked),
             Some((_, Ok(ControlFlow::Break(())))) => return shared.stop(),
-            Some((_, Err(fault))) => return shared.fail(fault, &mut out),
+            Some((_, Err(fault))) => return shared.fail(&fault, &mut out),
         }
     }
+}
+
+/// What is reported at the end.
+#[derive(Default)]
+struct Notes {
+    blanked: Vec<Blanked>,
+    largest: Vec<(String, u64)>,
 }
 
 /// What the threads and the caller's task have in common.
@@ -280,7 +297,7 @@ struct Shared {
     pool: Pool,
     fault: Mutex<Option<TransferError>>,
     progress: Arc<TransferProgress>,
-    notes: Mutex<(Vec<Blanked>, Vec<(String, u64)>)>,
+    notes: Mutex<Notes>,
 }
 
 impl Shared {
@@ -317,7 +334,7 @@ impl Shared {
     }
 
     /// Records the first fault and tells the daemon.
-    fn fail(&self, fault: TransferError, out: &mut Outbox) {
+    fn fail(&self, fault: &TransferError, out: &mut Outbox) {
         let first = {
             let mut slot = self.fault.lock_anyway();
             let first = slot.is_none();
@@ -338,7 +355,11 @@ impl Shared {
     fn request(&self, ids: &[u32]) -> usize {
         let mut requests = self.requests.lock_anyway();
         requests.extend(ids);
-        if ids.len() == 1 { self.wake.notify_one() } else { self.wake.notify_all() }
+        if ids.len() == 1 {
+            self.wake.notify_one();
+        } else {
+            self.wake.notify_all();
+        }
         requests.len()
     }
 
@@ -368,8 +389,8 @@ impl Shared {
         self.progress.files.fetch_add(1, Ordering::Relaxed);
         self.progress.bytes.fetch_add(file.size, Ordering::Relaxed);
         let mut notes = self.notes.lock_anyway();
-        notes.0.extend(blanked);
-        let largest = &mut notes.1;
+        notes.blanked.extend(blanked);
+        let largest = &mut notes.largest;
         if largest.len() < LARGEST || largest.last().is_some_and(|(_, size)| *size < file.size) {
             let at = largest.partition_point(|(_, size)| *size >= file.size);
             largest.insert(at, (file.path, file.size));
@@ -379,7 +400,7 @@ impl Shared {
 
     fn transfer(&self) -> Transfer {
         let (entries, files_sent, bytes_sent) = self.progress.read();
-        let (mut blanked, largest) = std::mem::take(&mut *self.notes.lock_anyway());
+        let Notes { mut blanked, largest } = std::mem::take(&mut *self.notes.lock_anyway());
         blanked.sort_by(|a, b| a.path.cmp(&b.path));
         Transfer { entries, files_sent, bytes_sent, blanked, largest }
     }
@@ -416,7 +437,11 @@ impl Outbox {
 
     /// Makes sure that this many bytes fit without the buffer growing.
     fn make_room(&mut self, bytes: usize) -> ControlFlow<()> {
-        if CAPACITY - self.buffer.len().min(CAPACITY) < bytes { self.flush() } else { ControlFlow::Continue(()) }
+        if CAPACITY - self.buffer.len().min(CAPACITY) < bytes {
+            self.flush()
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Daemon {
 #[tokio::test]
 async fn a_transfer() {
     let dir = tempfile::tempdir().unwrap();
-    let large: Vec<u8> = (0..3 * CAPACITY + 17).map(|at| (at % 253) as u8).collect();
+    let large: Vec<u8> = (0..=250).cycle().take(3 * CAPACITY + 17).collect();
     fs::create_dir(dir.path().join("d")).unwrap();
     fs::write(dir.path().join("d/large"), &large).unwrap();
     for size in [CAPACITY - 40, CAPACITY - 20, CAPACITY - 10, CAPACITY, CAPACITY + 1] {
@@ -138,8 +138,16 @@ async fn a_file_that_changes_is_named() {
 async fn what_the_daemon_may_not_say() {
     for (kind, id, expected) in [
         (PacketType::PacketErr, 0, TransferError::Daemon("reason".into())),
-        (PacketType::PacketReq, 0, TransferError::Protocol("it asked for file 0, which is none or was sent".into())),
-        (PacketType::PacketReq, 9, TransferError::Protocol("it asked for file 9, which is none or was sent".into())),
+        (
+            PacketType::PacketReq,
+            0,
+            TransferError::Protocol("it asked for file 0, which is none or was sent".into()),
+        ),
+        (
+            PacketType::PacketReq,
+            9,
+            TransferError::Protocol("it asked for file 9, which is none or was sent".into()),
+        ),
         (PacketType::PacketStat, 0, TransferError::Protocol("unexpected PACKET_STAT".into())),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -181,7 +189,10 @@ async fn nothing_is_left_behind() {
             daemon.sending.shutdown().await;
         } else {
             drop(daemon.chunks);
-            assert_eq!(daemon.sending.join_next().await.unwrap().unwrap().unwrap_err(), TransferError::Closed);
+            assert_eq!(
+                daemon.sending.join_next().await.unwrap().unwrap().unwrap_err(),
+                TransferError::Closed
+            );
         }
         threads_end(&daemon.progress).await;
     }
