@@ -5,13 +5,14 @@
 //! Compressed messages are refused, since we never say that we could read them.
 
 use std::convert::Infallible;
+use std::future::Future as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Bytes before each message.
 pub(super) const PREFIX: usize = 5;
@@ -120,12 +121,20 @@ where
     }
 }
 
-/// What an answer is made of: frames of data, then one of trailers.
-pub(super) struct Reply(Source);
+/// What an answer is made of: chunks of whole messages, then trailers.
+pub(super) struct Reply {
+    chunks: Chunks,
+    ending: Option<Ending>,
+}
 
-enum Source {
-    Ready(std::vec::IntoIter<Frame<Bytes>>),
-    Stream(mpsc::Receiver<Frame<Bytes>>),
+enum Chunks {
+    Ready(Option<Bytes>),
+    Stream(mpsc::Receiver<Bytes>),
+}
+
+enum Ending {
+    Known(Result<(), Status>),
+    Coming(oneshot::Receiver<Result<(), Status>>),
 }
 
 impl Body for Reply {
@@ -133,32 +142,51 @@ impl Body for Reply {
     type Error = Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match &mut self.get_mut().0 {
-            Source::Ready(frames) => Poll::Ready(frames.next().map(Ok)),
-            Source::Stream(frames) => frames.poll_recv(cx).map(|frame| frame.map(Ok)),
+        let chunk = match &mut self.chunks {
+            Chunks::Ready(chunk) => chunk.take(),
+            Chunks::Stream(chunks) => ready!(chunks.poll_recv(cx)),
+        };
+        if let Some(chunk) = chunk {
+            return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
+        let outcome = match self.ending.take() {
+            None => return Poll::Ready(None),
+            Some(Ending::Known(outcome)) => outcome,
+            Some(Ending::Coming(mut coming)) => match Pin::new(&mut coming).poll(cx) {
+                Poll::Ready(outcome) => {
+                    outcome.unwrap_or_else(|_| Err(Status::new(Code::Unknown, "the call was given up")))
+                }
+                Poll::Pending => {
+                    self.ending = Some(Ending::Coming(coming));
+                    return Poll::Pending;
+                }
+            },
+        };
+        Poll::Ready(Some(Ok(Frame::trailers(trailers(&outcome)))))
     }
 }
 
 /// The answer to a call with one message.
 pub(super) fn unary<M: prost::Message>(outcome: Result<M, Status>) -> Response<Reply> {
-    let frames = match outcome {
-        Ok(message) => vec![Frame::data(encode(&message)), Frame::trailers(trailers(&Ok(())))],
-        Err(status) => vec![Frame::trailers(trailers(&Err(status)))],
+    let (chunk, ending) = match outcome {
+        Ok(message) => (Some(encode(&message)), Ok(())),
+        Err(status) => (None, Err(status)),
     };
-    response(Source::Ready(frames.into_iter()))
+    response(Reply { chunks: Chunks::Ready(chunk), ending: Some(Ending::Known(ending)) })
 }
 
-/// The answer to a call with many; end it with a frame of `trailers`.
-pub(super) fn streaming(frames: mpsc::Receiver<Frame<Bytes>>) -> Response<Reply> {
-    response(Source::Stream(frames))
+/// The answer to a call with many: chunks of whole messages until their senders are gone, then the ending.
+pub(super) fn streaming(
+    chunks: mpsc::Receiver<Bytes>,
+    ending: oneshot::Receiver<Result<(), Status>>,
+) -> Response<Reply> {
+    response(Reply { chunks: Chunks::Stream(chunks), ending: Some(Ending::Coming(ending)) })
 }
 
-/// How a call ended, as the last frame says it.
-pub(super) fn trailers(outcome: &Result<(), Status>) -> HeaderMap {
+fn trailers(outcome: &Result<(), Status>) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(2);
     let code = outcome.as_ref().err().map_or(Code::Ok, |status| status.code);
     map.insert("grpc-status", HeaderValue::from(code as u16));
@@ -170,8 +198,8 @@ pub(super) fn trailers(outcome: &Result<(), Status>) -> HeaderMap {
     map
 }
 
-fn response(source: Source) -> Response<Reply> {
-    let mut response = Response::new(Reply(source));
+fn response(reply: Reply) -> Response<Reply> {
+    let mut response = Response::new(reply);
     let content_type = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
     response

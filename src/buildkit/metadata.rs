@@ -6,18 +6,15 @@
 use http::HeaderMap;
 
 use super::grpc::{Code, Status};
+use crate::context::Filter;
 
 /// One request for the files of a directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FilesWanted {
     /// Which directory: `context` or `dockerfile`.
     pub dir_name: String,
-    /// Only what matches one of these; all when empty.
-    pub include: Vec<String>,
-    /// Nothing of this: the lines of `.dockerignore`.
-    pub exclude: Vec<String>,
-    /// Only these paths and where their links lead; all when empty.
-    pub follow: Vec<String>,
+    /// What of it.
+    pub filter: Filter,
 }
 
 impl FilesWanted {
@@ -25,9 +22,11 @@ impl FilesWanted {
     pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Status> {
         Ok(Self {
             dir_name: list(headers, "dir-name")?.into_iter().next().unwrap_or_default(),
-            include: list(headers, "include-patterns")?,
-            exclude: list(headers, "exclude-patterns")?,
-            follow: list(headers, "followpaths")?,
+            filter: Filter {
+                include: list(headers, "include-patterns")?,
+                exclude: list(headers, "exclude-patterns")?,
+                follow: list(headers, "followpaths")?,
+            },
         })
     }
 }
@@ -92,9 +91,11 @@ mod tests {
         let strings = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
         let expected = FilesWanted {
             dir_name: "context".into(),
-            include: vec![],
-            exclude: strings(&["**/*.o", "!a b+c%20"]),
-            follow: strings(&["schön", "a b+"]),
+            filter: Filter {
+                include: vec![],
+                exclude: strings(&["**/*.o", "!a b+c%20"]),
+                follow: strings(&["schön", "a b+"]),
+            },
         };
         assert_eq!(found.unwrap(), expected);
         assert_eq!(wanted(&[]).unwrap(), FilesWanted::default());
@@ -106,7 +107,7 @@ mod tests {
             let refused = wanted(&[("followpaths", value), ("followpaths-encoded", "true")]).unwrap_err();
             assert_eq!(refused.code, Code::InvalidArgument, "{value}");
             assert_eq!(
-                wanted(&[("followpaths", value), ("followpaths-encoded", "0")]).unwrap().follow,
+                wanted(&[("followpaths", value), ("followpaths-encoded", "0")]).unwrap().filter.follow,
                 [value]
             );
         }

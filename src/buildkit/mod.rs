@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `address`, `connection`, `tasks` | where a BuildKit is, the way there, who owns what runs on it |
 //! | `session`, `grpc` | the server half: dispatch and framing |
-//! | `health`, `auth`, `filesync`, `metadata` | one service each; how file requests are written |
+//! | `health`, `auth`, `filesync`, `metadata`, `transfers` | one service each; how file requests are written, how they ended |
 //! | `diffcopy` | fsutil's sender |
 //! | `request` | plan → `SolveRequest` |
 //! | `solve`, `status`, `result` | a build from beginning to end, its updates, its digest |
@@ -22,7 +22,7 @@ mod address;
 mod auth;
 mod connection;
 mod detail;
-mod diffcopy;
+pub mod diffcopy;
 mod error;
 mod filesync;
 mod grpc;
@@ -35,6 +35,7 @@ mod session;
 mod solve;
 mod status;
 mod tasks;
+mod transfers;
 
 pub use address::{Address, InvalidAddress};
 pub use connection::{Connection, Worker};

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bollard_buildkit_proto::moby::buildkit::v1::BytesMessage;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -27,6 +27,7 @@ use super::grpc::{Messages, Reply, Status, percent_encode, unary};
 use super::health;
 use super::ids::BuildIds;
 use super::tasks::{Spawner, Tasks};
+use super::transfers::Transfers;
 
 /// What the daemon may call. It calls `GetTokenAuthority` too, told or not.
 const METHODS: &[&str] = &[
@@ -48,8 +49,8 @@ pub(super) struct Services {
     pub directories: BTreeMap<&'static str, PathBuf>,
     /// Logins.
     pub keyring: Keyring,
-    /// What was sent, in the order in which it ended.
-    pub transfers: Mutex<Vec<(String, Result<Transfer, TransferError>)>>,
+    /// What was sent.
+    pub transfers: Transfers,
 }
 
 /// An open session.
@@ -98,19 +99,15 @@ impl Session {
         });
     }
 
-    /// What made a transfer fail, if one did: then the daemon's own words say less.
-    pub(super) fn take_failure(&self) -> Option<(String, TransferError)> {
-        let mut transfers = self.services.transfers.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = transfers.iter().position(|(_, outcome)| outcome.is_err())?;
-        let (directory, outcome) = transfers.remove(failed);
-        outcome.err().map(|error| (directory, error))
+    /// What made a transfer fail, if one did.
+    pub(super) async fn take_failure(&self) -> Option<(String, TransferError)> {
+        self.services.transfers.take_failure().await
     }
 
     /// Ends it, and says what was sent.
     pub(super) async fn close(self) -> Vec<(String, Transfer)> {
         self.tasks.close().await;
-        let mut transfers = self.services.transfers.lock().unwrap_or_else(PoisonError::into_inner);
-        transfers.drain(..).filter_map(|(directory, outcome)| Some((directory, outcome.ok()?))).collect()
+        self.services.transfers.take_done()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -17,6 +17,7 @@ use super::request::solve_request;
 use super::result::exported_digest;
 use super::session::{Services, Session};
 use super::status::Follower;
+use super::transfers::Transfers;
 use crate::model::{Digest, Secret};
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::event::StatusUpdate;
@@ -59,7 +60,7 @@ pub async fn build(
             ("dockerfile", plan.dockerfile.directory.clone()),
         ]),
         keyring: Arc::new(credentials),
-        transfers: Mutex::default(),
+        transfers: Transfers::default(),
     };
     let mut cancel = pin!(cancel);
     let session = tokio::select! {
@@ -115,7 +116,7 @@ async fn solve(
     }
     match answer {
         None => Err(BuildError::Cancelled),
-        Some(Err(status)) => Err(failure(&status, session, &follower)),
+        Some(Err(status)) => Err(failure(&status, session, &follower).await),
         Some(Ok(_)) if plan.export == Export::Nothing => Ok(None),
         Some(Ok(response)) => {
             let digest = exported_digest(connection.control(), &ids.reference, response.get_ref());
@@ -125,8 +126,8 @@ async fn solve(
 }
 
 /// What goes wrong while files are sent, we know better than the daemon.
-fn failure(status: &tonic::Status, session: &Session, follower: &Follower) -> BuildError {
-    if let Some((directory, source)) = session.take_failure() {
+async fn failure(status: &tonic::Status, session: &Session, follower: &Follower) -> BuildError {
+    if let Some((directory, source)) = session.take_failure().await {
         return BuildError::ContextTransfer { directory, source };
     }
     BuildError::from_failed_call(status, "the build", |digest| follower.failed_step(digest))

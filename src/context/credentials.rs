@@ -84,7 +84,9 @@ pub fn blank(path: &str, content: &mut [u8]) -> Vec<usize> {
         counted = range.start;
         let part = &mut content[range];
         // What is blank already (a second look at the same bytes) needs no warning.
-        if part.iter().any(|&byte| byte != filler && byte != b' ' && byte != b'*') && lines.last() != Some(&number) {
+        if part.iter().any(|&byte| byte != filler && byte != b' ' && byte != b'*')
+            && lines.last() != Some(&number)
+        {
             lines.push(number);
         }
         part.fill(filler);
@@ -156,14 +158,17 @@ const SECRET_KEYS: [&str; 8] =
 
 /// The part of a configuration line that is to be hidden as a whole.
 fn secret_value(line: &[Unit]) -> Option<std::ops::Range<usize>> {
-    let skip_blanks = |from: usize| from + line[from..].iter().take_while(|unit| unit.byte.is_ascii_whitespace()).count();
+    let skip_blanks =
+        |from: usize| from + line[from..].iter().take_while(|unit| unit.byte.is_ascii_whitespace()).count();
     let mut at = skip_blanks(0);
     if line.get(at)?.byte == b'[' {
         at += line[at..].iter().position(|unit| unit.byte == b']' && !unit.quoted)? + 1;
         at = skip_blanks(at);
     }
-    let length = line[at..].iter().take_while(|unit| unit.byte.is_ascii_alphanumeric() || unit.byte == b'-').count();
-    let key: String = line[at..at + length].iter().map(|unit| char::from(unit.byte.to_ascii_lowercase())).collect();
+    let length =
+        line[at..].iter().take_while(|unit| unit.byte.is_ascii_alphanumeric() || unit.byte == b'-').count();
+    let key: String =
+        line[at..at + length].iter().map(|unit| char::from(unit.byte.to_ascii_lowercase())).collect();
     at = skip_blanks(at + length);
     if line.get(at)?.byte != b'=' {
         return None;
@@ -186,13 +191,16 @@ fn secret_value(line: &[Unit]) -> Option<std::ops::Range<usize>> {
 fn url_users(line: &[Unit]) -> Vec<std::ops::Range<usize>> {
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(offset) = line[from..].windows(3).position(|three| three.iter().map(|unit| unit.byte).eq(*b"://")) {
+    while let Some(offset) =
+        line[from..].windows(3).position(|three| three.iter().map(|unit| unit.byte).eq(*b"://"))
+    {
         let scheme_end = from + offset;
         let start = scheme_end + 3;
         let length = line[start..].iter().position(|unit| matches!(unit.byte, b'/' | b'?' | b'#'));
         let authority = &line[start..length.map_or(line.len(), |length| start + length)];
         if let Some(sign) = authority.iter().rposition(|unit| unit.byte == b'@') {
-            let scheme: Vec<u8> = line[..scheme_end].iter().map(|unit| unit.byte.to_ascii_lowercase()).collect();
+            let scheme: Vec<u8> =
+                line[..scheme_end].iter().map(|unit| unit.byte.to_ascii_lowercase()).collect();
             let colon = authority[..sign].iter().position(|unit| unit.byte == b':');
             match (scheme.ends_with(b"ssh"), colon) {
                 (true, None) => {}
@@ -219,13 +227,25 @@ mod tests {
     #[test]
     fn every_way_to_write_a_secret() {
         for (text, hidden, lines) in [
-            ("[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic SECRET\n", "SECRET", vec![2]),
+            (
+                "[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic SECRET\n",
+                "SECRET",
+                vec![2],
+            ),
             ("[http]\r\n\tExtraHeader=SECRET\r\n[core]\r\n\tbare = false\r\n", "SECRET", vec![2]),
-            ("[http]\n\textraheader = \"AUTHORIZATION: \\\nbasic \\\"SECRET\\\"\" ; x\n\tproxy = y\n", "SECRET", vec![2, 3]),
+            (
+                "[http]\n\textraheader = \"AUTHORIZATION: \\\nbasic \\\"SECRET\\\"\" ; x\n\tproxy = y\n",
+                "SECRET",
+                vec![2, 3],
+            ),
             ("[http] extraheader = SECRET", "SECRET", vec![1]),
             ("[a]\n b = c # odd \\\nextraheader = SECRET\n", "SECRET", vec![3]),
             ("[remote \"o\"]\n url = https://user:SECRET@host/p\n", "SECRET", vec![2]),
-            ("[remote \"o\"]\n url = https://SECRET@host/p\n pushurl = HTTPS://SECRET:x-oauth-basic@host\n", "SECRET", vec![2, 3]),
+            (
+                "[remote \"o\"]\n url = https://SECRET@host/p\n pushurl = HTTPS://SECRET:x-oauth-basic@host\n",
+                "SECRET",
+                vec![2, 3],
+            ),
             ("[remote \"o\"]\n url = https://user:SEC\\\nRET@host/p\n", "RET", vec![2, 3]),
             ("[remote \"o\"]\n url = \"https://user:SEC#RET@host/p\"\n", "user:SEC", vec![]),
             ("[url \"https://x:SECRET@github.com/\"]\n insteadOf = https://github.com/\n", "SECRET", vec![1]),

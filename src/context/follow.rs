@@ -30,7 +30,9 @@ pub fn without_nested(paths: impl IntoIterator<Item = String>) -> Option<Vec<Str
         if path == "." {
             return None;
         }
-        let nested = kept.last().is_some_and(|last| path.strip_prefix(last.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        let nested = kept
+            .last()
+            .is_some_and(|last| path.strip_prefix(last.as_str()).is_some_and(|rest| rest.starts_with('/')));
         if !nested {
             kept.push(path);
         }
@@ -85,7 +87,8 @@ impl Resolver<'_> {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Vec::new()),
             Err(fault) => return Err(WalkError::unreadable(parent(path), fault)),
         };
-        let listing = Listing::read(&directory, &mut Vec::new()).map_err(|fault| WalkError::unreadable(parent(path), fault))?;
+        let listing = Listing::read(&directory, &mut Vec::new())
+            .map_err(|fault| WalkError::unreadable(parent(path), fault))?;
         let mut targets = Vec::new();
         for name in listing.names().filter_map(|name| std::str::from_utf8(name).ok()) {
             if glob::matches(base(path), name) == Ok(true) {
@@ -133,7 +136,14 @@ mod tests {
         let escaping = ["dir/", "dir/l1 -> /foo/bar/baz", "foo/", "foo/bar -> ../../../", "baz"];
         let loops = ["l1 -> l1", "l2 -> l3", "l3 -> l2", "grow -> grow/x"];
         let wild = [
-            "dir/", "foo/", "dir/l1 -> /foo/bar1", "dir/l2 -> /foo/bar2", "dir/other -> /foo/bar3", "foo/bar2 -> ../baz", "foo/bar1", "baz",
+            "dir/",
+            "foo/",
+            "dir/l1 -> /foo/bar1",
+            "dir/l2 -> /foo/bar2",
+            "dir/other -> /foo/bar3",
+            "foo/bar2 -> ../baz",
+            "foo/bar1",
+            "baz",
         ];
         let to_root = ["dir/", "dir/l1 -> /foo", "dir/l2 -> /", "foo/", "foo/bar"];
         let below = ["real/", "real/sub/", "real/sub/f", "ln -> real"];
@@ -156,7 +166,8 @@ mod tests {
             let dir = tree(lines);
             let paths: Vec<String> = paths.iter().map(|&path| path.to_owned()).collect();
             let found = follow(&Root::open(dir.path()).unwrap(), &paths).unwrap();
-            let expected = expected.map(|paths| paths.iter().map(|&path| path.to_owned()).collect::<Vec<_>>());
+            let expected =
+                expected.map(|paths| paths.iter().map(|&path| path.to_owned()).collect::<Vec<_>>());
             assert_eq!(found, expected, "{lines:?} {paths:?}");
         }
     }

@@ -25,7 +25,9 @@ use super::root::{self, Kind, Listing, Root};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
     /// Reading a file, directory, link or attribute failed.
-    #[error("cannot read `{path}` of the build context: {fault}: make it readable or list it in .dockerignore")]
+    #[error(
+        "cannot read `{path}` of the build context: {fault}: make it readable or list it in .dockerignore"
+    )]
     Unreadable {
         /// Relative to the context.
         path: String,
@@ -39,7 +41,9 @@ pub enum WalkError {
         path: String,
     },
     /// As [`Self::NameNotUtf8`], for what a link points to.
-    #[error("the link `{path}` of the build context has a target that is not UTF-8: list it in .dockerignore")]
+    #[error(
+        "the link `{path}` of the build context has a target that is not UTF-8: list it in .dockerignore"
+    )]
     LinkNotUtf8 {
         /// Relative to the context.
         path: String,
@@ -103,9 +107,17 @@ impl Selection {
     }
 
     /// Whether the path is sent, and otherwise whether a directory of this name need not be entered.
-    fn judge(&self, path: &str, is_directory: bool, above: &Judged, found: &mut Judged) -> Result<Verdict, PatternError> {
+    fn judge(
+        &self,
+        path: &str,
+        is_directory: bool,
+        above: &Judged,
+        found: &mut Judged,
+    ) -> Result<Verdict, PatternError> {
         let mut kept = true;
-        if !self.include.is_empty() && !self.include.matches_below(path, &above.include, &mut found.include)? {
+        if !self.include.is_empty()
+            && !self.include.matches_below(path, &above.include, &mut found.include)?
+        {
             if is_directory && self.prune_by_include && !leads_into(&self.include, false, path) {
                 return Ok(Verdict::Prune);
             }
@@ -227,7 +239,9 @@ impl Walker<'_> {
             Kind::Directory => true,
             Kind::Other => false,
             Kind::Unknown => {
-                let Some(found) = self.stat(&level.directory, name)? else { return Ok(ControlFlow::Continue(())) };
+                let Some(found) = self.stat(&level.directory, name)? else {
+                    return Ok(ControlFlow::Continue(()));
+                };
                 stat = Some(found);
                 FileType::from_raw_mode(found.st_mode) == FileType::Directory
             }
@@ -305,7 +319,9 @@ impl Walker<'_> {
                 Err(Errno::NOENT) => return Ok(ControlFlow::Continue(())),
                 Err(fault) => return Err(self.unreadable(fault)),
             };
-            let target = target.into_string().map_err(|_| WalkError::link_not_utf8(&String::from_utf8_lossy(&self.path)))?;
+            let target = target
+                .into_string()
+                .map_err(|_| WalkError::link_not_utf8(&String::from_utf8_lossy(&self.path)))?;
             return self.send(self.path.len(), stat, &target, false);
         }
         if stat.st_nlink > 1 {
@@ -321,7 +337,13 @@ impl Walker<'_> {
     }
 
     /// Hands one entry over: the first `length` bytes of the current path.
-    fn send(&mut self, length: usize, stat: &Stat, link: &str, carrier: bool) -> Result<ControlFlow<()>, WalkError> {
+    fn send(
+        &mut self,
+        length: usize,
+        stat: &Stat,
+        link: &str,
+        carrier: bool,
+    ) -> Result<ControlFlow<()>, WalkError> {
         let Ok(path) = std::str::from_utf8(&self.path[..length]) else {
             return Err(WalkError::name_not_utf8(&self.path[..length]));
         };

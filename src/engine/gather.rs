@@ -40,10 +40,12 @@ pub async fn gather(config: &Config, context: &RunnerContext, address: &Address)
 
 async fn checkout(config: &Config, context: &RunnerContext) -> CheckoutFacts {
     let workspace = context.paths.workspace.clone();
+    let directory = config.context.clone();
     let commit = triggering_commit(context).clone();
     let describe = config.version == Some(VersionInput::Auto);
     let compared_with = commit.clone();
-    let read = tokio::task::spawn_blocking(move || git::gather(&workspace, &commit, describe)).await;
+    let read =
+        tokio::task::spawn_blocking(move || git::gather(&workspace, &directory, &commit, describe)).await;
     read.unwrap_or_else(|error| {
         let why = format!("reading the checkout failed: {error}");
         CheckoutFacts::none(compared_with, Some(why))

@@ -3,6 +3,8 @@
 //! Holds one unfinished line of at most [`untrusted::MAX_LINE`] bytes; what a line has beyond that is
 //! counted, not kept. `\n`, `\r\n` and a lone `\r` end a line, also when the pair is cut in two.
 
+use std::fmt::Write as _;
+
 use crate::runner::untrusted;
 
 /// The unfinished line of one stream of one step.
@@ -48,7 +50,7 @@ impl Assembler {
     fn take(&mut self) -> String {
         let mut line = untrusted::line(&String::from_utf8_lossy(&self.pending));
         if self.beyond > 0 {
-            line.push_str(&format!(" … ({} more bytes)", self.beyond));
+            let _ = write!(line, " … ({} more bytes)", self.beyond);
         }
         self.pending.clear();
         self.beyond = 0;

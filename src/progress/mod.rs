@@ -1,4 +1,4 @@
-//! Progress of a build, for people: the fold of BuildKit's status stream, its rendering, the terminal.
+//! Progress of a build, for people: the fold of `BuildKit`'s status stream, its rendering, the terminal.
 
 mod assemble;
 pub mod debug;

@@ -191,11 +191,10 @@ impl Terminal {
                 }
                 self.put(&command.to_string());
             }
-            Command::AddMask(_) => self.outside(&command.to_string()),
+            Command::AddMask(_) | Command::EndGroup => self.outside(&command.to_string()),
             Command::Annotation(annotation) => self.annotation(annotation),
             Command::Debug(text) => self.outside(&Command::Debug(self.redact(text)).to_string()),
             Command::Group(title) => self.outside(&Command::Group(self.redact(title)).to_string()),
-            Command::EndGroup => self.outside(&command.to_string()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The fold of BuildKit's status stream into what is known of the build. No clock, no output.
+//! The fold of `BuildKit`'s status stream into what is known of the build. No clock, no output.
 //!
 //! Steps are keyed by digest and the last record wins: a step goes DONE → RUNNING → DONE when a cache probe
 //! is followed by work. Times are the daemon's. What is kept is bounded: of a step's output the last

@@ -233,6 +233,17 @@ mod tests {
         );
     }
 
+    /// As root (the action's container) the workspace is somebody else's; otherwise it is ours.
+    #[test]
+    fn a_new_file_belongs_to_the_owner_of_the_workspace() {
+        let dir = tempfile::tempdir().unwrap();
+        let _ = std::os::unix::fs::chown(dir.path(), Some(1001), Some(127));
+        let file = dir.path().join("output");
+        append_summary(&file, dir.path(), "x").unwrap();
+        let (owner, got) = (fs::metadata(dir.path()).unwrap(), fs::metadata(&file).unwrap());
+        assert_eq!((got.uid(), got.gid()), (owner.uid(), owner.gid()));
+    }
+
     #[test]
     fn a_summary_too_large_is_cut_and_says_so() {
         assert_eq!(fit_summary("short\n", 100), "short\n");

@@ -1,6 +1,6 @@
 //! The build as a Mermaid Gantt chart, which GitHub draws in summaries.
 //!
-//! Only steps that took time have a bar; there are at most [`MAX_BARS`], the longest. Times are milliseconds
+//! Only steps that took a visible part of the time have a bar; there are at most [`MAX_BARS`], the longest. Times are milliseconds
 //! since the build began (`dateFormat x`), the axis shows seconds whatever the reader's time zone is.
 //! Every label is reduced to harmless characters, and a task's line begins with its number, so that none
 //! can be read as a keyword (`click`, `section`).
@@ -14,10 +14,11 @@ use super::summary::StepRow;
 /// More bars than this cannot be read.
 pub const MAX_BARS: usize = 30;
 
-/// The chart with an empty line after it; nothing when no step took as long as a hundredth of a second.
+/// The chart with an empty line after it; nothing when every step came from the cache or took no time.
 pub(super) fn render(steps: &[StepRow]) -> String {
-    let mut bars: Vec<&StepRow> =
-        steps.iter().filter(|step| !step.cached && step.time >= Duration::from_millis(10)).collect();
+    let whole = steps.iter().map(|step| step.start + step.time).max().unwrap_or_default();
+    let visible = (whole / 200).max(Duration::from_millis(10));
+    let mut bars: Vec<&StepRow> = steps.iter().filter(|step| !step.cached && step.time >= visible).collect();
     bars.sort_by_key(|step| std::cmp::Reverse(step.time));
     bars.truncate(MAX_BARS);
     bars.sort_by_key(|step| (step.start, step.number));
@@ -31,7 +32,10 @@ pub(super) fn render(steps: &[StepRow]) -> String {
             sections.push(section);
         }
     }
-    let mut chart = String::from("gantt\n  dateFormat x\n  axisFormat %s s\n");
+    // Room for `linux/arm64/v8`; parts of a second only where the whole is short.
+    let axis = if whole < Duration::from_secs(5) { "%s.%L s" } else { "%s s" };
+    let mut chart = String::from("%%{init: {\"gantt\": {\"leftPadding\": 110}}}%%\n");
+    let _ = writeln!(chart, "gantt\n  dateFormat x\n  axisFormat {axis}");
     for name in sections {
         let _ = writeln!(chart, "  section {}", label(name, 30));
         for bar in bars.iter().filter(|bar| section(&bar.name) == name) {

@@ -1,6 +1,6 @@
 //! Hostile texts in GitHub's Markdown: escaping, code, blocks, Mermaid labels.
 //!
-//! Obeys CommonMark and GitHub's tables. Whatever comes from outside goes through one of these functions;
+//! Obeys `CommonMark` and GitHub's tables. Whatever comes from outside goes through one of these functions;
 //! none of them lets a text start a link, an image, HTML, a table cell, a mention or a new block.
 
 use std::fmt::Write as _;

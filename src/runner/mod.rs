@@ -2,12 +2,12 @@
 
 pub mod command;
 pub mod context;
+pub mod event_file;
 pub mod files;
 mod gantt;
 pub mod markdown;
 #[cfg(test)]
 pub(crate) mod model;
-pub mod event_file;
 pub mod paths;
 mod payload;
 pub mod summary;

@@ -98,16 +98,16 @@ docker pull ghcr.io/acme/shop/api@sha256:1bc04b5291c26a46d918139138b992d2de976d6
 **Time** facts 0.4 s · build 1 m 05 s
 
 ```mermaid
+%%{init: {\"gantt\": {\"leftPadding\": 110}}}%%
 gantt
   dateFormat x
   axisFormat %s s
-  section build
-    1 load build definition from Dockerfile :s1, 0, 20ms
-    5 exporting to image :s5, 64210, 790ms
   section linux/amd64
     3 RUN make a b c tee x :s3, 200, 3400ms
   section linux/arm64
     4 RUN make :s4, 210, 64000ms
+  section build
+    5 exporting to image :s5, 64210, 790ms
 ```
 
 <details>

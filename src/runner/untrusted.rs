@@ -5,10 +5,11 @@
 //! neither, under a reading that is more generous than the runner's:
 //!
 //! * lines end at `\n`, `\r\n` and a lone `\r`, as .NET reads them;
-//! * the runner's `StartsWith` and `IndexOf` compare by culture, and ICU skips characters without a collation
-//!   weight (controls, zero-width and format characters, variation selectors). So these go first, and only
-//!   then are `::` and `##[` looked for. The joiner and the variation selectors that emoji need stay, but
-//!   only behind a visible character outside ASCII, where they cannot stand inside a command's mark;
+//! * the runner's `StartsWith` and `IndexOf` compare by culture. ICU passes over characters without a collation
+//!   weight: controls and format characters, which are dropped here (those that emoji need stay behind a
+//!   visible character outside ASCII), but also letters and accents of many scripts (U+0640, U+0591, …:
+//!   962 characters in ICU 78), which must stay. So a mark is found with *any* characters outside ASCII in
+//!   or before it; and in full width too (`：：`, `＃＃［`), which a Japanese runner takes for the same;
 //! * an escape sequence survives only as a well-formed colour (`ESC [ … m`), never behind a `#`, and a line
 //!   that coloured something ends with a reset.
 //!
@@ -38,13 +39,12 @@ pub fn line(text: &str) -> String {
         if cleaned.out.len() >= MAX_LINE {
             break;
         }
-        rest = match c {
-            '\u{1b}' => cleaned.escape(&rest[1..]),
-            _ => {
-                cleaned.push(c);
-                &rest[c.len_utf8()..]
-            }
-        };
+        rest = &rest[c.len_utf8()..];
+        if c == '\u{1b}' {
+            rest = cleaned.escape(rest);
+        } else {
+            cleaned.push(c);
+        }
     }
     cleaned.finish(rest.len())
 }
@@ -111,7 +111,8 @@ impl Cleaner {
                     rest[end..].strip_prefix(|c: char| ('@'..='~').contains(&c)).unwrap_or(&rest[end..]);
                 let well_formed =
                     parameters.len() <= 32 && parameters.bytes().all(|b| b.is_ascii_digit() || b == b';');
-                if rest[end..].starts_with('m') && well_formed && !self.out.ends_with('#') {
+                let after_hash = self.out.chars().rev().find(char::is_ascii) == Some('#');
+                if rest[end..].starts_with('m') && well_formed && !after_hash {
                     let _ = write!(self.out, "\u{1b}[{parameters}m");
                     self.coloured = !parameters.bytes().all(|b| b == b'0');
                 }
@@ -146,26 +147,48 @@ impl Cleaner {
 
 /// Puts a `\` into what the runner could take for a command.
 fn break_marks(text: &str) -> String {
-    let mut out = text.replace("##[", "##\\[");
-    if let Some(at) = first_visible(&out)
-        && out[at..].starts_with("::")
-    {
-        out.insert(at, '\\');
+    let mut out = String::with_capacity(text.len() + 4);
+    // How much of `##[` stands directly before, and where the first colon of the line stands.
+    let mut hashes = 0;
+    let mut start = Start::Nothing;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            out.push(c);
+            out.extend(chars.by_ref().take_while(|c| *c != 'm'));
+            out.push('m');
+            continue;
+        }
+        start = match (start, c) {
+            (Start::Nothing, ':' | '：') => Start::Colon(out.len()),
+            (Start::Colon(at), ':' | '：') => {
+                out.insert(at, '\\');
+                Start::Over
+            }
+            (Start::Nothing, c) if c.is_whitespace() => Start::Nothing,
+            (_, c) if c.is_ascii() => Start::Over,
+            (start, _) => start,
+        };
+        hashes = match c {
+            '#' | '＃' => (hashes + 1).min(2),
+            '[' | '［' if hashes == 2 => {
+                out.push('\\');
+                0
+            }
+            c if c.is_ascii() => 0,
+            _ => hashes,
+        };
+        out.push(c);
     }
     out
 }
 
-/// Where the first character stands that is neither white space nor part of a colour.
-fn first_visible(text: &str) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let c = text[at..].chars().next()?;
-        at += match c {
-            '\u{1b}' => text[at..].find('m')? + 1,
-            c if c.is_whitespace() => c.len_utf8(),
-            _ => return Some(at),
-        };
-    }
+/// What of `::` was seen at a line's start.
+#[derive(Clone, Copy)]
+enum Start {
+    Nothing,
+    Colon(usize),
+    Over,
 }
 
 /// Characters that a comparison by culture passes over: Unicode's `Default_Ignorable_Code_Point` and its
@@ -201,6 +224,12 @@ mod tests {
             ("#\u{0}#\u{202e}[group]x", "##\\[group]x"),
             ("#\u{1b}[1m#[group]x", "##\\[group]x"),
             ("##\u{1b}[m", "##"),
+            ("#\u{640}#\u{591}[group]x", "#\u{640}#\u{591}\\[group]x"),
+            ("\u{488}:\u{640}:debug::x", "\u{488}\\:\u{640}:debug::x"),
+            ("：：debug：：x", "\\：：debug：：x"),
+            ("a ＃#［group]x", "a ＃#\\［group]x"),
+            ("é: a::b", "é: a::b"),
+            ("Foo::bar(#[x])", "Foo::bar(#[x])"),
             ("👩\u{200d}💻 ⚠\u{fe0f} ok", "👩\u{200d}💻 ⚠\u{fe0f} ok"),
             ("\u{200d}\u{fe0f}x", "x"),
             ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m"),
@@ -224,7 +253,7 @@ mod tests {
     #[test]
     fn lines_of_bytes() {
         assert_eq!(lines(b"a\r\nb\rc\n\nd\n"), ["a", "b", "c", "", "d"]);
-        assert_eq!(lines(b"\xff::debug::x"), ["\u{fffd}::debug::x"]);
+        assert_eq!(lines(b"\xff::debug::x"), ["\u{fffd}\\::debug::x"]);
         assert_eq!(lines(b""), [""]);
     }
 

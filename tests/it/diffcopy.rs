@@ -67,13 +67,18 @@ fn announced_by_us(dir: &Path, filter: &Filter) -> Result<Vec<Value>, WalkError>
     let root = Root::open(dir).unwrap();
     let mut found = Vec::new();
     walk(&root, &Selection::new(&root, filter)?, &mut |entry| {
-        let xattrs: BTreeMap<_, _> =
-            entry.xattrs.iter().map(|(name, value)| (name, base64::prelude::BASE64_STANDARD.encode(value))).collect();
+        let xattrs: BTreeMap<_, _> = entry
+            .xattrs
+            .iter()
+            .map(|(name, value)| (name, base64::prelude::BASE64_STANDARD.encode(value)))
+            .collect();
         let mut stat = json!({
             "path": entry.path, "mode": entry.mode, "size": entry.size, "modTime": entry.mtime, "linkname": entry.link,
             "devmajor": entry.device_major, "devminor": entry.device_minor, "xattrs": xattrs,
         });
-        stat.as_object_mut().unwrap().retain(|_, value| *value != json!(0) && *value != json!("") && *value != json!({}));
+        stat.as_object_mut()
+            .unwrap()
+            .retain(|_, value| *value != json!(0) && *value != json!("") && *value != json!({}));
         found.push(stat);
         ControlFlow::Continue(())
     })?;
@@ -158,7 +163,9 @@ fn zoo() -> tempfile::TempDir {
     ] {
         symlink(target, at(name)).unwrap();
     }
-    for (name, mode) in [("a.txt", 0o4755), ("src/main.rs", 0o2755), ("empty", 0o400), ("docs", 0o1777), ("src", 0o2700)] {
+    for (name, mode) in
+        [("a.txt", 0o4755), ("src/main.rs", 0o2755), ("empty", 0o400), ("docs", 0o1777), ("src", 0o2700)]
+    {
         fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
     }
     mknodat(CWD, at("fifo"), FileType::Fifo, Mode::from_raw_mode(0o640), 0).unwrap();
@@ -329,8 +336,12 @@ fn faults_reach_the_receiver() {
     assert_eq!(sent.unwrap().entries, 2);
 
     // A file that not even root may open for reading.
-    let (sent, report) = transfer(Path::new("/proc/sys/vm"), to.path(), filter(&[], &[], &["compact_memory"]));
+    let (sent, report) =
+        transfer(Path::new("/proc/sys/vm"), to.path(), filter(&[], &[], &["compact_memory"]));
     let fault = sent.unwrap_err().to_string();
-    assert!(fault.starts_with("cannot read `compact_memory` of the build context: Permission denied"), "{fault}");
+    assert!(
+        fault.starts_with("cannot read `compact_memory` of the build context: Permission denied"),
+        "{fault}"
+    );
     assert!(report["error"].as_str().unwrap().ends_with(&fault), "{report}");
 }

@@ -87,7 +87,9 @@ impl Files {
         let id = self.count();
         let (parent, name) = self.place(path);
         let Some(page) = self.pages.last_mut() else { return };
-        let page = page.get_or_insert_with(|| Box::new(Page { starts: [NO_RECORD; PAGE], records: Vec::new(), left: 0 }));
+        let page = page.get_or_insert_with(|| {
+            Box::new(Page { starts: [NO_RECORD; PAGE], records: Vec::new(), left: 0 })
+        });
         page.starts[id as usize % PAGE] = u16::try_from(page.records.len()).unwrap_or(NO_RECORD);
         put_varint(&mut page.records, u64::from(parent) << 1 | u64::from(carrier));
         put_varint(&mut page.records, size);
@@ -119,8 +121,7 @@ impl Files {
         }
         parts.reverse();
         let path = String::from_utf8(parts.join(&b'/')).unwrap_or_default();
-        let found =
-            Announced { path, size, time_mark: u32::from_le_bytes(*mark), carrier: place & 1 == 1 };
+        let found = Announced { path, size, time_mark: u32::from_le_bytes(*mark), carrier: place & 1 == 1 };
         page.left -= 1;
         // A page that is still being filled stays.
         if page.left == 0 && (self.announced as usize).div_ceil(PAGE) > id as usize / PAGE + 1 {
@@ -224,8 +225,12 @@ mod tests {
         for at in 0..100_000 {
             files.add_file(&format!("src/file{at:06}.rs"), 4000, 1_700_000_000_000_000_000 + at, false);
         }
-        let bytes: usize =
-            files.pages.iter().flatten().map(|page| page.records.capacity() + std::mem::size_of::<Page>()).sum();
+        let bytes: usize = files
+            .pages
+            .iter()
+            .flatten()
+            .map(|page| page.records.capacity() + std::mem::size_of::<Page>())
+            .sum();
         assert!(bytes < 100_000 * 27, "{bytes}");
     }
 }

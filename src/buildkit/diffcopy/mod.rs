@@ -92,7 +92,9 @@ pub enum TransferError {
         path: String,
     },
     /// A file of a Git directory is too large to be searched for credentials.
-    #[error("`{path}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore")]
+    #[error(
+        "`{path}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore"
+    )]
     CarrierTooLarge {
         /// Relative to the context.
         path: String,
@@ -183,7 +185,8 @@ async fn receive(
         let mut wanted = Vec::with_capacity(batch.len());
         let mut finished = false;
         for payload in batch.drain(..) {
-            let packet = Packet::decode(payload).map_err(|fault| TransferError::Protocol(fault.to_string()))?;
+            let packet =
+                Packet::decode(payload).map_err(|fault| TransferError::Protocol(fault.to_string()))?;
             match packet.r#type() {
                 PacketType::PacketReq => wanted.push(packet.id),
                 PacketType::PacketFin => finished = true,
@@ -229,7 +232,13 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
             shared.progress.entries.fetch_add(1, Ordering::Relaxed);
             packet::put_stat(&mut out.buffer, entry);
             let full = out.buffer.len() >= ANNOUNCED_ENOUGH;
-            flow = if shared.stopped() { ControlFlow::Break(()) } else if full { out.flush() } else { ControlFlow::Continue(()) };
+            flow = if shared.stopped() {
+                ControlFlow::Break(())
+            } else if full {
+                out.flush()
+            } else {
+                ControlFlow::Continue(())
+            };
             flow
         })?;
         if flow.is_continue() {
@@ -255,7 +264,8 @@ fn serve(shared: &Shared, mut out: Outbox) {
         });
         match served {
             None => {
-                let fault = TransferError::Protocol(format!("it asked for file {id}, which is none or was sent"));
+                let fault =
+                    TransferError::Protocol(format!("it asked for file {id}, which is none or was sent"));
                 return shared.fail(fault, &mut out);
             }
             Some((file, Ok(ControlFlow::Continue(blanked)))) => shared.sent(file, blanked),
@@ -336,7 +346,11 @@ impl Shared {
     fn request(&self, ids: &[u32]) -> usize {
         let mut requests = self.requests.lock_anyway();
         requests.extend(ids);
-        if ids.len() == 1 { self.wake.notify_one() } else { self.wake.notify_all() }
+        if ids.len() == 1 {
+            self.wake.notify_one()
+        } else {
+            self.wake.notify_all()
+        }
         requests.len()
     }
 
@@ -414,7 +428,11 @@ impl Outbox {
 
     /// Makes sure that this many bytes fit without the buffer growing.
     fn make_room(&mut self, bytes: usize) -> ControlFlow<()> {
-        if CAPACITY - self.buffer.len().min(CAPACITY) < bytes { self.flush() } else { ControlFlow::Continue(()) }
+        if CAPACITY - self.buffer.len().min(CAPACITY) < bytes {
+            self.flush()
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 

@@ -140,8 +140,8 @@ mod tests {
     use super::*;
     use bollard_buildkit_proto::fsutil::types::packet::PacketType;
     use bollard_buildkit_proto::fsutil::types::{Packet, Stat};
-    use prost::Message;
     use proptest::prelude::*;
+    use prost::Message;
 
     fn decode(mut wire: &[u8]) -> Vec<Packet> {
         let mut packets = Vec::new();
@@ -188,10 +188,18 @@ mod tests {
         put_last_stat(&mut wire);
         put_fin(&mut wire);
         put_error(&mut wire, "no");
-        let kind = |kind: PacketType, data: &[u8]| Packet { r#type: kind.into(), data: data.to_vec(), ..Packet::default() };
+        let kind = |kind: PacketType, data: &[u8]| Packet {
+            r#type: kind.into(),
+            data: data.to_vec(),
+            ..Packet::default()
+        };
         assert_eq!(
             decode(&wire),
-            [kind(PacketType::PacketStat, b""), kind(PacketType::PacketFin, b""), kind(PacketType::PacketErr, b"no")]
+            [
+                kind(PacketType::PacketStat, b""),
+                kind(PacketType::PacketFin, b""),
+                kind(PacketType::PacketErr, b"no")
+            ]
         );
     }
 }
