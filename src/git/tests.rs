@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::gather;
@@ -361,4 +362,102 @@ fn damaged_and_strange_repositories() {
     // Damage beside HEAD costs only what it touches.
     let (facts, head) = strange(&|_, git| std::fs::write(git.join("refs/tags/v2"), "rubbish").unwrap());
     assert_eq!((facts.head, facts.warning), (Some(head), None));
+}
+
+/// Files of a repository with loose objects, a pack, packed refs, a commit graph and a shallow boundary.
+fn template() -> &'static (CommitId, Vec<(PathBuf, Vec<u8>)>) {
+    fn collect(root: &Path, directory: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+        for entry in directory.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(root, &path, files);
+            } else {
+                files.push((path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    static FILES: std::sync::OnceLock<(CommitId, Vec<(PathBuf, Vec<u8>)>)> = std::sync::OnceLock::new();
+    FILES.get_or_init(|| {
+        let mut repo = Repo::new();
+        let first = repo.commit();
+        repo.run(&["tag", "-m", "x", "v1"]);
+        repo.commit();
+        repo.run(&["gc", "-q"]);
+        repo.run(&["commit-graph", "write", "--reachable"]);
+        repo.commit();
+        repo.run(&["tag", "-m", "x", "v2", first.as_str()]);
+        std::fs::write(repo.workspace().join(".git/shallow"), format!("{first}\n")).unwrap();
+        std::fs::remove_dir_all(repo.workspace().join(".git/hooks")).unwrap();
+        let mut files = Vec::new();
+        collect(&repo.workspace(), &repo.workspace(), &mut files);
+        files.sort();
+        (first, files)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// Whatever is broken: an answer, in text that steers nothing. A panic would end the action.
+    #[test]
+    fn any_damage_is_survived(
+        file in any::<proptest::sample::Index>(),
+        at in any::<proptest::sample::Index>(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..9),
+        cut in any::<bool>(),
+    ) {
+        let directory = TempDir::new().unwrap();
+        let (first, files) = template();
+        let damaged = file.index(files.len());
+        for (number, (path, content)) in files.iter().enumerate() {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let mut content = content.clone();
+            if number == damaged && !content.is_empty() {
+                let at = at.index(content.len());
+                let end = if cut { content.len() } else { content.len().min(at + bytes.len()) };
+                content.splice(at..end, bytes.iter().copied());
+            }
+            std::fs::write(path, content).unwrap();
+        }
+        let facts = of(directory.path(), first, true);
+        let warning = facts.warning.unwrap_or_default();
+        prop_assert!(!warning.chars().any(char::is_control), "{warning:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    /// Histories of commits, branches, merges and tags: what Git says of HEAD and its past, we say.
+    #[test]
+    fn any_history_reads_as_git_reads_it(
+        steps in proptest::collection::vec((0..5, any::<proptest::sample::Index>()), 1..14),
+    ) {
+        let mut repo = Repo::new();
+        let mut commits = vec![repo.commit()];
+        for (number, (step, which)) in steps.iter().enumerate() {
+            let other = commits[which.index(commits.len())].clone();
+            match step {
+                0 | 1 => commits.push(repo.commit()),
+                2 => drop(repo.run(&["tag", &format!("light-{number}"), other.as_str()])),
+                3 => drop(repo.run(&["tag", "-m", "x", &format!("v{number}"), other.as_str()])),
+                _ => {
+                    repo.clock += 1;
+                    repo.run(&["checkout", "-q", "--detach", other.as_str()]);
+                    commits.push(repo.commit());
+                    repo.run(&["merge", "-q", "--no-ff", "-m", "merge", commits[0].as_str()]);
+                    let side = commits[(number + 1) % commits.len()].clone();
+                    repo.run(&["merge", "-q", "--no-ff", "-m", "merge", side.as_str()]);
+                    commits.push(repo.head());
+                }
+            }
+        }
+        prop_assert_eq!(repo.description(), repo.described_by_git());
+        let past = repo.run(&["rev-list", "HEAD"]);
+        for commit in &commits {
+            let descends = past.contains(commit.as_str());
+            let ancestry = repo.gather(commit).ancestry;
+            let same = matches!(ancestry, Ancestry::Same | Ancestry::Ancestor);
+            prop_assert_eq!(same, descends, "{:?} {:?}", commit, ancestry);
+        }
+    }
 }
