@@ -156,6 +156,13 @@ fn worktrees_inside_and_outside() {
     std::fs::rename(repo.workspace().join(".git"), repo.workspace().join("git")).unwrap();
     std::fs::write(repo.workspace().join(".git"), "gitdir: git\n").unwrap();
     assert_eq!(repo.gather(&head).head, Some(head.clone()));
+    // A HEAD of somewhere else, over the workspace's own objects.
+    let out = repo.root.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("HEAD"), format!("{head}\n")).unwrap();
+    std::fs::write(out.join("commondir"), repo.workspace().join("git").to_str().unwrap()).unwrap();
+    std::fs::write(repo.workspace().join(".git"), "gitdir: ../out\n").unwrap();
+    assert!(warning(&repo.gather(&head)).contains("leads out of the workspace"));
     // Refs and objects of somewhere else.
     let away = Repo::new();
     std::fs::write(away.workspace().join(".git/commondir"), repo.workspace().join("git").to_str().unwrap())
