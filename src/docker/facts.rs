@@ -27,6 +27,13 @@ pub struct DaemonFacts {
 }
 
 impl DaemonClient {
+    /// The daemon's version, `28.0.4`: a tenth of the time of asking for everything.
+    pub async fn version(&self) -> Result<String, DockerError> {
+        let version = self.docker.version().await;
+        let version = version.map_err(|error| DockerError::of("read the Docker daemon's version", &error))?;
+        Ok(super::error::clean(&version.version.unwrap_or_default()))
+    }
+
     /// Asks the daemon about itself: one request.
     pub async fn facts(&self) -> Result<DaemonFacts, DockerError> {
         let info = self.docker.info().await;

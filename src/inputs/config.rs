@@ -1,12 +1,21 @@
 //! What the inputs mean, after every check that needs no network.
 //!
-//! Made from `RawInputs` and the `RunnerContext`; all faults are found in one go.
+//! Made from [`RawInputs`] and the [`RunnerContext`]; all faults are found in one go. Defaults live here and not in
+//! `action.yml`, because the original script's variables stand in for inputs that are empty.
 
 use std::path::PathBuf;
 
+use super::fault::{Findings, InputFault, Notice};
+use super::raw::RawInputs;
+use super::{credentials, files, image, parse, scope, script};
 use crate::model::{Platform, RegistryHost, Repository, Secret};
+use crate::runner::context::RunnerContext;
+
+pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
+pub(super) const DEFAULT_PLATFORMS: &str = "linux/arm64,linux/amd64";
 
 /// A run, as it was asked for.
+#[expect(clippy::struct_excessive_bools, reason = "each is an input of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where the image goes.
@@ -88,3 +97,144 @@ pub enum Push {
     /// Never.
     No,
 }
+
+impl Config {
+    /// What these inputs ask for in this run. Looks at the workspace's files, at nothing else.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any input, at least one fault.
+    pub fn resolve(
+        inputs: RawInputs,
+        context: &RunnerContext,
+    ) -> Result<(Self, Vec<Notice>), Vec<InputFault>> {
+        let filled = script::fill(inputs, context);
+        let mut findings = Findings { faults: filled.inputs.faults.clone(), notices: filled.notices.clone() };
+        let config = read(&filled, context, &mut findings);
+        match config {
+            Some(config) if findings.faults.is_empty() => Ok((config, findings.notices)),
+            _ => {
+                // A fault of a value that a variable brought is that variable's.
+                for fault in &mut findings.faults {
+                    if let Some(variable) = filled.stands_in.get(fault.input.as_str()) {
+                        (*variable).clone_into(&mut fault.input);
+                    }
+                }
+                Err(findings.faults)
+            }
+        }
+    }
+}
+
+/// Every value that can be had; nothing only where something in `findings` says why.
+fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Findings) -> Option<Config> {
+    let inputs = &filled.inputs;
+    let facts = &context.repository;
+    let repository = image::repository(&image::Place {
+        repository: &inputs.repository,
+        registry: &inputs.registry,
+        image_name: &inputs.image_name,
+        owner_and_name: filled.repository_path.as_deref().unwrap_or(&facts.full_name),
+    })
+    .map_err(|faults| findings.faults.extend(faults))
+    .ok();
+    let login = repository
+        .as_ref()
+        .and_then(|repository| findings.take(credentials::login(inputs, context, repository.registry())));
+    let credentials = login.and_then(|(credentials, notice)| {
+        findings.notices.extend(notice);
+        credentials
+    });
+    let cache_scope =
+        repository.as_ref().and_then(|repository| findings.take(cache_scope(inputs, context, repository)));
+    let places = places(inputs, context, findings);
+    let platforms = parse::platforms(&inputs.platform).map_err(|faults| findings.faults.extend(faults)).ok();
+    let version = findings.take(parse::version(&inputs.version));
+    let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
+    let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
+    let target = findings.take(parse::line("target", &inputs.target));
+    let labels = pairs(findings, "labels", &inputs.labels, "write `key=value`, or `key=` for an empty value");
+    let build_args = pairs(
+        findings,
+        "build_args",
+        &inputs.build_args,
+        "write `KEY=value`: the runner's environment does not reach this container, so there is nothing to take a \
+         value from",
+    );
+    let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
+    let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
+    let push = findings.take(parse::push(&inputs.push));
+    let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
+    let summary = findings.take(parse::boolean("summary", &inputs.summary, true));
+    let (directory, dockerfile) = places?;
+    Some(Config {
+        repository: repository?,
+        context: directory,
+        dockerfile,
+        platforms: platforms?,
+        version: version?,
+        cache_scope: cache_scope?,
+        credentials,
+        token: Some(inputs.token.clone()).filter(|token| !token.is_empty()),
+        sha_length: sha_length?,
+        latest_branch: latest_branch?
+            .or_else(|| facts.default_branch.clone())
+            .unwrap_or_else(|| "main".into()),
+        labels,
+        build_args,
+        target: target?,
+        no_cache: no_cache?,
+        pull: pull?,
+        push: push?,
+        dry_run: dry_run?,
+        summary: summary?,
+    })
+}
+
+/// Context and Dockerfile.
+fn places(
+    inputs: &RawInputs,
+    context: &RunnerContext,
+    findings: &mut Findings,
+) -> Option<(PathBuf, Dockerfile)> {
+    let paths = &context.paths;
+    let texts = (
+        findings.take(parse::line("context", &inputs.context)),
+        findings.take(parse::line("dockerfile", &inputs.dockerfile)),
+    );
+    let workspace = findings.take(files::workspace(paths))?;
+    let text = texts.0.map(Option::unwrap_or_default);
+    let directory = text.and_then(|text| findings.take(files::context(&text, &workspace, paths)));
+    // Without a context the Dockerfile is still looked for, so that both faults show in one run.
+    let beside = directory.as_ref().unwrap_or(&workspace);
+    let text = texts.1?.unwrap_or_default();
+    let (dockerfile, notice) = findings.take(files::dockerfile(&text, &workspace, beside, paths))?;
+    findings.notices.extend(notice);
+    Some((directory?, dockerfile))
+}
+
+fn cache_scope(
+    inputs: &RawInputs,
+    context: &RunnerContext,
+    repository: &Repository,
+) -> Result<String, InputFault> {
+    fn given<'a>(text: &'a str, default: &'a str) -> &'a str {
+        if text.is_empty() { default } else { text }
+    }
+    let last = repository.path().rsplit('/').next().unwrap_or_default();
+    scope::cache_scope([
+        ("atomi_platform", given(&inputs.atomi_platform, &context.repository.owner)),
+        ("atomi_service", given(&inputs.atomi_service, &context.repository.name)),
+        ("image_name", given(&inputs.image_name, last)),
+    ])
+}
+
+fn pairs(findings: &mut Findings, input: &str, text: &str, missing: &str) -> Vec<(String, String)> {
+    let read = parse::pairs(input, text, missing);
+    findings.faults.extend(read.faults);
+    findings.notices.extend(read.notices);
+    read.entries
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
-//! The real client code against fakes that speak the wire.
+//! The real code against fakes that speak the wire, and the house against its own rules.
 
-#![allow(clippy::unwrap_used)]
-
+mod architecture;
+mod diffcopy;
+mod github;
 mod registry;

@@ -1,0 +1,97 @@
+//! What can be wrong with an input, and what else is worth saying about the inputs.
+//!
+//! A fault stops the run, a notice does not. Neither ever holds a secret or a control character.
+
+use std::fmt;
+
+/// One thing that is wrong with one input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFault {
+    /// The input; or the variable of the original script that stands in for it.
+    pub input: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead, if that can be said.
+    pub hint: Option<String>,
+}
+
+/// Something to tell about the inputs that does not stop the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How loudly.
+    pub level: Level,
+    /// The sentence.
+    pub message: String,
+}
+
+/// The runner's commands of these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Seen with step debugging only.
+    Debug,
+    /// An annotation that asks for nothing.
+    Notice,
+    /// An annotation that asks for a look.
+    Warning,
+}
+
+impl InputFault {
+    /// A fault without a hint.
+    pub fn new(input: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { input: input.into(), message: message.into(), hint: None }
+    }
+
+    /// Says what to write instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for InputFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "input `{}`: {}", self.input, self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " ({hint})"))
+    }
+}
+
+impl std::error::Error for InputFault {}
+
+impl Notice {
+    pub(super) fn debug(message: impl Into<String>) -> Self {
+        Self { level: Level::Debug, message: message.into() }
+    }
+
+    pub(super) fn plain(message: impl Into<String>) -> Self {
+        Self { level: Level::Notice, message: message.into() }
+    }
+
+    pub(super) fn warning(message: impl Into<String>) -> Self {
+        Self { level: Level::Warning, message: message.into() }
+    }
+}
+
+/// Faults and notices as they are found.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub faults: Vec<InputFault>,
+    pub notices: Vec<Notice>,
+}
+
+impl Findings {
+    /// The value, or nothing and a fault more.
+    pub fn take<T>(&mut self, result: Result<T, InputFault>) -> Option<T> {
+        result.map_err(|fault| self.faults.push(fault)).ok()
+    }
+}
+
+/// Enough of a value that others wrote to recognise it, on one line.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut plain: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    if text.trim().chars().nth(LONGEST).is_some() {
+        plain.push('…');
+    }
+    plain
+}

@@ -1,0 +1,184 @@
+//! The context and the Dockerfile on disk: the only inputs that are looked at in the file system.
+//!
+//! Everything stays inside the workspace: links are followed first, then the place is judged. A name that
+//! leads out, by `..`, by an absolute path or by a link, is refused even if the file is there.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+use super::config::Dockerfile;
+use super::fault::{InputFault, Notice, shown};
+use crate::runner::context::Paths;
+
+const DEFAULT_DOCKERFILE: &str = "Dockerfile";
+
+/// The workspace without links in its name.
+pub(super) fn workspace(paths: &Paths) -> Result<PathBuf, InputFault> {
+    fs::canonicalize(&paths.workspace).map_err(|error| {
+        let message = format!("the workspace `{}` cannot be read: {error}", paths.workspace.display());
+        InputFault::new("context", message)
+    })
+}
+
+/// The directory that `context` names, without links, inside the workspace.
+pub(super) fn context(text: &str, workspace: &Path, paths: &Paths) -> Result<PathBuf, InputFault> {
+    let fault = |message: String| InputFault::new("context", message);
+    let text = if text.is_empty() { "." } else { text };
+    if is_url(text) {
+        let message = format!("`{}` is a URL; only directories are supported yet", shown(text));
+        return Err(fault(message).hint("check it out with `actions/checkout` first and name its directory"));
+    }
+    match look(&workspace.join(localised(text, paths).as_ref()), workspace) {
+        Found::Directory(directory) => Ok(directory),
+        Found::File(_) | Found::Special => Err(fault(format!("`{}` is no directory", shown(text)))),
+        Found::Outside => Err(outside("context", text)),
+        Found::Missing => {
+            let fault = fault(format!("`{}` is not in the workspace", shown(text)));
+            Err(if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault })
+        }
+        Found::Unreadable(error) => Err(fault(format!("`{}` cannot be read: {error}", shown(text)))),
+    }
+}
+
+/// The Dockerfile: tried from the workspace, then from the context. A link counts as the file it leads to.
+pub(super) fn dockerfile(
+    text: &str,
+    workspace: &Path,
+    context: &Path,
+    paths: &Paths,
+) -> Result<(Dockerfile, Option<Notice>), InputFault> {
+    let text = if text.is_empty() { DEFAULT_DOCKERFILE } else { text };
+    let name = localised(text, paths);
+    let places = [workspace.join(name.as_ref()), context.join(name.as_ref())];
+    let found = places.each_ref().map(|place| look(place, workspace));
+    let [in_workspace, in_context] = &found;
+    let (file, notice) = match (in_workspace, in_context) {
+        (Found::File(file), Found::File(other)) if file != other => {
+            let notice = format!(
+                "`dockerfile`: both `{}` and `{}` exist; the first, from the workspace, is used",
+                relative(file, workspace),
+                relative(other, workspace)
+            );
+            (file, Some(Notice::warning(notice)))
+        }
+        (Found::File(file), _) | (_, Found::File(file)) => (file, None),
+        _ => return Err(no_dockerfile(text, &found, &places, workspace)),
+    };
+    fs::File::open(file).map_err(|error| {
+        InputFault::new("dockerfile", format!("`{}` cannot be read: {error}", relative(file, workspace)))
+    })?;
+    let parts = (file.parent(), file.file_name().and_then(|name| name.to_str()));
+    let (Some(directory), Some(file_name)) = parts else {
+        let message = format!("`{}` has a name that is no UTF-8", relative(file, workspace));
+        return Err(InputFault::new("dockerfile", message));
+    };
+    let dockerfile = Dockerfile {
+        directory: directory.to_owned(),
+        file_name: file_name.to_owned(),
+        in_workspace: relative(file, workspace),
+    };
+    Ok((dockerfile, notice))
+}
+
+const CHECK_OUT: &str = "the workspace is empty: is there an `actions/checkout` step before this one?";
+
+/// The most telling of what was found in the places where no Dockerfile is.
+fn no_dockerfile(text: &str, found: &[Found; 2], places: &[PathBuf; 2], workspace: &Path) -> InputFault {
+    let fault = |message: String| InputFault::new("dockerfile", message);
+    let text = shown(text);
+    for found in found {
+        match found {
+            Found::Outside => return outside("dockerfile", &text),
+            Found::Directory(_) => return fault(format!("`{text}` is a directory, not a file")),
+            Found::Special => return fault(format!("`{text}` is no regular file")),
+            Found::Unreadable(error) => return fault(format!("`{text}` cannot be read: {error}")),
+            Found::Missing | Found::File(_) => {}
+        }
+    }
+    let [first, second] = places.each_ref().map(|place| relative(&lexical(place), workspace));
+    let tried = if first == second { format!("`{first}`") } else { format!("`{first}` and `{second}`") };
+    let fault = fault(format!("`{text}` does not exist; tried {tried} in the workspace"));
+    if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault }
+}
+
+fn outside(input: &str, text: &str) -> InputFault {
+    InputFault::new(input, format!("`{}` leads out of the workspace", shown(text)))
+        .hint("only files of the checkout can be built")
+}
+
+/// What is at a path.
+enum Found {
+    File(PathBuf),
+    Directory(PathBuf),
+    /// A device, a fifo, a socket: never opened.
+    Special,
+    Outside,
+    Missing,
+    Unreadable(std::io::Error),
+}
+
+fn look(path: &Path, workspace: &Path) -> Found {
+    match fs::canonicalize(path) {
+        Ok(real) if !real.starts_with(workspace) => Found::Outside,
+        Ok(real) => match fs::metadata(&real) {
+            Ok(metadata) if metadata.is_dir() => Found::Directory(real),
+            Ok(metadata) if metadata.is_file() => Found::File(real),
+            Ok(_) => Found::Special,
+            Err(error) => Found::Unreadable(error),
+        },
+        // What is outside is not told apart from what does not exist there.
+        Err(_) if !lexical(path).starts_with(workspace) => Found::Outside,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Found::Missing
+        }
+        Err(error) => Found::Unreadable(error),
+    }
+}
+
+/// The path with `.` and `..` taken at their word.
+fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// The container's name of a path that the workflow wrote as the runner's host knows it.
+fn localised<'a>(text: &'a str, paths: &Paths) -> Cow<'a, Path> {
+    let path = Path::new(text);
+    if !path.is_absolute() {
+        return Cow::Borrowed(path);
+    }
+    paths.from_host(&lexical(path)).map_or(Cow::Borrowed(path), Cow::Owned)
+}
+
+/// What a person calls it: from the workspace, `.` for itself.
+fn relative(path: &Path, workspace: &Path) -> String {
+    match path.strip_prefix(workspace) {
+        Ok(rest) if rest.as_os_str().is_empty() => ".".into(),
+        Ok(rest) => shown(&rest.to_string_lossy()),
+        Err(_) => shown(&path.to_string_lossy()),
+    }
+}
+
+fn is_empty(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// As `docker build` tells a remote context from a directory.
+fn is_url(text: &str) -> bool {
+    ["https://", "http://", "git://", "ssh://", "git@", "github.com/"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

@@ -1,0 +1,150 @@
+//! The grammar of single inputs, as the Actions toolkit has it.
+//!
+//! A line may end in CRLF, blanks around an entry do not count, lines that start with `#` are comments.
+//! Values are shown in faults, shortened and on one line; those of build arguments never, they may be secrets.
+
+use super::config::{Push, VersionInput};
+use super::fault::{InputFault, Notice, shown};
+use crate::model::{Platform, Tag};
+
+/// Entries of a list with the number of their line, from 1.
+pub(super) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.split('\n').map(str::trim).enumerate();
+    lines
+        .map(|(index, line)| (index + 1, line))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// One line of text without control characters; nothing if empty.
+pub(super) fn line(input: &str, text: &str) -> Result<Option<String>, InputFault> {
+    let text = text.trim();
+    if text.contains(char::is_control) {
+        let message = format!("`{}` has more than one line, or a control character", shown(text));
+        return Err(InputFault::new(input, message));
+    }
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// A boolean as `@actions/core` takes it.
+pub(super) fn boolean(input: &str, text: &str, default: bool) -> Result<bool, InputFault> {
+    match text.trim() {
+        "" => Ok(default),
+        "true" | "True" | "TRUE" => Ok(true),
+        "false" | "False" | "FALSE" => Ok(false),
+        other => {
+            let message = format!("`{}` is no boolean", shown(other));
+            Err(InputFault::new(input, message).hint("write `true` or `false`"))
+        }
+    }
+}
+
+/// `auto` or a boolean.
+pub(super) fn push(text: &str) -> Result<Push, InputFault> {
+    if matches!(text.trim(), "" | "auto") {
+        return Ok(Push::Auto);
+    }
+    match boolean("push", text, false) {
+        Ok(true) => Ok(Push::Yes),
+        Ok(false) => Ok(Push::No),
+        Err(_) => Err(InputFault::new("push", format!("`{}` is not understood", shown(text)))
+            .hint("write `auto`, `true` or `false`")),
+    }
+}
+
+/// Platforms by lines and commas, each once, in the order given.
+pub(super) fn platforms(text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
+    let text = if text.trim().is_empty() { super::config::DEFAULT_PLATFORMS } else { text };
+    let names =
+        entries(text).flat_map(|(_, line)| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    let (mut platforms, mut faults) = (Vec::new(), Vec::new());
+    for name in names {
+        match Platform::parse(name) {
+            Ok(platform) if platforms.contains(&platform) => {}
+            Ok(platform) => platforms.push(platform),
+            Err(error) => faults.push(InputFault::new("platform", error.to_string())),
+        }
+    }
+    if platforms.is_empty() && faults.is_empty() {
+        faults.push(InputFault::new("platform", "no platform is named").hint("for example `linux/amd64`"));
+    }
+    if faults.is_empty() { Ok(platforms) } else { Err(faults) }
+}
+
+/// A whole number from 7 to 64.
+pub(super) fn sha_length(text: &str) -> Result<usize, InputFault> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(40);
+    }
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|length| digits && (7..=64).contains(length)).ok_or_else(|| {
+        InputFault::new("sha_length", format!("`{}` is no whole number from 7 to 64", shown(text)))
+    })
+}
+
+/// `auto`, or a semantic version with or without one leading `v`.
+pub(super) fn version(text: &str) -> Result<Option<VersionInput>, InputFault> {
+    let text = text.trim();
+    match text {
+        "" => return Ok(None),
+        "auto" => return Ok(Some(VersionInput::Auto)),
+        _ => {}
+    }
+    let example = "for example `1.2.3`, `v1.2.3-rc.1` or `auto`";
+    let version = semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).map_err(|_| {
+        InputFault::new("version", format!("`{}` is no semantic version", shown(text))).hint(example)
+    })?;
+    // One more for the `v` that its tag starts with.
+    if version.to_string().len() + 1 > Tag::MAX {
+        let message =
+            format!("`{}` is too long for a tag, which has up to {} characters", shown(text), Tag::MAX);
+        return Err(InputFault::new("version", message));
+    }
+    Ok(Some(VersionInput::Semver(version)))
+}
+
+/// `key=value` lines, in order; a key that comes again replaces the earlier line, with a warning.
+pub(super) struct Pairs {
+    pub entries: Vec<(String, String)>,
+    pub notices: Vec<Notice>,
+    pub faults: Vec<InputFault>,
+}
+
+/// Reads `key=value` lines. `missing` says what a line without `=` should have been.
+pub(super) fn pairs(input: &str, text: &str, missing: &str) -> Pairs {
+    let mut found = Pairs { entries: Vec::new(), notices: Vec::new(), faults: Vec::new() };
+    for (number, entry) in entries(text) {
+        let Some((key, value)) = entry.split_once('=') else {
+            let what = if is_name(entry) { format!("`{entry}`") } else { format!("line {number}") };
+            found.faults.push(InputFault::new(input, format!("{what} has no `=`")).hint(missing));
+            continue;
+        };
+        let key = key.trim_end();
+        if key.is_empty() {
+            found.faults.push(InputFault::new(input, format!("line {number} has nothing before its `=`")));
+        } else if key.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'')) {
+            let message = format!("line {number}: a key has no blanks and no quotes");
+            found
+                .faults
+                .push(InputFault::new(input, message).hint("write `key=value` without quotes around it"));
+        } else {
+            if let Some(earlier) = found.entries.iter().position(|(name, _)| name == key) {
+                found.entries.remove(earlier);
+                let message =
+                    format!("`{}` is in `{input}` more than once; the last line counts", shown(key));
+                found.notices.push(Notice::warning(message));
+            }
+            found.entries.push((key.to_owned(), value.to_owned()));
+        }
+    }
+    found
+}
+
+/// Looks like a variable's name: safe to show. Anything else may be a piece of a secret with several lines.
+fn is_name(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+//! One line a rule of the grammar.
+
+use super::*;
+
+#[test]
+fn booleans_are_exact() {
+    for (text, value) in [("", true), ("true", true), ("True", true), ("TRUE", true), (" false\n", false)] {
+        assert_eq!(boolean("summary", text, true), Ok(value), "{text}");
+    }
+    for bad in ["yes", "1", "tRUE", "on", "true false", "no", "0"] {
+        let fault = boolean("pull", bad, true).unwrap_err();
+        assert_eq!(
+            fault.to_string(),
+            format!("input `pull`: `{bad}` is no boolean (write `true` or `false`)")
+        );
+    }
+    for (text, value) in [("", Push::Auto), ("auto", Push::Auto), ("TRUE", Push::Yes), ("False", Push::No)] {
+        assert_eq!(push(text), Ok(value));
+    }
+    assert_eq!(push("always").unwrap_err().hint.unwrap(), "write `auto`, `true` or `false`");
+}
+
+#[test]
+fn platform_lists() {
+    let names = |text| platforms(text).map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(names("").unwrap(), ["linux/arm64", "linux/amd64"]);
+    assert_eq!(names("linux/amd64\r\nlinux/arm64\r\n").unwrap(), ["linux/amd64", "linux/arm64"]);
+    assert_eq!(
+        names(" linux/amd64 , linux/x86_64,\n# no\nlinux/arm,").unwrap(),
+        ["linux/amd64", "linux/arm/v7"]
+    );
+    assert_eq!(names("linux/amd46,linux/arm64,arm").unwrap_err().len(), 2);
+    assert_eq!(names(",").unwrap_err()[0].message, "no platform is named");
+    assert_eq!(names("linux/amd64 linux/arm64").unwrap_err().len(), 1);
+}
+
+#[test]
+fn lengths() {
+    for (text, value) in [("", 40), ("7", 7), ("64", 64), (" 12\n", 12)] {
+        assert_eq!(sha_length(text), Ok(value));
+    }
+    for bad in ["6", "65", "-7", "+7", "7.0", "seven", "99999999999999999999999"] {
+        assert!(sha_length(bad).unwrap_err().to_string().contains("from 7 to 64"), "{bad}");
+    }
+}
+
+#[test]
+fn versions() {
+    for (text, expected) in [
+        ("1.2.3", "1.2.3"),
+        ("v1.2.3", "1.2.3"),
+        ("v1.2.3-rc.1+build.5", "1.2.3-rc.1+build.5"),
+        (" 0.0.0\n", "0.0.0"),
+    ] {
+        let expected = semver::Version::parse(expected).unwrap();
+        assert_eq!(version(text), Ok(Some(VersionInput::Semver(expected))), "{text}");
+    }
+    assert_eq!(version("auto"), Ok(Some(VersionInput::Auto)));
+    assert_eq!(version(" "), Ok(None));
+    for bad in [
+        "1.2",
+        "1",
+        "latest",
+        "v1.2.3.4",
+        "vv1.2.3",
+        "V1.2.3",
+        "01.2.3",
+        "1.2.3-",
+        "1.2.3-01",
+        "main",
+        "refs/tags/v1.2.3",
+        "1.2.3 4",
+        "AUTO",
+        "1.2.3\n::error::x",
+        "v",
+    ] {
+        let fault = version(bad).unwrap_err().to_string();
+        assert!(fault.contains("for example `1.2.3`") && !fault.contains('\n'), "{bad}: {fault}");
+    }
+    let long = format!("1.2.3-{}", "a".repeat(121));
+    assert!(version(&long).is_ok());
+    assert!(version(&format!("{long}a")).unwrap_err().message.contains("too long"));
+}
+
+#[test]
+fn pair_lines() {
+    let read = pairs("labels", "a=1\r\n# b=2\n\n  c.d/e = x=y # kept \nempty=\n", "");
+    let expected = [("a", "1"), ("c.d/e", " x=y # kept"), ("empty", "")];
+    assert_eq!(read.entries, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    assert_eq!((read.notices, read.faults), (vec![], vec![]));
+
+    let twice = pairs("build_args", "A=1\nB=2\nA=3", "");
+    assert_eq!(twice.entries, [("B".to_owned(), "2".to_owned()), ("A".to_owned(), "3".to_owned())]);
+    assert_eq!(twice.notices[0].message, "`A` is in `build_args` more than once; the last line counts");
+
+    let bad =
+        pairs("build_args", "TOKEN\n=1\nx y=1\n\"k=v\"\nKEY=ok\nMIIEpAIBAAKCAQEAsecret", "write `KEY=value`");
+    let messages: Vec<&str> = bad.faults.iter().map(|fault| fault.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "`TOKEN` has no `=`",
+            "line 2 has nothing before its `=`",
+            "line 3: a key has no blanks and no quotes",
+            "line 4: a key has no blanks and no quotes",
+            "line 6 has no `=`",
+        ]
+    );
+    assert_eq!(bad.faults[0].hint.as_deref(), Some("write `KEY=value`"));
+    assert!(!format!("{:?}", bad.faults).contains("secret"));
+}
+
+#[test]
+fn single_lines() {
+    assert_eq!(line("target", " release\r\n"), Ok(Some("release".into())));
+    assert_eq!(line("target", "\n"), Ok(None));
+    let fault = line("target", "a\n::error::b\u{7}").unwrap_err().to_string();
+    assert_eq!(fault, "input `target`: `a::error::b` has more than one line, or a control character");
+}

@@ -1,0 +1,131 @@
+//! What was typed: the text of every input, and of the variables of the original script.
+//!
+//! Reads the variables it is given, never the process's own. The runner calls an input `INPUT_<NAME>`, upper
+//! case, dashes kept; lookups ignore case. Nothing is judged here but the names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+
+use super::fault::InputFault;
+use super::names;
+use super::script::ScriptVariables;
+use crate::model::Secret;
+
+const PREFIX: &str = "INPUT_";
+
+/// The text of every input; empty where nothing was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the table describes the inputs")]
+pub struct RawInputs {
+    pub image_name: String,
+    pub dockerfile: String,
+    pub context: String,
+    pub platform: String,
+    pub version: String,
+    pub atomi_platform: String,
+    pub atomi_service: String,
+    pub registry: String,
+    pub repository: String,
+    pub username: String,
+    #[serde(deserialize_with = "secret")]
+    pub password: Secret,
+    #[serde(deserialize_with = "secret")]
+    pub token: Secret,
+    pub sha_length: String,
+    pub latest_branch: String,
+    pub labels: String,
+    pub build_args: String,
+    pub target: String,
+    pub no_cache: String,
+    pub pull: String,
+    pub push: String,
+    pub dry_run: String,
+    pub summary: String,
+    /// Variables of the original script, whether they stand in or not.
+    #[serde(skip)]
+    pub script: ScriptVariables,
+    /// Names that are no inputs.
+    #[serde(skip)]
+    pub faults: Vec<InputFault>,
+}
+
+impl RawInputs {
+    /// Picks the inputs out of the process's variables. Wrong names become faults of the result, so that they
+    /// are reported together with wrong values.
+    pub fn read(variables: &BTreeMap<String, String>) -> Self {
+        let mut given = BTreeMap::new();
+        let mut faults = Vec::new();
+        for (variable, value) in variables {
+            let variable = variable.to_ascii_uppercase();
+            let Some(name) = variable.strip_prefix(PREFIX) else { continue };
+            match names::check(&name.to_ascii_lowercase()) {
+                Ok(()) => drop(given.insert(variable, value.trim().to_owned())),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let inputs: Result<Self, _> = envy::prefixed(PREFIX).from_iter(given);
+        let inputs = inputs.unwrap_or_else(|error| {
+            faults.push(InputFault::new("with", error.to_string()));
+            Self::default()
+        });
+        Self { faults, script: ScriptVariables::read(variables), ..inputs }
+    }
+}
+
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(|text| Secret::new(text.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inputs::table::INPUTS;
+
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        for input in INPUTS {
+            let name = format!("INPUT_{}", input.name.to_uppercase());
+            let read = RawInputs::read(&variables(&[(&name, "marker")]));
+            assert_ne!(read, RawInputs::default(), "{}", input.name);
+            assert_eq!(read.faults, []);
+        }
+    }
+
+    #[test]
+    fn names() {
+        let raw = RawInputs::read(&variables(&[
+            ("INPUT_IMAGE_NAME", " api\n"),
+            ("input_pull", "true"),
+            ("INPUT_BUILD_ARGS", "A=1\r\nB=two words\r\n"),
+            ("INPUT_ARGS", "--x"),
+            ("INPUT_ENTRYPOINT", "/x"),
+            ("INPUT_", "x"),
+            ("INPUT_BUILD-ARGS", "A=1"),
+            ("INPUT_INPUT_PUSH", "false"),
+            ("PUSH", "false"),
+            ("PASSWORD", "x"),
+        ]));
+        assert_eq!((raw.image_name.as_str(), raw.pull.as_str()), ("api", "true"));
+        assert_eq!(raw.build_args, "A=1\r\nB=two words");
+        assert_eq!((raw.push.as_str(), raw.password.is_empty()), ("", true));
+        let wrong: Vec<&str> = raw.faults.iter().map(|fault| fault.input.as_str()).collect();
+        assert_eq!(wrong, ["build-args", "input_push"]);
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let raw = RawInputs::read(&variables(&[
+            ("INPUT_PASSWORD", "hunter2"),
+            ("INPUT_TOKEN", "hunter2"),
+            ("DOCKER_PASSWORD", "hunter2"),
+        ]));
+        assert_eq!(raw.password.expose(), "hunter2");
+        assert!(!format!("{raw:?}").contains("hunter2"));
+    }
+}

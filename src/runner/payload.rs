@@ -1,0 +1,218 @@
+//! The event payload: the few fields that matter here, out of what GitHub's webhooks send.
+//!
+//! Owns the foreign shape; nothing of it leaves this file. Each event is read by a struct of its own, so that
+//! a field that some other event spells differently cannot break this one. Everything else is skipped without
+//! being kept: a payload can have tens of megabytes. Obeys GitHub's "Webhook events and payloads".
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::context::{ContextError, Event, PullRequest, RepositoryFacts, shown};
+use crate::model::CommitId;
+
+/// What a payload says.
+pub(super) struct Payload {
+    pub event: Event,
+    pub repository: Option<RepositoryFacts>,
+    /// What a pushed ref pointed at before.
+    pub before: Option<CommitId>,
+    pub commit_times: Vec<(CommitId, i64)>,
+}
+
+#[derive(Deserialize)]
+struct Common {
+    repository: Option<RepositoryFields>,
+}
+
+#[derive(Deserialize)]
+struct RepositoryFields {
+    full_name: Option<String>,
+    html_url: Option<String>,
+    description: Option<String>,
+    default_branch: Option<String>,
+    license: Option<License>,
+}
+
+#[derive(Deserialize)]
+struct License {
+    spdx_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Push {
+    deleted: Option<bool>,
+    before: Option<String>,
+    head_commit: Option<Commit>,
+    commits: Option<Vec<Commit>>,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    id: Option<String>,
+    timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ReleaseEvent {
+    action: String,
+    release: Release,
+}
+
+#[derive(Deserialize)]
+struct Release {
+    tag_name: String,
+    target_commitish: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WorkflowRunEvent {
+    workflow_run: WorkflowRun,
+}
+
+#[derive(Deserialize)]
+struct WorkflowRun {
+    head_branch: Option<String>,
+    head_sha: CommitId,
+    event: String,
+    head_repository: Option<Named>,
+    pull_requests: Option<Vec<Numbered>>,
+    head_commit: Option<Commit>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    full_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    number: u64,
+}
+
+#[derive(Deserialize)]
+struct PullRequestEvent {
+    action: Option<String>,
+    pull_request: PullRequestFields,
+}
+
+#[derive(Deserialize)]
+struct PullRequestFields {
+    number: u64,
+    head: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: CommitId,
+    repo: Option<Named>,
+}
+
+#[derive(Deserialize)]
+struct IssueCommentEvent {
+    issue: Issue,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    number: u64,
+    #[serde(default)]
+    pull_request: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct MergeGroupEvent {
+    merge_group: Option<MergeGroup>,
+}
+
+#[derive(Deserialize)]
+struct MergeGroup {
+    head_commit: Option<Commit>,
+}
+
+/// Reads what this event needs from the payload.
+pub(super) fn read(name: &str, json: &str) -> Result<Payload, ContextError> {
+    let common: Common = parse(name, json)?;
+    let mut before = None;
+    let mut commits = Vec::new();
+    let event = match name {
+        "push" => {
+            let push: Push = parse(name, json)?;
+            before = push.before.and_then(|id| CommitId::parse(&id).ok());
+            commits.extend(push.head_commit);
+            commits.extend(push.commits.into_iter().flatten());
+            Event::Push { deleted: push.deleted == Some(true) }
+        }
+        "release" => {
+            let ReleaseEvent { action, release } = parse(name, json)?;
+            let target = release.target_commitish.unwrap_or_default();
+            Event::Release { action, tag: release.tag_name, target }
+        }
+        "workflow_run" => {
+            let WorkflowRunEvent { workflow_run: run } = parse(name, json)?;
+            commits.extend(run.head_commit);
+            let pulls = run.pull_requests.unwrap_or_default();
+            Event::WorkflowRun {
+                head_branch: run.head_branch.filter(|branch| !branch.is_empty()),
+                head_sha: run.head_sha,
+                event: run.event,
+                head_repository: run.head_repository.and_then(|repository| repository.full_name),
+                pull_request: if let [pull] = pulls.as_slice() { Some(pull.number) } else { None },
+            }
+        }
+        "pull_request" => Event::PullRequest(pull_request(name, json)?),
+        "pull_request_target" => Event::PullRequestTarget(pull_request(name, json)?),
+        "issue_comment" => {
+            let IssueCommentEvent { issue } = parse(name, json)?;
+            Event::IssueComment { number: issue.number, on_pull_request: issue.pull_request.is_some() }
+        }
+        "merge_group" => {
+            let group: MergeGroupEvent = parse(name, json)?;
+            commits.extend(group.merge_group.and_then(|group| group.head_commit));
+            Event::MergeGroup
+        }
+        "schedule" => Event::Schedule,
+        "workflow_dispatch" => Event::WorkflowDispatch,
+        "repository_dispatch" => Event::RepositoryDispatch,
+        "delete" => Event::Delete,
+        other => Event::Other(shown(other)),
+    };
+    let commit_times = commits.into_iter().filter_map(time).collect();
+    Ok(Payload { event, repository: common.repository.map(facts), before, commit_times })
+}
+
+fn pull_request(name: &str, json: &str) -> Result<PullRequest, ContextError> {
+    let PullRequestEvent { action, pull_request } = parse(name, json)?;
+    Ok(PullRequest {
+        number: pull_request.number,
+        head_sha: pull_request.head.sha,
+        head_repository: pull_request.head.repo.and_then(|repository| repository.full_name),
+        closed: action.as_deref() == Some("closed"),
+    })
+}
+
+fn facts(fields: RepositoryFields) -> RepositoryFacts {
+    RepositoryFacts {
+        full_name: fields.full_name.unwrap_or_default(),
+        html_url: fields.html_url.unwrap_or_default(),
+        description: fields.description.unwrap_or_default(),
+        license: fields
+            .license
+            .and_then(|license| license.spdx_id)
+            .filter(|id| id != "NOASSERTION")
+            .unwrap_or_default(),
+        default_branch: fields.default_branch.filter(|branch| !branch.is_empty()),
+        ..RepositoryFacts::default()
+    }
+}
+
+/// RFC 3339 with any offset, to Unix seconds. A commit without a usable time is one whose time is unknown.
+fn time(commit: Commit) -> Option<(CommitId, i64)> {
+    let id = CommitId::parse(&commit.id?).ok()?;
+    let timestamp: jiff::Timestamp = commit.timestamp?.parse().ok()?;
+    Some((id, timestamp.as_second()))
+}
+
+fn parse<T: DeserializeOwned>(event: &str, json: &str) -> Result<T, ContextError> {
+    serde_json::from_str(json)
+        .map_err(|error| ContextError::Payload { event: shown(event), problem: shown(&error.to_string()) })
+}
