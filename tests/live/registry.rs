@@ -8,8 +8,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use docker_push_action::docker::{DaemonClient, RelayOptions, reach_loopback};
-use docker_push_action::inputs::config::Credentials;
-use docker_push_action::model::{Dial, Digest, RegistryHost, Repository, Secret, Tag};
+use docker_push_action::model::{Credentials, Dial, Digest, RegistryHost, Repository, Secret, Tag};
 use docker_push_action::registry::{ImageMetadata, Kind, RegistryClient, Timeouts};
 
 fn variable(name: &str) -> String {
@@ -49,7 +48,9 @@ async fn publish(client: &RegistryClient, repository: &Repository, source: &str)
     let put = began.elapsed();
     let began = Instant::now();
     let metadata = client.metadata(repository, &source.digest).await.unwrap();
-    println!("five tags: {put:?}; metadata: {:?}", began.elapsed());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let memory = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    println!("five tags: {put:?}; metadata: {:?}; {memory}", began.elapsed());
     for tag in &tags {
         let found = client.head_manifest(repository, tag).await.unwrap().unwrap();
         assert_eq!(found.digest, source.digest);
@@ -219,7 +220,7 @@ async fn inside() {
         publish(&client, &repository, "1").await;
     }
     let began = Instant::now();
-    reached.close().await;
+    reached.close();
     println!("closed: {:?}", began.elapsed());
 }
 

@@ -5,8 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use docker_push_action::inputs::config::Credentials;
-use docker_push_action::model::{Dial, RegistryHost, Repository, Secret};
+use docker_push_action::model::{Credentials, Dial, RegistryHost, Repository, Secret};
 use docker_push_action::registry::{RegistryClient, Timeouts};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
