@@ -8,7 +8,7 @@ use super::event::{SourceLocation, StatusUpdate, Vertex, VertexLog, VertexStatus
 use super::plain::{Line, Plain, PlainOptions};
 use super::reporter::Reporter;
 use crate::runner::command::{Annotation, Level};
-use crate::runner::model::{obey, parse};
+use crate::runner::model::{hostile, obey, parse};
 use proptest::prelude::*;
 
 const FENCE: &str = "0123456789abcdef0123456789abcdef";
@@ -411,30 +411,6 @@ fn debug_lines_are_ours_only() {
         memory.text(),
         "::add-mask::hunter2\n::debug::progress::tests: asked with *** host=\"ghcr.io\"\n"
     );
-}
-
-fn hostile() -> impl Strategy<Value = String> {
-    let pieces: &[&str] = &[
-        "::",
-        "##[",
-        "]",
-        "\n",
-        "\r",
-        " ",
-        "error",
-        "stop-commands",
-        "set-output",
-        FENCE,
-        "x",
-        "\u{200b}",
-        "\u{1b}[31m",
-        "%0A",
-    ];
-    let piece = prop_oneof![
-        prop::sample::select(pieces.to_vec()).prop_map(str::to_owned),
-        any::<char>().prop_map(String::from)
-    ];
-    prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {
