@@ -4,6 +4,7 @@ pub mod buildkit;
 pub mod context;
 pub mod docker;
 pub mod engine;
+pub mod error;
 pub mod git;
 pub mod github;
 pub mod inputs;

@@ -1,1 +1,18 @@
-//! docker.
+//! The Docker daemon through its API: what it is, which container we are, and the helper container that
+//! carries traffic to a registry on the host's loopback.
+//!
+//! bollard stays inside. The daemon is reached through a Unix socket; its API version is negotiated, as
+//! engines differ in the oldest one that they take. Building goes another way: `buildkit/`.
+
+mod connection;
+mod error;
+mod facts;
+mod own_container;
+mod reach;
+pub mod relay;
+
+pub use connection::DaemonClient;
+pub use error::DockerError;
+pub use facts::DaemonFacts;
+pub use own_container::{OwnContainer, OwnMount};
+pub use reach::{ReachError, Reached, RelayOptions, Tried, reach_loopback};

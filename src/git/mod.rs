@@ -1,1 +1,13 @@
-//! git.
+//! The workspace's Git repository, read natively with gix: HEAD, its time, its ancestry, its description.
+//!
+//! Reads only. It belongs to another user than this process (root in the container, the runner's uid outside), so
+//! it is opened with reduced trust: of its configuration only the format and the length of abbreviated ids are
+//! obeyed, no other configuration, included file or environment variable is read, no program is run. A repository outside of the workspace
+//! (a `.git` file or link that leads away) is refused. A repository that cannot be read is a warning, never a
+//! failure of the run.
+
+mod checkout;
+#[cfg(test)]
+mod tests;
+
+pub use checkout::gather;

@@ -1,1 +1,135 @@
-//! github.
+//! This GitHub server's REST API through octocrab: only what the payload of an event leaves open.
+//!
+//! The token goes to `GITHUB_API_URL` and nowhere else. Every call is bounded by [`TIMEOUT`].
+//! Source: <https://docs.github.com/rest>.
+
+use std::time::Duration;
+
+use octocrab::Octocrab;
+use serde::Deserialize;
+
+use crate::model::{CommitId, Secret};
+
+/// How long one answer may take.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The REST API of one GitHub server.
+#[derive(Debug)]
+pub struct GitHub {
+    client: Octocrab,
+    api_url: String,
+}
+
+/// A question to GitHub that got no answer we can use.
+#[derive(Debug, thiserror::Error)]
+pub enum GitHubError {
+    /// The address cannot be one.
+    #[error("`GITHUB_API_URL` is `{0}`, which is no address")]
+    Address(String),
+    /// GitHub answered with an error.
+    #[error("asking {api_url} for {what}: {status} {message}")]
+    Refused {
+        /// The API's address.
+        api_url: String,
+        /// What was asked for.
+        what: String,
+        /// HTTP status.
+        status: u16,
+        /// GitHub's own words.
+        message: String,
+    },
+    /// No answer, or none that can be read.
+    #[error("asking {api_url} for {what}: {source}")]
+    Transport {
+        /// The API's address.
+        api_url: String,
+        /// What was asked for.
+        what: String,
+        /// What went wrong.
+        source: Box<octocrab::Error>,
+    },
+    /// It took longer than [`TIMEOUT`].
+    #[error("asking {api_url} for {what}: no answer within {} s", TIMEOUT.as_secs())]
+    Timeout {
+        /// The API's address.
+        api_url: String,
+        /// What was asked for.
+        what: String,
+    },
+}
+
+/// The head of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestHead {
+    /// Tip of the head branch.
+    pub sha: CommitId,
+    /// `owner/name` that it is in; absent when that repository was deleted.
+    pub repository: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Pull {
+    head: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: CommitId,
+    repo: Option<Repo>,
+}
+
+#[derive(Deserialize)]
+struct Repo {
+    full_name: String,
+}
+
+impl GitHub {
+    /// A client for the API at `api_url`, with `token` if there is one. Connects to nothing yet.
+    pub fn new(api_url: &str, token: Option<&Secret>) -> Result<Self, GitHubError> {
+        let address = || GitHubError::Address(api_url.to_owned());
+
+        let base: http::Uri = api_url.trim_end_matches('/').parse().map_err(|_| address())?;
+        if base.scheme().is_none() {
+            return Err(address());
+        }
+        let mut builder = Octocrab::builder()
+            .base_uri(base)
+            .map_err(|_| address())?
+            .set_connect_timeout(Some(TIMEOUT))
+            .set_read_timeout(Some(TIMEOUT));
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
+            builder = builder.personal_token(token.expose().to_owned());
+        }
+        let client = builder.build().map_err(|_| address())?;
+        Ok(Self { client, api_url: api_url.to_owned() })
+    }
+
+    /// The head of pull request `number` of `repository` (`owner/name`): for events that do not carry it.
+    pub async fn pull_request_head(
+        &self,
+        repository: &str,
+        number: u64,
+    ) -> Result<PullRequestHead, GitHubError> {
+        let what = format!("pull request {number} of {repository}");
+        let route = format!("/repos/{repository}/pulls/{number}");
+        let answer = self.client.get::<Pull, _, ()>(route, None);
+        let Ok(answer) = tokio::time::timeout(TIMEOUT, answer).await else {
+            return Err(GitHubError::Timeout { api_url: self.api_url.clone(), what });
+        };
+        match answer {
+            Ok(pull) => Ok(PullRequestHead {
+                sha: pull.head.sha,
+                repository: pull.head.repo.map(|repo| repo.full_name),
+            }),
+            Err(octocrab::Error::GitHub { source, .. }) => Err(GitHubError::Refused {
+                api_url: self.api_url.clone(),
+                what,
+                status: source.status_code.as_u16(),
+                message: source.message.chars().filter(|c| !c.is_control()).take(300).collect(),
+            }),
+            Err(source) => {
+                Err(GitHubError::Transport { api_url: self.api_url.clone(), what, source: Box::new(source) })
+            }
+        }
+    }
+}

@@ -1,1 +1,148 @@
-//! metadata.
+//! Tags and labels of an image: pure functions of what the runner said, what is checked out and what was asked.
+//!
+//! Owns the default tag strategy (`strategy`), the slug of a ref (`slug`), what an event is about (`trigger`)
+//! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is
+//! decided elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and
+//! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
+
+mod checkout;
+pub(crate) mod date;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod labels;
+mod slug;
+mod strategy;
+#[cfg(test)]
+mod tests;
+mod trigger;
+
+use serde::Serialize;
+
+use crate::model::{CommitId, Tag};
+
+pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
+pub use slug::slug;
+pub use strategy::{Outcome, Rules, StrategyError, derive};
+pub use trigger::{pull_request_to_look_up, triggering_commit};
+
+/// What an image is called, where it came from, and whether this run may publish it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Metadata {
+    /// What the run is about.
+    pub subject: Subject,
+    /// What started it, for people: `push to branch main`. Free of control characters.
+    pub occasion: String,
+    /// Every tag once, in the order of publishing: commit and version first, `latest` last.
+    pub tags: Vec<PlannedTag>,
+    /// The version, without a leading `v` when it is semantic. Set on a pull request too, where it is no tag.
+    pub version: Option<String>,
+    /// The commit that is built: what the revision label says.
+    pub revision: CommitId,
+    /// That commit's time (Unix seconds, within the years 1970 to 9999), if anybody knows it. Never now.
+    pub created: Option<i64>,
+    /// What becomes of the image when the input `push` is `auto`.
+    pub push_default: PushDecision,
+    /// What a person should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Metadata {
+    /// The tag that says most about the image: a version, else the commit's.
+    pub fn most_specific(&self) -> Option<&PlannedTag> {
+        most_specific(&self.tags)
+    }
+}
+
+/// The tag that says most about the image: a version, else the commit's.
+pub fn most_specific(tags: &[PlannedTag]) -> Option<&PlannedTag> {
+    tags.iter().find(|tag| tag.kind == TagKind::Version).or_else(|| tags.first())
+}
+
+/// What a run is about, which is not always what `GITHUB_REF` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A branch, by name.
+    Branch(String),
+    /// A Git tag, by name.
+    GitTag(String),
+    /// A pull request; its number is unknown where a payload names none.
+    PullRequest(Option<u64>),
+    /// A merge queue's group.
+    Queue,
+    /// A ref that is neither branch nor tag, whole.
+    Ref(String),
+}
+
+/// A tag and why it is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedTag {
+    /// The tag.
+    pub tag: Tag,
+    /// What it stands for.
+    pub kind: TagKind,
+    /// Why it is published, for people. Free of control characters, otherwise as hostile as a branch name.
+    pub reason: String,
+}
+
+/// What a tag stands for; decides when it is published and whether it may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TagKind {
+    /// One commit, `{sha}-{branch}` or `{sha}-pr-N`.
+    Commit,
+    /// One commit of a merge queue, `{sha}-queue`.
+    Queue,
+    /// A semantic version: never moves by itself.
+    Version,
+    /// What `git describe` said.
+    Describe,
+    /// A branch: moves.
+    Branch,
+    /// A Git tag that is no version.
+    GitTag,
+    /// A pull request: moves.
+    PullRequest,
+    /// `latest`: moves.
+    Latest,
+}
+
+impl TagKind {
+    /// Tags of one stage may be published at the same time; each stage waits for those before it.
+    pub fn stage(self) -> usize {
+        match self {
+            Self::Commit | Self::Queue | Self::Version | Self::Describe => 0,
+            Self::Branch | Self::GitTag | Self::PullRequest => 1,
+            Self::Latest => 2,
+        }
+    }
+}
+
+/// What becomes of the image when nobody asked for anything else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushDecision {
+    /// It is pushed.
+    Push {
+        /// A registry that refuses costs a warning, not the run.
+        tolerate_refusal: bool,
+    },
+    /// It is not pushed, whatever is asked; says why.
+    NoPush(String),
+    /// It is pushed with `push: true` only; says why.
+    OnlyIfAsked(String),
+}
+
+/// A hostile name for a sentence: without control characters and the marks that reorder text, in backticks.
+fn quoted(name: &str) -> String {
+    format!("`{}`", printable(name))
+}
+
+/// The text with every character that could steer a terminal or reorder a line replaced by `�`.
+pub(crate) fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}

@@ -1,5 +1,17 @@
 //! The GitHub runner, as this action meets it.
 
+pub mod command;
 pub mod context;
+pub mod event_file;
+pub mod files;
+mod gantt;
+pub mod markdown;
+#[cfg(test)]
+pub(crate) mod model;
 pub mod paths;
 mod payload;
+pub mod summary;
+#[cfg(test)]
+mod summary_tests;
+pub mod units;
+pub mod untrusted;

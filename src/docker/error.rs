@@ -1,0 +1,107 @@
+//! What can go wrong with the daemon, in words.
+
+use std::path::{Path, PathBuf};
+
+/// A request to the daemon that did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    /// There is nothing at the socket's path.
+    #[error("there is no Docker socket at `{0}`")]
+    NoSocket(PathBuf),
+    /// What is there is no socket.
+    #[error("`{path}` is {what}, not the socket of a Docker daemon")]
+    NotASocket {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The socket cannot be used.
+    #[error("cannot connect to the Docker daemon at `{path}`: {why}")]
+    Connect {
+        /// Where.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+    },
+    /// The daemon refused.
+    #[error("cannot {doing}: the Docker daemon answered {status}: {message}")]
+    Answered {
+        /// Continues "cannot …".
+        doing: String,
+        /// HTTP status.
+        status: u16,
+        /// Its words, cleaned.
+        message: String,
+    },
+    /// Anything else on the way.
+    #[error("cannot {doing}: {why}")]
+    Failed {
+        /// Continues "cannot …".
+        doing: String,
+        /// What happened.
+        why: String,
+    },
+}
+
+impl DockerError {
+    /// What to change, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoSocket(_) => Some(
+                "a container action needs a runner with a Docker daemon; elsewhere start one, or name its socket in \
+                 `DOCKER_HOST`",
+            ),
+            // What `docker run -v /var/run/docker.sock:…` makes where the daemon's socket is elsewhere.
+            Self::NotASocket { what: "a directory", .. } => Some(
+                "the daemon's socket is at another place on this runner (rootless Docker or Podman): set `DOCKER_HOST` \
+                 and mount that socket",
+            ),
+            Self::NotASocket { .. } => Some("name the daemon's socket in `DOCKER_HOST`"),
+            Self::Connect { why, .. } if why.contains("ermission denied") => {
+                Some("run as a user who may use Docker (root, or a member of the group `docker`)")
+            }
+            Self::Connect { .. } => Some("check that the Docker daemon is running"),
+            Self::Answered { .. } | Self::Failed { .. } => None,
+        }
+    }
+
+    pub(super) fn of(doing: impl Into<String>, error: &bollard::errors::Error) -> Self {
+        let doing = doing.into();
+        match error {
+            bollard::errors::Error::DockerResponseServerError { status_code, message } => {
+                Self::Answered { doing, status: *status_code, message: clean(message) }
+            }
+            bollard::errors::Error::RequestTimeoutError => {
+                Self::Failed { doing, why: "the Docker daemon does not answer".into() }
+            }
+            other => Self::Failed { doing, why: clean(&chain(other)) },
+        }
+    }
+
+    /// Whether the daemon knows no such thing.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Answered { status: 404, .. })
+    }
+
+    pub(super) fn connect(path: &Path, error: &std::io::Error) -> Self {
+        Self::Connect { path: path.to_owned(), why: clean(&error.to_string()) }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// One line without control characters, cut.
+pub(super) fn clean(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().take(500).collect()
+}

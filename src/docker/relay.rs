@@ -1,0 +1,223 @@
+//! The relay: a small process on the host's network that carries connections from a Unix socket to one
+//! port of the host's loopback.
+//!
+//! It is this same program, started as `docker-push-action relay DIRECTORY HOST:PORT` in a helper container
+//! that [`super::reach_loopback`] makes. Two sockets are in the directory that both sides see: on
+//! `lifeline.sock` the starter listens and the relay reports, in one line, `ready` or why not; on
+//! `registry.sock` the relay listens. When the lifeline ends, for whatever reason, the relay ends. It connects
+//! to nothing but loopback, reads nothing of what it carries, and prints nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::error::clean;
+use crate::model::RegistryHost;
+
+/// The starter's socket in the shared directory.
+pub(super) const LIFELINE: &str = "lifeline.sock";
+/// The relay's socket in the shared directory.
+pub(super) const REGISTRY: &str = "registry.sock";
+/// What the relay reports when it can carry.
+pub(super) const READY: &str = "ready";
+
+/// Connections that are carried at the same time; more wait.
+const MAX_CONNECTIONS: usize = 64;
+/// For connecting to a port of the same machine.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// Why a relay did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The arguments.
+    #[error("expected `relay DIRECTORY HOST:PORT`, with a loopback host")]
+    Arguments,
+    /// The sockets.
+    #[error("cannot use `{path}`: {source}")]
+    Socket {
+        /// The socket.
+        path: String,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The registry.
+    #[error("{0}")]
+    Registry(String),
+    /// Signals.
+    #[error("cannot listen for signals: {0}")]
+    Signal(std::io::Error),
+}
+
+/// Runs the relay with the arguments after `relay` until its lifeline ends or it is told to stop.
+pub async fn serve(arguments: &[String]) -> Result<(), RelayError> {
+    let [directory, registry] = arguments else { return Err(RelayError::Arguments) };
+    let registry = RegistryHost::parse(registry).map_err(|_| RelayError::Arguments)?;
+    let addresses = loopback_addresses(&registry).ok_or(RelayError::Arguments)?;
+    let directory = Path::new(directory);
+
+    let path = directory.join(LIFELINE);
+    let mut lifeline = UnixStream::connect(&path).await.map_err(|error| socket_error(&path, error))?;
+    let started = start(directory, &addresses).await;
+    let report = started.as_ref().map_or_else(|error| clean(&error.to_string()), |_| READY.to_owned());
+    let reported = lifeline.write_all(format!("{report}\n").as_bytes()).await;
+    let listener = started?;
+    if reported.is_err() {
+        // Whoever started us is gone.
+        return Ok(());
+    }
+    let mut terminate = signal(SignalKind::terminate()).map_err(RelayError::Signal)?;
+    tokio::select! {
+        () = ended(&mut lifeline) => {}
+        _ = terminate.recv() => {}
+        () = carry_all(&listener, &addresses) => {}
+    }
+    Ok(())
+}
+
+/// The addresses that a loopback host means, `None` for any other host.
+pub(super) fn loopback_addresses(registry: &RegistryHost) -> Option<Vec<SocketAddr>> {
+    let port = registry.port().unwrap_or(80);
+    let addresses = match registry.name().parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+    };
+    registry
+        .is_loopback()
+        .then(|| addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+}
+
+/// Connects to the first address that takes a connection.
+pub(super) async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
+    let mut said = Vec::new();
+    for address in addresses {
+        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => said.push(format!("{address}: {error}")),
+            Err(_) => said.push(format!("{address}: no answer within {} s", CONNECT.as_secs())),
+        }
+    }
+    Err(said.join("; "))
+}
+
+/// Tries the registry once, so that one that is not there is told at once, and listens.
+async fn start(directory: &Path, addresses: &[SocketAddr]) -> Result<UnixListener, RelayError> {
+    connect(addresses).await.map_err(RelayError::Registry)?;
+    let path = directory.join(REGISTRY);
+    UnixListener::bind(&path).map_err(|error| socket_error(&path, error))
+}
+
+fn socket_error(path: &Path, source: std::io::Error) -> RelayError {
+    RelayError::Socket { path: path.display().to_string(), source }
+}
+
+/// Waits for the other end to go away; what it sends means nothing.
+async fn ended(lifeline: &mut UnixStream) {
+    let mut nothing = [0; 64];
+    while matches!(lifeline.read(&mut nothing).await, Ok(1..)) {}
+}
+
+async fn carry_all(listener: &UnixListener, addresses: &[SocketAddr]) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(carry(stream, addresses.to_vec()));
+                }
+                // Too many open files: the next end of a connection frees one.
+                Err(_) => tokio::task::yield_now().await,
+            },
+            // A connection that broke is its two ends' matter: they see it.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn carry(mut from: UnixStream, addresses: Vec<SocketAddr>) {
+    if let Ok(mut to) = connect(&addresses).await {
+        let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback() {
+        let addresses = |text: &str| {
+            let found = loopback_addresses(&RegistryHost::parse(text).unwrap());
+            found.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let list = |texts: &[&str]| Some(texts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(addresses("localhost:5000"), list(&["127.0.0.1:5000", "[::1]:5000"]));
+        assert_eq!(addresses("127.0.0.2:5000"), list(&["127.0.0.2:5000"]));
+        assert_eq!(addresses("[::1]:5000"), list(&["[::1]:5000"]));
+        assert_eq!(addresses("ghcr.io"), None);
+        assert_eq!(addresses("10.0.0.1:5000"), None);
+    }
+
+    async fn echo_server() -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    let _ = tokio::io::copy(&mut read, &mut write).await;
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn carries_until_the_lifeline_ends() {
+        let address = echo_server().await;
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join(LIFELINE)).unwrap();
+        let arguments = [directory.path().display().to_string(), address.to_string()];
+        let relay = tokio::spawn(async move { serve(&arguments).await });
+        let (mut lifeline, _) = listener.accept().await.unwrap();
+        let mut line = [0; 6];
+        lifeline.read_exact(&mut line).await.unwrap();
+        assert_eq!(&line, b"ready\n");
+        for _ in 0..3 {
+            let mut stream = UnixStream::connect(directory.path().join(REGISTRY)).await.unwrap();
+            stream.write_all(b"ping").await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut back = Vec::new();
+            stream.read_to_end(&mut back).await.unwrap();
+            assert_eq!(back, b"ping");
+        }
+        drop(lifeline);
+        relay.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn says_why_it_cannot() {
+        // A port that was just free.
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join(LIFELINE)).unwrap();
+        let arguments = [directory.path().display().to_string(), free.to_string()];
+        let relay = tokio::spawn(async move { serve(&arguments).await });
+        let (mut lifeline, _) = listener.accept().await.unwrap();
+        let mut said = String::new();
+        lifeline.read_to_string(&mut said).await.unwrap();
+        assert!(said.contains("refused"), "{said}");
+        assert!(relay.await.unwrap().is_err());
+        for bad in [&["x"][..], &["/tmp", "ghcr.io"], &["/tmp", "10.0.0.1:80"], &["/tmp", "//"]] {
+            let arguments: Vec<String> = bad.iter().map(ToString::to_string).collect();
+            assert!(matches!(serve(&arguments).await, Err(RelayError::Arguments)), "{bad:?}");
+        }
+    }
+}

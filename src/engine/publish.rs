@@ -1,0 +1,69 @@
+//! Tags on the pushed digest, and the image as the registry holds it.
+
+use futures_util::StreamExt as _;
+
+use crate::error::RunError;
+use crate::inputs::config::Config;
+use crate::plan::RunPlan;
+use crate::plan::publish::plan_publish;
+use crate::registry::{RegistryClient, Timeouts};
+
+use super::Process;
+use super::build::Way;
+use super::record::Record;
+
+/// Tags that are put at the same time.
+const IN_PARALLEL: usize = 8;
+
+/// Puts every planned tag on the digest, stage by stage; within a stage order does not matter.
+///
+/// A failure leaves each tag either old or new; what was put stays in the record, and a re-run completes it.
+pub async fn publish(
+    process: &Process,
+    config: &Config,
+    plan: &RunPlan,
+    way: &Way,
+    record: &mut Record,
+) -> Result<(), RunError> {
+    let Some(publish) = record.digest.clone().and_then(|digest| plan_publish(plan, digest)) else {
+        return Ok(());
+    };
+    let started = tokio::time::Instant::now();
+    let repository = &publish.repository;
+    let host = repository.registry().clone();
+    let client = RegistryClient::new(host, config.credentials.as_ref(), way.dial(), Timeouts::default());
+    let manifest = client.get_manifest(repository, &publish.digest).await?;
+    let tagging = async {
+        let mut done = Vec::new();
+        for stage in &publish.stages {
+            let mut answers = futures_util::stream::iter(stage)
+                .map(async |tag| (tag, client.put_tag(repository, &tag.tag, &manifest).await))
+                .buffer_unordered(IN_PARALLEL);
+            let mut failure = None;
+            while let Some((tag, answer)) = answers.next().await {
+                match answer {
+                    Ok(()) => done.push(tag.clone()),
+                    Err(error) => failure = failure.or(Some(error)),
+                }
+            }
+            if let Some(error) = failure {
+                return (done, Err(error));
+            }
+        }
+        (done, Ok(()))
+    };
+    let ((done, tagged), metadata) = tokio::join!(tagging, client.metadata_of(repository, &manifest));
+    // As planned, not as answers came in.
+    record.published = plan.tags.iter().filter(|tag| done.contains(tag)).cloned().collect();
+    process.reporter.phase("tags", started.elapsed());
+    for tag in &record.published {
+        process.reporter.info(&format!("✓ {repository}:{}", tag.tag));
+    }
+    tagged?;
+    record.pushed = true;
+    match metadata {
+        Ok(metadata) => record.metadata = Some(metadata),
+        Err(error) => process.reporter.warn(&format!("the image is published, but {error}")),
+    }
+    Ok(())
+}

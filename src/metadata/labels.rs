@@ -1,0 +1,39 @@
+//! The labels of an image: the OCI annotation keys that can be known, then what the user wrote.
+//!
+//! Source: the image specification's `annotations.md`; the eight keys of docker/metadata-action, but `created` is
+//! the commit's time, so that the same commit gives the same labels.
+
+use std::collections::BTreeMap;
+
+use super::{Metadata, date};
+use crate::runner::context::RunnerContext;
+
+/// The prefix of the keys that the specification defines.
+const OCI: &str = "org.opencontainers.image.";
+
+/// The key of the creation time.
+pub const CREATED: &str = "org.opencontainers.image.created";
+/// The key of the commit.
+pub const REVISION: &str = "org.opencontainers.image.revision";
+
+/// All labels. A default that is unknown or empty is left out; the user's replace defaults, the last of a
+/// key counts, and an empty value of theirs is kept.
+pub fn labels(
+    context: &RunnerContext,
+    metadata: &Metadata,
+    added: &[(String, String)],
+) -> BTreeMap<String, String> {
+    let repository = &context.repository;
+    let defaults = [
+        ("title", repository.name.clone()),
+        ("description", repository.description.clone()),
+        ("url", repository.html_url.clone()),
+        ("source", repository.html_url.clone()),
+        ("version", metadata.version.clone().unwrap_or_default()),
+        ("created", metadata.created.map(date::rfc3339).unwrap_or_default()),
+        ("revision", metadata.revision.as_str().to_owned()),
+        ("licenses", repository.license.clone()),
+    ];
+    let known = defaults.into_iter().filter(|(_, value)| !value.is_empty());
+    known.map(|(key, value)| (format!("{OCI}{key}"), value)).chain(added.iter().cloned()).collect()
+}

@@ -1,0 +1,340 @@
+//! The default tag strategy: which tags an image gets, and why.
+//!
+//! Two rules rule the rest. A tag names what was *built*: when the checkout is not what the event is about, only
+//! the commit's own tag is written. And a tag belongs to one thing: what could be taken for somebody else's name
+//! (`latest`, a version, `pr-N`) is left to its owner. Nothing here knows what a registry holds.
+
+use std::fmt;
+
+use super::trigger::{Trigger, trigger, triggering_commit};
+use super::{
+    Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Subject, TagKind, date, quoted, slug,
+};
+use crate::inputs::config::{Config, Push, VersionInput};
+use crate::model::{CommitId, Tag};
+use crate::runner::context::RunnerContext;
+
+/// The inputs that tags depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// `version`.
+    pub version: Option<&'a VersionInput>,
+    /// `sha_length`, characters of the commit id in a commit tag.
+    pub sha_length: usize,
+    /// `latest_branch`, the branch that owns `latest`.
+    pub latest_branch: &'a str,
+    /// `push`.
+    pub push: Push,
+}
+
+impl<'a> From<&'a Config> for Rules<'a> {
+    fn from(config: &'a Config) -> Self {
+        Self {
+            version: config.version.as_ref(),
+            sha_length: config.sha_length,
+            latest_branch: &config.latest_branch,
+            push: config.push,
+        }
+    }
+}
+
+/// What comes of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is to be built, and the run succeeds; says why.
+    NothingToDo(String),
+    /// An image.
+    Build(Box<Metadata>),
+}
+
+/// No tags can be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StrategyError {
+    /// The name of the ref has nothing that a tag may hold.
+    #[error(
+        "the name of {what} {name} leaves nothing for a tag: it needs a letter of a-z, a digit or `_` (in the first 63 characters)"
+    )]
+    EmptySlug {
+        /// `branch`, `Git tag` or `ref`.
+        what: &'static str,
+        /// The name, in backticks.
+        name: String,
+    },
+    /// A text is too long for a tag.
+    #[error(
+        "{what} makes the tag `{text}`, {length} characters long; registries take {}: shorten it",
+        Tag::MAX
+    )]
+    TooLong {
+        /// Where it is from.
+        what: &'static str,
+        /// The tag that would be, or enough of it.
+        text: String,
+        /// Its length.
+        length: usize,
+    },
+    /// `version: auto` without an answer.
+    #[error("`version: auto` needs a description of the commit: {0}")]
+    Describe(DescribeError),
+    /// The event does not carry the head and nobody could tell it.
+    #[error(
+        "`push: true` on pull request #{0}, but its head commit is unknown: the event does not carry it and the API did not tell; give `token` the permission `pull-requests: read`"
+    )]
+    HeadUnknown(u64),
+}
+
+/// Works out tags, version and revision. `pull_request_head` is what the API says of
+/// `pull_request_to_look_up`, if it was asked.
+pub fn derive(
+    context: &RunnerContext,
+    checkout: &CheckoutFacts,
+    rules: Rules<'_>,
+    pull_request_head: Option<&CommitId>,
+) -> Result<Outcome, StrategyError> {
+    let (subject, occasion, known_head, push_default) = match trigger(context) {
+        Trigger::Nothing(why) => return Ok(Outcome::NothingToDo(why)),
+        Trigger::Build { subject, occasion, pull_request_head, push } => {
+            (subject, occasion, pull_request_head, push)
+        }
+    };
+    let revision = checkout.head.clone().unwrap_or_else(|| triggering_commit(context).clone());
+    let mut run = Strategy { context, checkout, rules, revision, tags: Vec::new(), warnings: Vec::new() };
+    run.warnings.extend(checkout.warning.clone());
+    let (version, created) = (run.version(&subject)?, run.created());
+    match &subject {
+        Subject::Branch(name) => run.on_ref("branch", name, Some(TagKind::Branch))?,
+        Subject::GitTag(name) => run.on_ref("Git tag", name, Some(TagKind::GitTag))?,
+        Subject::Ref(name) => run.on_ref("ref", name, None)?,
+        Subject::PullRequest(Some(number)) => {
+            run.on_pull_request(*number, known_head.as_ref().or(pull_request_head))?;
+        }
+        Subject::PullRequest(None) => run.warnings.push(
+            "the event names no pull request (GitHub leaves it out for forks): there is no tag to publish"
+                .into(),
+        ),
+        Subject::Queue => {
+            let sha = run.revision.cut(rules.sha_length);
+            run.add(
+                format!("{sha}-queue"),
+                TagKind::Queue,
+                "this commit in the merge queue".into(),
+                "the commit",
+            )?;
+        }
+    }
+    run.tags.sort_by_key(|tag| tag.kind.stage());
+    let Strategy { revision, tags, warnings, .. } = run;
+    Ok(Outcome::Build(Box::new(Metadata {
+        subject,
+        occasion,
+        tags,
+        version,
+        revision,
+        created,
+        push_default,
+        warnings,
+    })))
+}
+
+struct Strategy<'a> {
+    context: &'a RunnerContext,
+    checkout: &'a CheckoutFacts,
+    rules: Rules<'a>,
+    revision: CommitId,
+    tags: Vec<PlannedTag>,
+    warnings: Vec<String>,
+}
+
+impl Strategy<'_> {
+    /// What the label and the output `version` say, whether or not it becomes a tag.
+    fn version(&self, subject: &Subject) -> Result<Option<String>, StrategyError> {
+        let of_tag = |name: &str| semver_of(name).map_or_else(|| name.to_owned(), |v| v.to_string());
+        Ok(match (self.rules.version, subject) {
+            (Some(VersionInput::Semver(version)), _) => Some(version.to_string()),
+            (Some(VersionInput::Auto), Subject::GitTag(name)) => Some(super::printable(&of_tag(name))),
+            (Some(VersionInput::Auto), _) => {
+                let said = self.checkout.describe.clone().map_err(StrategyError::Describe)?;
+                Some(super::printable(&said))
+            }
+            (None, Subject::GitTag(name)) => semver_of(name).map(|v| v.to_string()),
+            (None, _) => None,
+        })
+    }
+
+    /// The commit's own time: the checkout's, else the event's. Never now.
+    fn created(&mut self) -> Option<i64> {
+        let revision = &self.revision;
+        let checked_out = self.checkout.head_time.filter(|_| self.checkout.head.as_ref() == Some(revision));
+        let payload = self.context.commit_times.iter().find(|(commit, _)| commit == revision);
+        let seconds = checked_out.or(payload.map(|(_, seconds)| *seconds))?;
+        let sensible = date::sensible(seconds);
+        if sensible.is_none() {
+            self.warnings.push(format!(
+                "commit {revision} says it was made {seconds} seconds after 1970: its time is left out"
+            ));
+        }
+        sensible
+    }
+
+    fn on_ref(
+        &mut self,
+        what: &'static str,
+        name: &str,
+        moving: Option<TagKind>,
+    ) -> Result<(), StrategyError> {
+        let slug =
+            slug(name).ok_or_else(|| StrategyError::EmptySlug { what, name: shortened(&quoted(name)) })?;
+        let sha = self.revision.cut(self.rules.sha_length).to_owned();
+        let reason = format!("this commit on {what} {}", quoted(name));
+        self.add(format!("{sha}-{slug}"), TagKind::Commit, reason, what)?;
+        let Some(kind) = moving else { return Ok(()) };
+        if let Some(drift) = self.drift() {
+            self.warnings.push(format!("only the commit tag is written: {drift}"));
+            return Ok(());
+        }
+        if let Some(owner) = owner_of(&slug, kind) {
+            self.warnings.push(format!(
+                "only the commit tag is written: {what} {} would take the tag `{slug}`, which belongs to {owner}",
+                quoted(name)
+            ));
+            return Ok(());
+        }
+        self.version_tags(name, kind)?;
+        let version = kind == TagKind::GitTag && semver_of(&slug).is_some();
+        let kind_of_ref = if version { TagKind::Version } else { kind };
+        self.add(slug, kind_of_ref, format!("{what} {}", quoted(name)), what)?;
+        if kind == TagKind::Branch && name == self.rules.latest_branch {
+            let reason = format!("branch {} is `latest_branch`", quoted(name));
+            self.add("latest", TagKind::Latest, reason, what)?;
+        }
+        Ok(())
+    }
+
+    /// The tags of a version: the input's, the Git tag's own spelling, or what Git describes.
+    fn version_tags(&mut self, name: &str, kind: TagKind) -> Result<(), StrategyError> {
+        let of_tag = semver_of(name).filter(|_| kind == TagKind::GitTag);
+        match self.rules.version {
+            Some(VersionInput::Semver(version)) => {
+                if of_tag.as_ref().is_some_and(|of_tag| of_tag != version) {
+                    self.warnings
+                        .push(format!("`version` is {version}, but the Git tag is {}", quoted(name)));
+                }
+                let reason = format!("`version` is {version}");
+                self.add(format!("v{version}").replace('+', "-"), TagKind::Version, reason, "`version`")?;
+            }
+            Some(VersionInput::Auto) if kind != TagKind::GitTag => self.described()?,
+            Some(VersionInput::Auto) | None => {}
+        }
+        if of_tag.is_some() {
+            let reason = format!("Git tag {} is a version", quoted(name));
+            self.add(name.replace('+', "-"), TagKind::Version, reason, "the Git tag")?;
+        }
+        Ok(())
+    }
+
+    /// What `git describe` says becomes a tag as it is, but for what no tag may hold.
+    fn described(&mut self) -> Result<(), StrategyError> {
+        let said = self.checkout.describe.clone().map_err(StrategyError::Describe)?;
+        let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let text: String = said.chars().map(|c| if kept(c) { c } else { '-' }).collect();
+        let text = text.trim_start_matches(['.', '-']);
+        if text.is_empty() || text.eq_ignore_ascii_case("latest") || is_pull_request_name(text) {
+            self.warnings.push(format!("Git describes the commit as {}: that becomes no tag", quoted(&said)));
+            return Ok(());
+        }
+        let reason = format!("`version: auto`: Git describes the commit as {}", quoted(&said));
+        self.add(text, TagKind::Describe, reason, "Git's description")
+    }
+
+    fn on_pull_request(&mut self, number: u64, head: Option<&CommitId>) -> Result<(), StrategyError> {
+        match head {
+            Some(head) => {
+                let sha = head.cut(self.rules.sha_length);
+                let reason = format!("head commit of pull request #{number}");
+                self.add(format!("{sha}-pr-{number}"), TagKind::Commit, reason, "the commit")?;
+                // Checking out what the event points at is right for `pull_request` only.
+                let on_pull = self.context.git_ref == crate::model::GitRef::Pull(number);
+                if !on_pull && self.revision == self.context.sha && self.revision != *head {
+                    self.warnings.push(format!(
+                        "the checkout is commit {} of the default branch, not pull request #{number} ({head}): the image would hold nothing of it; give actions/checkout `ref: {head}`",
+                        self.revision
+                    ));
+                }
+            }
+            None if self.rules.push == Push::Yes => return Err(StrategyError::HeadUnknown(number)),
+            None => self.warnings.push(format!(
+                "the head commit of pull request #{number} is unknown: there is no commit tag"
+            )),
+        }
+        self.add(
+            format!("pr-{number}"),
+            TagKind::PullRequest,
+            format!("pull request #{number}"),
+            "the number",
+        )
+    }
+
+    /// Why the checkout is not what the event is about, if it is not.
+    fn drift(&self) -> Option<String> {
+        let expected = triggering_commit(self.context);
+        let head = self.checkout.head.as_ref().filter(|head| *head != expected)?;
+        let unknown = |why: &str| {
+            Some(format!(
+                "HEAD is {head}, and whether it descends from {expected}, which started this run, cannot be known: {why}"
+            ))
+        };
+        match &self.checkout.ancestry {
+            _ if self.checkout.compared_with != *expected => unknown("they were not compared"),
+            Ancestry::Same | Ancestry::Ancestor => None,
+            Ancestry::NotAncestor => Some(format!(
+                "HEAD is {head}, which does not descend from {expected}, which started this run"
+            )),
+            Ancestry::Unknown(why) => unknown(why),
+        }
+    }
+
+    /// Adds a tag; one that is there already keeps its first reason.
+    fn add(
+        &mut self,
+        text: impl AsRef<str>,
+        kind: TagKind,
+        reason: String,
+        what: &'static str,
+    ) -> Result<(), StrategyError> {
+        let text = text.as_ref();
+        let Ok(tag) = Tag::parse(text) else {
+            return Err(StrategyError::TooLong { what, length: text.len(), text: shortened(text) });
+        };
+        if self.tags.iter().all(|there| there.tag != tag) {
+            self.tags.push(PlannedTag { tag, kind, reason });
+        }
+        Ok(())
+    }
+}
+
+/// A semantic version with or without a leading `v`.
+fn semver_of(text: &str) -> Option<semver::Version> {
+    semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()
+}
+
+fn is_pull_request_name(slug: &str) -> bool {
+    slug.strip_prefix("pr-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whose tag a slug is, if not its ref's.
+fn owner_of(slug: &str, kind: TagKind) -> Option<impl fmt::Display> {
+    if slug == "latest" {
+        return Some("`latest_branch`");
+    }
+    if kind == TagKind::GitTag {
+        return None;
+    }
+    if is_pull_request_name(slug) {
+        return Some("a pull request");
+    }
+    semver_of(slug).map(|_| "a version")
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(300).collect()
+}

@@ -1,0 +1,357 @@
+//! The rows of the default tag strategy.
+
+use proptest::prelude::*;
+
+use super::fixture::*;
+use super::*;
+use crate::inputs::config::{Push, VersionInput};
+use crate::model::GitRef;
+use crate::runner::context::{Event, RunnerContext};
+
+fn version(text: &str) -> Option<VersionInput> {
+    Some(VersionInput::Semver(semver::Version::parse(text).unwrap()))
+}
+
+/// `yes`, `yes?` (a refusal is tolerated), `no` or `asked`.
+fn pushes(metadata: &Metadata) -> &'static str {
+    match metadata.push_default {
+        PushDecision::Push { tolerate_refusal: false } => "yes",
+        PushDecision::Push { tolerate_refusal: true } => "yes?",
+        PushDecision::NoPush(_) => "no",
+        PushDecision::OnlyIfAsked(_) => "asked",
+    }
+}
+
+fn release(action: &str, tag: &str) -> Event {
+    Event::Release { action: action.into(), tag: tag.into(), target: "main".into() }
+}
+
+#[test]
+fn rows_of_the_table() {
+    use Event::*;
+    let own = || pull_request("Acme/Shop");
+    let fork = || pull_request("mallory/shop");
+    let comment = |on_pull_request| IssueComment { number: 5, on_pull_request };
+    let run = |event, branch, repository, number| workflow_run(event, branch, repository, number);
+    for (event, git_ref, expected, push_default) in [
+        (push(), "refs/heads/main", "1111111-main main latest", "yes"),
+        (push(), "refs/heads/Feat/New_x", "1111111-feat-new_x feat-new_x", "yes"),
+        (push(), "refs/heads/Main", "1111111-main main", "yes"),
+        (push(), "refs/tags/v1.2.3", "1111111-v1.2.3 v1.2.3", "yes"),
+        (push(), "refs/tags/nightly", "1111111-nightly nightly", "yes"),
+        (push(), "refs/tags/main", "1111111-main main", "yes"),
+        (release("published", "1.0.0"), "refs/tags/1.0.0", "1111111-1.0.0 1.0.0", "yes"),
+        (release("released", "v2.0.0"), "refs/tags/v2.0.0", "1111111-v2.0.0 v2.0.0", "yes"),
+        (release("prereleased", "v2.0.0-rc.1"), "refs/tags/x", "1111111-v2.0.0-rc.1 v2.0.0-rc.1", "yes"),
+        (Schedule, "refs/heads/main", "1111111-main main latest", "yes"),
+        (WorkflowDispatch, "refs/heads/dev", "1111111-dev dev", "yes"),
+        (WorkflowDispatch, "refs/tags/v1.0.0", "1111111-v1.0.0 v1.0.0", "yes"),
+        (RepositoryDispatch, "refs/heads/main", "1111111-main main latest", "yes"),
+        (run("push", "dev", "acme/shop", None), "refs/heads/main", "2222222-dev dev", "yes"),
+        (run("push", "main", "acme/shop", None), "refs/heads/main", "2222222-main main latest", "yes"),
+        (run("release", "v1.0.0", "acme/shop", None), "refs/heads/main", "2222222-v1.0.0 v1.0.0", "yes"),
+        (run("push", "v1.0.0", "acme/shop", None), "refs/heads/main", "2222222-v1.0.0", "yes"),
+        (run("push", "main", "mallory/shop", None), "refs/heads/main", "", "asked"),
+        (run("pull_request", "dev", "acme/shop", Some(5)), "refs/heads/main", "2222222-pr-5 pr-5", "asked"),
+        (run("pull_request", "main", "mallory/shop", None), "refs/heads/main", "", "asked"),
+        (run("issue_comment", "main", "acme/shop", None), "refs/heads/main", "", "asked"),
+        (
+            run("merge_group", "gh-readonly-queue/main/x", "acme/shop", None),
+            "refs/heads/main",
+            "2222222-queue",
+            "no",
+        ),
+        (
+            run("check_suite", "main", "acme/shop", None),
+            "refs/heads/main",
+            "2222222-main main latest",
+            "asked",
+        ),
+        (run("push", "", "acme/shop", None), "refs/heads/main", "2222222-detached", "asked"),
+        (PullRequest(own()), "refs/pull/5/merge", "2222222-pr-5 pr-5", "yes?"),
+        (PullRequest(fork()), "refs/pull/5/merge", "2222222-pr-5 pr-5", "no"),
+        (PullRequest(pull_request("")), "refs/pull/5/merge", "2222222-pr-5 pr-5", "no"),
+        (PullRequestTarget(own()), "refs/heads/main", "2222222-pr-5 pr-5", "asked"),
+        (PullRequestTarget(fork()), "refs/heads/main", "2222222-pr-5 pr-5", "asked"),
+        (comment(true), "refs/heads/main", "pr-5", "asked"),
+        (comment(false), "refs/heads/main", "1111111-main main latest", "asked"),
+        (MergeGroup, "refs/heads/gh-readonly-queue/main/pr-5-x", "1111111-queue", "no"),
+        (Other("pull_request_review".into()), "refs/pull/5/merge", "pr-5", "asked"),
+        (Other("watch".into()), "refs/heads/main", "1111111-main main latest", "asked"),
+        (Other("watch".into()), "refs/notes/x", "1111111-refs-notes-x", "asked"),
+    ] {
+        let context = context(event, git_ref);
+        let metadata = built(&context, &config()).unwrap();
+        assert_eq!((tags(&metadata).as_str(), pushes(&metadata)), (expected, push_default), "{context:?}");
+        let dependabot = RunnerContext { actor: "dependabot[bot]".into(), ..context };
+        let metadata = built(&dependabot, &config()).unwrap();
+        assert_eq!((tags(&metadata).as_str(), pushes(&metadata)), (expected, "no"), "{dependabot:?}");
+    }
+}
+
+#[test]
+fn nothing_to_do() {
+    let closed = crate::runner::context::PullRequest { closed: true, ..pull_request("acme/shop") };
+    for event in [
+        Event::Push { deleted: true },
+        Event::Delete,
+        Event::PullRequest(closed.clone()),
+        Event::PullRequestTarget(closed),
+        release("edited", "v1.0.0"),
+        release("deleted", "v1.0.0"),
+        release("created", "v1.0.0"),
+        release("unpublished", "v1.0.0"),
+    ] {
+        let context = context(event, "refs/heads/main");
+        let checkout = checkout(commit('1'));
+        let outcome = derive(&context, &checkout, Rules::from(&config()), None).unwrap();
+        assert!(matches!(outcome, Outcome::NothingToDo(_)), "{context:?}");
+    }
+}
+
+#[test]
+fn versions() {
+    let pull = || Event::PullRequest(pull_request("acme/shop"));
+    let (main, merge) = ("refs/heads/main", "refs/pull/5/merge");
+    let auto = || Some(VersionInput::Auto);
+    for (input, event, git_ref, expected, said, warnings) in [
+        (version("1.2.3"), push(), main, "1111111-main v1.2.3 main latest", "1.2.3", 0),
+        (
+            version("1.2.3-rc.1+b.5"),
+            push(),
+            main,
+            "1111111-main v1.2.3-rc.1-b.5 main latest",
+            "1.2.3-rc.1+b.5",
+            0,
+        ),
+        // The Git tag and the input agree: one tag. They do not: both, and a warning.
+        (version("1.2.3"), push(), "refs/tags/v1.2.3", "1111111-v1.2.3 v1.2.3", "1.2.3", 0),
+        (version("1.2.3"), push(), "refs/tags/1.2.3", "1111111-1.2.3 v1.2.3 1.2.3", "1.2.3", 0),
+        (version("1.2.3"), push(), "refs/tags/v1.2.4", "1111111-v1.2.4 v1.2.3 v1.2.4", "1.2.3", 1),
+        // A Git tag's own spelling, beside its slug where they differ.
+        (
+            None,
+            push(),
+            "refs/tags/v1.0.0-RC.1+x",
+            "1111111-v1.0.0-rc.1-x v1.0.0-RC.1-x v1.0.0-rc.1-x",
+            "1.0.0-RC.1+x",
+            0,
+        ),
+        (None, push(), "refs/tags/v1.2", "1111111-v1.2 v1.2", "", 0),
+        (None, push(), "refs/tags/pr-5", "1111111-pr-5 pr-5", "", 0),
+        // Reported, not tagged.
+        (version("1.2.3"), pull(), merge, "2222222-pr-5 pr-5", "1.2.3", 0),
+        (version("1.2.3"), Event::MergeGroup, main, "1111111-queue", "1.2.3", 0),
+        // `auto` on a Git tag's run is that tag.
+        (auto(), push(), "refs/tags/v1.2.3", "1111111-v1.2.3 v1.2.3", "1.2.3", 0),
+        (auto(), push(), "refs/tags/Nightly", "1111111-nightly nightly", "Nightly", 0),
+    ] {
+        let config = crate::inputs::config::Config { version: input, ..config() };
+        let metadata = built(&context(event, git_ref), &config).unwrap();
+        let got = (tags(&metadata), metadata.version.unwrap_or_default(), metadata.warnings.len());
+        assert_eq!(got, (expected.to_owned(), said.to_owned(), warnings), "{git_ref}");
+    }
+    let of_tag = built(&context(push(), "refs/tags/v1.2.3"), &config()).unwrap();
+    assert_eq!(
+        of_tag.tags.iter().map(|tag| tag.kind).collect::<Vec<_>>(),
+        [TagKind::Commit, TagKind::Version]
+    );
+}
+
+#[test]
+fn version_from_git() {
+    let config = crate::inputs::config::Config { version: Some(VersionInput::Auto), ..config() };
+    let described = |said: Result<&str, DescribeError>, event, git_ref| {
+        let context = context(event, git_ref);
+        let describe = said.map(str::to_owned);
+        let checkout = CheckoutFacts { describe, ..checkout(commit('1')) };
+        derive(&context, &checkout, Rules::from(&config), None).map(|outcome| match outcome {
+            Outcome::Build(metadata) => (tags(&metadata), metadata.version.unwrap(), metadata.warnings.len()),
+            Outcome::NothingToDo(why) => panic!("{why}"),
+        })
+    };
+    for (said, expected, warnings) in [
+        ("v1.2.3-4-gabcdef0", "1111111-main v1.2.3-4-gabcdef0 main latest", 0),
+        ("Release/1.0+x", "1111111-main Release-1.0-x main latest", 0),
+        ("abcdef0", "1111111-main abcdef0 main latest", 0),
+        ("main", "1111111-main main latest", 0),
+        ("latest", "1111111-main main latest", 1),
+        ("pr-7", "1111111-main main latest", 1),
+        ("-.", "1111111-main main latest", 1),
+    ] {
+        let got = described(Ok(said), push(), "refs/heads/main").unwrap();
+        assert_eq!(got, (expected.to_owned(), said.to_owned(), warnings));
+    }
+    let pull = Event::PullRequest(pull_request("acme/shop"));
+    let got = described(Ok("v1.0.0-2-gabc"), pull.clone(), "refs/pull/5/merge").unwrap();
+    assert_eq!(got, ("2222222-pr-5 pr-5".into(), "v1.0.0-2-gabc".into(), 0));
+    for event in [push(), pull] {
+        let error = described(Err(DescribeError::Shallow), event, "refs/heads/main").unwrap_err();
+        assert!(error.to_string().contains("`fetch-depth: 0`"), "{error}");
+    }
+}
+
+#[test]
+fn names_that_belong_to_others() {
+    for (git_ref, expected, owner) in [
+        ("refs/heads/latest", "1111111-latest", "`latest_branch`"),
+        ("refs/heads/Latest", "1111111-latest", "`latest_branch`"),
+        ("refs/tags/LATEST", "1111111-latest", "`latest_branch`"),
+        ("refs/heads/v1.2.3", "1111111-v1.2.3", "a version"),
+        ("refs/heads/1.2.3-rc.1", "1111111-1.2.3-rc.1", "a version"),
+        ("refs/heads/PR-12", "1111111-pr-12", "a pull request"),
+    ] {
+        let metadata = built(&context(push(), git_ref), &config()).unwrap();
+        assert_eq!(tags(&metadata), expected, "{git_ref}");
+        assert!(metadata.warnings[0].ends_with(owner), "{:?}", metadata.warnings);
+    }
+    for git_ref in
+        ["refs/heads/pr-x", "refs/heads/pr-", "refs/heads/1.2", "refs/heads/v1", "refs/heads/latest-x"]
+    {
+        let metadata = built(&context(push(), git_ref), &config()).unwrap();
+        assert_eq!((metadata.tags.len(), metadata.warnings.len()), (2, 0), "{git_ref}");
+    }
+    let error = built(&context(push(), "refs/heads/🚀🎉"), &config()).unwrap_err();
+    assert!(error.to_string().contains("branch `🚀🎉`"), "{error}");
+}
+
+#[test]
+fn what_was_built_names_the_tags() {
+    let behind = |head: Option<char>, ancestry: Ancestry, event: Event, git_ref: &str| {
+        let context = context(event, git_ref);
+        let checkout = CheckoutFacts {
+            head: head.map(commit),
+            compared_with: triggering_commit(&context).clone(),
+            ancestry,
+            ..checkout(commit('1'))
+        };
+        match derive(&context, &checkout, Rules::from(&config()), None).unwrap() {
+            Outcome::Build(metadata) => {
+                (tags(&metadata), metadata.revision.cut(1).to_owned(), metadata.warnings)
+            }
+            Outcome::NothingToDo(why) => panic!("{why}"),
+        }
+    };
+    let main = "refs/heads/main";
+    let unknown = || Ancestry::Unknown("the checkout is shallow".into());
+    let (tags, revision, warnings) = behind(Some('3'), Ancestry::Ancestor, push(), main);
+    assert_eq!((tags.as_str(), revision.as_str(), warnings.len()), ("3333333-main main latest", "3", 0));
+    for ancestry in [Ancestry::NotAncestor, unknown()] {
+        let (tags, revision, warnings) = behind(Some('3'), ancestry, push(), main);
+        assert_eq!((tags.as_str(), revision.as_str(), warnings.len()), ("3333333-main", "3", 1));
+    }
+    // Without a checkout there is nothing to doubt.
+    let (tags, revision, warnings) = behind(None, unknown(), push(), main);
+    assert_eq!((tags.as_str(), revision.as_str(), warnings.len()), ("1111111-main main latest", "1", 0));
+    // A run after another one is about that one's commit, whatever was checked out by default.
+    let after = || workflow_run("push", "dev", "acme/shop", None);
+    let (tags, revision, warnings) = behind(Some('1'), Ancestry::NotAncestor, after(), main);
+    assert_eq!((tags.as_str(), revision.as_str(), warnings.len()), ("1111111-dev", "1", 1));
+    // A pull request's tags name its head, its label what was merged and built.
+    let pull = Event::PullRequest(pull_request("acme/shop"));
+    let (tags, revision, warnings) = behind(Some('1'), Ancestry::Same, pull, "refs/pull/5/merge");
+    assert_eq!((tags.as_str(), revision.as_str(), warnings.len()), ("2222222-pr-5 pr-5", "1", 0));
+    // The default branch, checked out for a pull request, holds nothing of it.
+    let target = Event::PullRequestTarget(pull_request("mallory/shop"));
+    let (_, _, warnings) = behind(Some('1'), Ancestry::Same, target.clone(), main);
+    assert!(warnings[0].contains("holds nothing") || warnings[0].contains("hold nothing"), "{warnings:?}");
+    assert_eq!(behind(Some('2'), Ancestry::NotAncestor, target, main).2.len(), 0);
+}
+
+#[test]
+fn head_of_a_commented_pull_request() {
+    let context = context(Event::IssueComment { number: 5, on_pull_request: true }, "refs/heads/main");
+    assert_eq!(pull_request_to_look_up(&context), Some(5));
+    let checkout = checkout(commit('2'));
+    let asked = crate::inputs::config::Config { push: Push::Yes, ..config() };
+    let error = derive(&context, &checkout, Rules::from(&asked), None).unwrap_err();
+    assert_eq!(error, StrategyError::HeadUnknown(5));
+    let head = commit('2');
+    let Outcome::Build(metadata) = derive(&context, &checkout, Rules::from(&asked), Some(&head)).unwrap()
+    else {
+        panic!("nothing to do")
+    };
+    assert_eq!(tags(&metadata), "2222222-pr-5 pr-5");
+}
+
+#[test]
+fn lengths() {
+    let mut long = context(push(), &format!("refs/heads/{}", "a".repeat(200)));
+    long.sha = CommitId::parse(&"1".repeat(64)).unwrap();
+    let config = crate::inputs::config::Config { sha_length: 64, ..config() };
+    let metadata = built(&long, &config).unwrap();
+    assert_eq!(metadata.tags[0].tag.as_str().len(), 128);
+    let version = version(&format!("1.2.3-{}", "a".repeat(130)));
+    let config = crate::inputs::config::Config { version, ..config };
+    let error = built(&long, &config).unwrap_err();
+    assert!(matches!(error, StrategyError::TooLong { what: "`version`", .. }), "{error}");
+}
+
+#[test]
+fn created_is_the_commits_time() {
+    let mut context = context(push(), "refs/heads/main");
+    context.commit_times = vec![(commit('3'), 1), (commit('1'), 99)];
+    let created = |context: &RunnerContext, head: Option<char>, head_time| {
+        let checkout = CheckoutFacts { head: head.map(commit), head_time, ..checkout(commit('1')) };
+        match derive(context, &checkout, Rules::from(&config()), None).unwrap() {
+            Outcome::Build(metadata) => metadata.created,
+            Outcome::NothingToDo(why) => panic!("{why}"),
+        }
+    };
+    assert_eq!(created(&context, Some('1'), Some(5)), Some(5));
+    assert_eq!(created(&context, None, None), Some(99));
+    assert_eq!(created(&context, Some('4'), None), None);
+    assert_eq!(created(&context, Some('1'), Some(-5)), None);
+    assert_eq!(created(&context, Some('1'), Some(i64::MAX)), None);
+}
+
+#[test]
+fn reasons_hold_no_control_characters() {
+    let metadata =
+        built(&context(push(), "refs/heads/a\u{1b}[31m\r\n::error::x\u{202e}"), &config()).unwrap();
+    let reason = &metadata.tags[1].reason;
+    assert_eq!(reason, "branch `a�[31m��::error::x�`");
+    assert!(!metadata.occasion.chars().any(char::is_control));
+}
+
+proptest! {
+    #[test]
+    fn every_event_on_every_ref(
+        event in events(),
+        git_ref in refs(),
+        ancestor in any::<bool>(),
+        input in 0..3,
+        said in "\\PC{0,40}",
+    ) {
+        let context = context(event, &git_ref);
+        let ancestry = if ancestor { Ancestry::Ancestor } else { Ancestry::NotAncestor };
+        let compared_with = triggering_commit(&context).clone();
+        let head = CheckoutFacts { ancestry, compared_with, describe: Ok(said), ..checkout(commit('3')) };
+        let version = [None, version("1.2.3"), Some(VersionInput::Auto)][input as usize].clone();
+        let config = crate::inputs::config::Config { version, ..config() };
+        let Ok(Outcome::Build(metadata)) = derive(&context, &head, Rules::from(&config), None) else {
+            return Ok(());
+        };
+        let mut names: Vec<&str> = metadata.tags.iter().map(|tag| tag.tag.as_str()).collect();
+        let stages: Vec<usize> = metadata.tags.iter().map(|tag| tag.kind.stage()).collect();
+        prop_assert!(stages.is_sorted(), "{metadata:?}");
+        for tag in &metadata.tags {
+            prop_assert!(Tag::parse(tag.tag.as_str()).is_ok());
+            prop_assert!(!tag.reason.chars().any(char::is_control), "{:?}", tag.reason);
+        }
+        if names.contains(&"latest") {
+            prop_assert_eq!(&metadata.subject, &Subject::Branch("main".into()));
+            prop_assert!(ancestor);
+        }
+        if let Subject::PullRequest(_) = metadata.subject {
+            prop_assert!(names.iter().all(|name| name.contains("pr-")), "{names:?}");
+            prop_assert_ne!(pushes(&metadata), "yes");
+        }
+        if context.git_ref == GitRef::Branch("main".into()) && matches!(context.event, Event::WorkflowRun { .. }) {
+            prop_assert_eq!(&metadata.revision, &commit('3'));
+        }
+        names.sort_unstable();
+        names.dedup();
+        prop_assert_eq!(names.len(), metadata.tags.len());
+    }
+}

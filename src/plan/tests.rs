@@ -1,0 +1,333 @@
+//! Whole runs: from an event and the inputs to the plan and its text.
+
+use proptest::prelude::*;
+
+use super::build::Export;
+use super::check::violations;
+use super::facts::DaemonFacts;
+use super::publish::plan_publish;
+use super::*;
+use crate::inputs::config::{Config, Push, VersionInput};
+use crate::metadata::Outcome;
+use crate::metadata::fixture::*;
+use crate::model::{Digest, Platform};
+use crate::runner::context::{Event, RunnerContext};
+
+fn daemon() -> DaemonFacts {
+    DaemonFacts {
+        name: "Docker Engine 28.0.4".into(),
+        containerd_image_store: true,
+        platforms: ["linux/amd64", "linux/arm64"].map(|text| Platform::parse(text).unwrap()).to_vec(),
+    }
+}
+
+fn planned(context: &RunnerContext, config: &Config, daemon: &DaemonFacts) -> Result<RunPlan, PlanError> {
+    let plan = plan_run(config, context, daemon, &built(context, config).unwrap())?;
+    assert_eq!(violations(&plan, config), Vec::<String>::new());
+    Ok(plan)
+}
+
+fn fork() -> RunnerContext {
+    context(Event::PullRequest(pull_request("mallory/shop")), "refs/pull/5/merge")
+}
+
+fn main_push() -> RunnerContext {
+    context(push(), "refs/heads/main")
+}
+
+#[test]
+fn a_push_to_main_with_a_version() {
+    let version = Some(VersionInput::Semver(semver::Version::new(1, 2, 3)));
+    let build_args = vec![("TOKEN".into(), "hunter2".into()), ("DEBUG".into(), "1".into())];
+    let config = Config { version, build_args, target: Some("web".into()), sha_length: 40, ..config() };
+    let plan = planned(&main_push(), &config, &daemon()).unwrap();
+    assert_eq!(
+        display::render(&plan),
+        "\
+repository  ghcr.io/acme/shop/api
+started by  push to branch `main`
+commit      1111111111111111111111111111111111111111
+version     1.2.3
+dockerfile  api/Dockerfile
+target      web
+platforms   linux/arm64, linux/amd64
+build args  TOKEN, DEBUG
+builder     Docker Engine 28.0.4
+push        yes: push to branch `main`
+tags:
+  1111111111111111111111111111111111111111-main  this commit on branch `main`
+  v1.2.3                                         `version` is 1.2.3
+  main                                           branch `main`
+  latest                                         branch `main` is `latest_branch`
+labels:
+  org.opencontainers.image.created      2025-11-21T09:30:45Z
+  org.opencontainers.image.description  Sells things
+  org.opencontainers.image.licenses     MIT
+  org.opencontainers.image.revision     1111111111111111111111111111111111111111
+  org.opencontainers.image.source       https://github.com/acme/shop
+  org.opencontainers.image.title        shop
+  org.opencontainers.image.url          https://github.com/acme/shop
+  org.opencontainers.image.version      1.2.3
+"
+    );
+    assert_eq!(plan.build.export, Export::PushByDigest(config.repository.clone()));
+    assert_eq!(plan.build.source_date_epoch, Some(1_763_717_445));
+    let json = display::json(&plan);
+    assert!(!json.contains("hunter2") && !json.contains('\n'), "{json}");
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["repository"], "ghcr.io/acme/shop/api");
+    assert_eq!(value["push"], true);
+    assert_eq!(value["platforms"][0], "linux/arm64");
+    assert_eq!(value["build_args"], serde_json::json!(["TOKEN", "DEBUG"]));
+    assert_eq!(
+        value["tags"][1],
+        serde_json::json!({"tag": "v1.2.3", "kind": "version", "reason": "`version` is 1.2.3"})
+    );
+    assert_eq!(value["labels"]["org.opencontainers.image.version"], "1.2.3");
+}
+
+#[test]
+fn a_pull_request_from_a_fork() {
+    let config = Config { push: Push::Yes, labels: vec![("team".into(), String::new())], ..config() };
+    let plan = planned(&fork(), &config, &daemon()).unwrap();
+    assert_eq!(
+        display::render(&plan),
+        "\
+repository  ghcr.io/acme/shop/api
+started by  pull request #5 from a fork
+commit      1111111111111111111111111111111111111111
+dockerfile  api/Dockerfile
+platforms   linux/arm64, linux/amd64
+builder     Docker Engine 28.0.4
+push        no: pull requests from forks may not publish
+tags:
+  2222222-pr-5  head commit of pull request #5
+  pr-5          pull request #5
+labels:
+  org.opencontainers.image.created      2025-11-21T09:30:45Z
+  org.opencontainers.image.description  Sells things
+  org.opencontainers.image.licenses     MIT
+  org.opencontainers.image.revision     1111111111111111111111111111111111111111
+  org.opencontainers.image.source       https://github.com/acme/shop
+  org.opencontainers.image.title        shop
+  org.opencontainers.image.url          https://github.com/acme/shop
+  team
+warning: `push: true` has no effect here: pull requests from forks may not publish
+"
+    );
+    assert_eq!(plan.build.export, Export::Digest);
+    assert_eq!(plan_publish(&plan, Digest::of(b"x")), None);
+}
+
+#[test]
+fn a_release() {
+    let release = Event::Release { action: "published".into(), tag: "v2.0.0".into(), target: "main".into() };
+    let mut context = context(release, "refs/tags/v2.0.0");
+    context.repository.description = "\u{1b}[2J##[error]no\n::error::no".into();
+    context.repository.license.clear();
+    let config = Config {
+        labels: vec![("org.opencontainers.image.title".into(), "Shop".into())],
+        platforms: vec![Platform::parse("linux/s390x").unwrap()],
+        ..config()
+    };
+    let plan = planned(&context, &config, &daemon()).unwrap();
+    assert_eq!(
+        display::render(&plan),
+        "\
+repository  ghcr.io/acme/shop/api
+started by  release published at tag `v2.0.0`
+commit      1111111111111111111111111111111111111111
+version     2.0.0
+dockerfile  api/Dockerfile
+platforms   linux/s390x
+builder     Docker Engine 28.0.4
+push        yes: release published at tag `v2.0.0`
+tags:
+  1111111-v2.0.0  this commit on Git tag `v2.0.0`
+  v2.0.0          Git tag `v2.0.0` is a version
+labels:
+  org.opencontainers.image.created      2025-11-21T09:30:45Z
+  org.opencontainers.image.description  �[2J##\\[error]no�::error::no
+  org.opencontainers.image.revision     1111111111111111111111111111111111111111
+  org.opencontainers.image.source       https://github.com/acme/shop
+  org.opencontainers.image.title        Shop
+  org.opencontainers.image.url          https://github.com/acme/shop
+  org.opencontainers.image.version      2.0.0
+warning: the daemon runs `linux/amd64`, `linux/arm64`, not `linux/s390x`: a `RUN` step for these would fail with `exec format error`; register QEMU first (docker/setup-qemu-action, or `apt-get install qemu-user-static` on the runner) or leave them out of `platform`
+"
+    );
+}
+
+#[test]
+fn whether_it_pushes() {
+    let target = || context(Event::PullRequestTarget(pull_request("mallory/shop")), "refs/heads/main");
+    let own = || context(Event::PullRequest(pull_request("acme/shop")), "refs/pull/5/merge");
+    let queue = || context(Event::MergeGroup, "refs/heads/gh-readonly-queue/main/x");
+    for (context, asked, expected) in [
+        (main_push(), Push::Auto, "yes"),
+        (main_push(), Push::Yes, "yes"),
+        (main_push(), Push::No, "no"),
+        (own(), Push::Auto, "yes, if it may"),
+        (own(), Push::Yes, "yes"),
+        (fork(), Push::Auto, "no"),
+        (fork(), Push::Yes, "no"),
+        (target(), Push::Auto, "no"),
+        (target(), Push::Yes, "yes"),
+        (queue(), Push::Yes, "no"),
+    ] {
+        let config = Config { push: asked, ..config() };
+        let got = match planned(&context, &config, &daemon()).unwrap().push {
+            PushPlan::Push { tolerate_refusal: true, .. } => "yes, if it may",
+            PushPlan::Push { .. } => "yes",
+            PushPlan::Keep { .. } => "no",
+        };
+        assert_eq!(got, expected, "{asked:?} {context:?}");
+    }
+    let nameless = context(workflow_run("pull_request", "x", "mallory/shop", None), "refs/heads/main");
+    let config = Config { push: Push::Yes, ..config() };
+    let error = planned(&nameless, &config, &daemon()).unwrap_err();
+    assert!(matches!(&error, PlanError::NoTag(why) if why.contains("names no pull request")), "{error}");
+}
+
+#[test]
+fn without_the_containerd_image_store() {
+    let daemon = DaemonFacts { containerd_image_store: false, ..daemon() };
+    let one = vec![Platform::parse("linux/amd64").unwrap()];
+    let error = planned(&main_push(), &config(), &daemon).unwrap_err().to_string();
+    for part in ["push by digest or build for 2 platforms", "containerd-snapshotter", "Docker Engine 28.0.4"]
+    {
+        assert!(error.contains(part), "{error}");
+    }
+    let pushed = Config { platforms: one.clone(), ..config() };
+    assert!(planned(&main_push(), &pushed, &daemon).is_err());
+    assert!(planned(&fork(), &config(), &daemon).is_err());
+    let plan = planned(&fork(), &pushed, &daemon).unwrap();
+    assert_eq!(plan.build.export, Export::Nothing);
+    assert!(display::render(&plan).contains("(the steps run, no image is kept)"));
+    let none = Config { platforms: Vec::new(), ..config() };
+    assert_eq!(planned(&main_push(), &none, &daemon), Err(PlanError::NoPlatform));
+}
+
+#[test]
+fn the_context_keeps_its_name() {
+    let key = |context: &RunnerContext, directory: &str| {
+        let config = Config { context: directory.into(), ..config() };
+        planned(context, &config, &daemon()).unwrap().build.shared_key
+    };
+    let first = key(&main_push(), "/github/workspace/api");
+    let mut moved = main_push();
+    moved.paths.workspace = "/elsewhere".into();
+    assert_eq!(key(&moved, "/elsewhere/api"), first);
+    assert_eq!(key(&fork(), "/github/workspace/api"), first);
+    let mut other = main_push();
+    other.repository.full_name = "acme/other".into();
+    let mut nobody = main_push();
+    nobody.repository.full_name.clear();
+    let mut keys = vec![
+        first,
+        key(&main_push(), "/github/workspace/web/api"),
+        key(&main_push(), "/github/workspace"),
+        key(&other, "/github/workspace/api"),
+        key(&nobody, "/github/workspace/api"),
+        key(&moved, "/github/workspace/api"),
+    ];
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 5, "{keys:?}");
+    assert!(keys.iter().all(|key| !key.contains('/')));
+}
+
+#[test]
+fn stages_of_publishing() {
+    let version = Some(VersionInput::Semver(semver::Version::new(1, 2, 3)));
+    let config = Config { version, ..config() };
+    let plan = planned(&main_push(), &config, &daemon()).unwrap();
+    let publish = plan_publish(&plan, Digest::of(b"x")).unwrap();
+    let names = |stage: &Vec<crate::metadata::PlannedTag>| {
+        stage.iter().map(|tag| tag.tag.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let stages: Vec<_> = publish.stages.iter().map(names).collect();
+    assert_eq!(stages, [vec!["1111111-main", "v1.2.3"], vec!["main"], vec!["latest"]]);
+    assert_eq!((publish.repository, publish.digest), (plan.repository, Digest::of(b"x")));
+}
+
+#[test]
+fn broken_plans_are_found() {
+    let config = config();
+    let sound = planned(&main_push(), &config, &daemon()).unwrap();
+    let request = planned(&fork(), &config, &daemon()).unwrap();
+    let broken = |plan: &RunPlan, change: &dyn Fn(&mut RunPlan)| {
+        let mut plan = plan.clone();
+        change(&mut plan);
+        violations(&plan, &config).join("; ")
+    };
+    type Change<'a> = &'a dyn Fn(&mut RunPlan);
+    let table: &[(Change, &str)] = &[
+        (&|plan| plan.tags.swap(0, 2), "tags are not in the order of publishing"),
+        (&|plan| plan.tags.push(plan.tags[2].clone()), "a tag is there twice"),
+        (&|plan| drop(plan.tags.remove(1)), "`latest` is there without its branch"),
+        (&|plan| drop(plan.tags.remove(0)), "the commit tag does not name what is built"),
+        (&|plan| plan.tags.clear(), "the commit tag does not name what is built; a push without a tag"),
+        (&|plan| plan.tags[1].reason.push('\r'), "a reason holds a control character"),
+        (&|plan| plan.build.export = Export::Digest, "the export is not what the push decision says"),
+        (
+            &|plan| plan.push = PushPlan::Keep { why: String::new() },
+            "the export is not what the push decision says",
+        ),
+        (&|plan| plan.build.platforms.clear(), "there is no platform"),
+        (&|plan| plan.build.platforms.push(plan.build.platforms[0].clone()), "a platform is there twice"),
+        (
+            &|plan| plan.build.source_date_epoch = Some(1_763_717_446),
+            "`created` and the build's epoch differ",
+        ),
+        (&|plan| plan.build.source_date_epoch = None, "`created` and the build's epoch differ"),
+        (
+            &|plan| plan.build.labels.clear(),
+            "`created` and the build's epoch differ; the revision label is not what is built",
+        ),
+        (&|plan| plan.build.shared_key.clear(), "the context has no name"),
+    ];
+    for (change, expected) in table {
+        assert_eq!(broken(&sound, change), *expected);
+    }
+    let foreign = broken(&request, &|plan| plan.tags.push(sound.tags[1].clone()));
+    assert_eq!(foreign, "a tag does not belong to what the run is about");
+    let latest = broken(&request, &|plan| plan.tags.push(sound.tags[2].clone()));
+    assert!(latest.contains("`latest` is not on `latest_branch`"), "{latest}");
+}
+
+proptest! {
+    /// Whatever the event, the ref and the inputs: a plan that is made keeps every invariant and prints in lines
+    /// that steer nothing.
+    #[test]
+    fn every_plan_is_sound(
+        event in events(),
+        git_ref in refs(),
+        asked in proptest::sample::select(vec![Push::Auto, Push::Yes, Push::No]),
+        image_store in any::<bool>(),
+        own_label in proptest::option::of("\\PC{0,30}"),
+        description in ".{0,40}",
+    ) {
+        let mut context = context(event, &git_ref);
+        context.repository.description = description;
+        let labels = own_label.map(|value| (crate::metadata::labels::CREATED.to_owned(), value));
+        let config = Config { push: asked, labels: labels.into_iter().collect(), ..config() };
+        let daemon = DaemonFacts { containerd_image_store: image_store, ..daemon() };
+        let checkout = checkout(crate::metadata::triggering_commit(&context).clone());
+        let rules = crate::metadata::Rules::from(&config);
+        let Ok(Outcome::Build(metadata)) = crate::metadata::derive(&context, &checkout, rules, None) else {
+            return Ok(());
+        };
+        let Ok(plan) = plan_run(&config, &context, &daemon, &metadata) else { return Ok(()) };
+        prop_assert_eq!(violations(&plan, &config), Vec::<String>::new());
+        for line in display::render(&plan).lines() {
+            prop_assert!(!line.chars().any(char::is_control) && !line.contains("##["), "{line:?}");
+            prop_assert!(!line.trim_start().starts_with("::"), "{line:?}");
+        }
+        let json = display::json(&plan);
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
+        if asked == Push::No {
+            prop_assert!(plan_publish(&plan, Digest::of(b"x")).is_none());
+        }
+    }
+}

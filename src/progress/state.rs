@@ -1,0 +1,319 @@
+//! The fold of `BuildKit`'s status stream into what is known of the build. No clock, no output.
+//!
+//! Steps are keyed by digest and the last record wins: a step goes DONE → RUNNING → DONE when a cache probe
+//! is followed by work. Times are the daemon's. What is kept is bounded: of a step's output the last
+//! [`TAIL_LINES`] lines and an unfinished one, so a step may write as much as it likes.
+//! Every text that comes out is clean (`runner::untrusted`).
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::assemble::Assembler;
+use super::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
+use crate::runner::untrusted;
+
+/// Lines kept of a step's output, for the report of its failure.
+pub const TAIL_LINES: usize = 20;
+/// Bytes kept of each of them.
+const TAIL_LINE: usize = 1000;
+/// Bytes of a step's name.
+const MAX_NAME: usize = 300;
+/// Steps, transfers of a step, warnings: more are not kept.
+const MAX_STEPS: usize = 20_000;
+const MAX_TRANSFERS: usize = 500;
+const MAX_WARNINGS: usize = 500;
+
+/// Index of a step in [`State::steps`].
+pub type StepId = usize;
+
+/// What a message changed, in the order in which it should be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delta {
+    /// A step began for the first time.
+    Started(StepId),
+    /// A line of output, clean, with colours.
+    Output {
+        /// The step.
+        step: StepId,
+        /// Since the step began.
+        at: Duration,
+        /// The line.
+        line: String,
+    },
+    /// A transfer of the step moved.
+    Progress(StepId),
+    /// A new warning, index in [`State::warnings`].
+    Warning(usize),
+    /// The step ended, perhaps not for the last time.
+    Ended(StepId),
+}
+
+/// One step of the build.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// `#7`, by order of first start; 0 while it has not started.
+    pub number: usize,
+    /// `[linux/amd64 2/4] RUN make`, clean and short.
+    pub name: String,
+    /// Nothing had to be done.
+    pub cached: bool,
+    /// First start.
+    pub began: Option<Timestamp>,
+    /// Last end; absent while it runs.
+    pub ended: Option<Timestamp>,
+    /// Why it failed, clean.
+    pub error: Option<String>,
+    /// Last lines of its output, without colours.
+    pub tail: VecDeque<String>,
+    /// Things inside the step.
+    pub transfers: Vec<Transfer>,
+    /// Start of the current or last stretch of work.
+    stretch: Option<Timestamp>,
+    /// Time of the stretches before.
+    spent: Duration,
+    streams: [Assembler; 2],
+}
+
+/// Progress of one thing inside a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transfer {
+    /// `sha256:…`, `pushing layers`, `transferring context:`; clean.
+    pub name: String,
+    /// Bytes so far.
+    pub current: u64,
+    /// All bytes, 0 when unknown.
+    pub total: u64,
+    /// When it began.
+    pub began: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+impl Transfer {
+    /// How long it took, once it ended.
+    pub fn duration(&self) -> Option<Duration> {
+        Some(self.ended?.saturating_sub(self.began?))
+    }
+}
+
+impl Step {
+    /// Time of work, without the pauses between a cache probe and the work itself.
+    pub fn duration(&self) -> Duration {
+        match (self.stretch, self.ended) {
+            (Some(start), Some(end)) => self.spent + end.saturating_sub(start),
+            _ => self.spent,
+        }
+    }
+
+    /// It has begun and not ended.
+    pub fn is_running(&self) -> bool {
+        self.number > 0 && self.ended.is_none()
+    }
+
+    /// It ended because something else failed or the build was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.ends_with("context canceled"))
+    }
+
+    /// It ended by its own fault.
+    pub fn is_failed(&self) -> bool {
+        self.error.is_some() && !self.is_cancelled()
+    }
+
+    /// The exit code of its process, when that is why it failed.
+    pub fn exit_code(&self) -> Option<i32> {
+        let (_, after) = self.error.as_ref()?.rsplit_once("exit code: ")?;
+        after.split(|c: char| c != '-' && !c.is_ascii_digit()).next()?.parse().ok()
+    }
+
+    /// Bytes moved so far and, where every part says it, bytes in all.
+    pub fn bytes(&self) -> (u64, Option<u64>) {
+        let moving = || self.transfers.iter().filter(|transfer| transfer.current > 0 || transfer.total > 0);
+        let current = moving().fold(0_u64, |sum, transfer| sum.saturating_add(transfer.current));
+        let total = moving().fold(0_u64, |sum, transfer| sum.saturating_add(transfer.total));
+        let known = moving().all(|transfer| transfer.total > 0) && total > 0;
+        (current, known.then_some(total))
+    }
+}
+
+/// All that is known of the build.
+#[derive(Debug, Default)]
+pub struct State {
+    steps: Vec<Step>,
+    by_digest: HashMap<String, StepId>,
+    started: usize,
+    warnings: Vec<VertexWarning>,
+    seen_warnings: HashSet<(String, String, u32)>,
+}
+
+impl State {
+    /// Steps in order of appearance; those with number 0 never began.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// One step; an empty one for an id that is not of this state.
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        self.steps.get(id)
+    }
+
+    /// Findings of the frontend, each once, clean.
+    pub fn warnings(&self) -> &[VertexWarning] {
+        &self.warnings
+    }
+
+    /// The step that failed first, not counting those that were cancelled for it.
+    pub fn failed(&self) -> Option<&Step> {
+        self.steps.iter().filter(|step| step.is_failed()).min_by_key(|step| (step.ended, step.number))
+    }
+
+    /// Time that the steps' inner parts with this beginning of name took, the longest of each step summed:
+    /// `pushing` is the time of the push.
+    pub fn time_of(&self, prefix: &str) -> Duration {
+        self.steps.iter().fold(Duration::ZERO, |sum, step| {
+            let parts = step.transfers.iter().filter(|part| part.name.starts_with(prefix));
+            let first = parts.clone().filter_map(|part| part.began).min();
+            let last = parts.filter_map(|part| part.ended).max();
+            sum + last.unwrap_or_default().saturating_sub(first.unwrap_or(Timestamp::MAX))
+        })
+    }
+
+    /// Takes in one message.
+    pub fn apply(&mut self, update: &StatusUpdate) -> Vec<Delta> {
+        let mut deltas = Vec::new();
+        let mut ended = Vec::new();
+        for vertex in &update.vertexes {
+            self.vertex(vertex, &mut deltas, &mut ended);
+        }
+        for status in &update.statuses {
+            self.status(status, &mut deltas);
+        }
+        for log in &update.logs {
+            self.log(log, &mut deltas);
+        }
+        for warning in &update.warnings {
+            self.warning(warning, &mut deltas);
+        }
+        // A step's last words come in the message that says it ended: the end is shown after them.
+        for step in ended {
+            self.flush(step, &mut deltas);
+            deltas.push(Delta::Ended(step));
+        }
+        deltas
+    }
+
+    fn vertex(&mut self, vertex: &Vertex, deltas: &mut Vec<Delta>, ended: &mut Vec<StepId>) {
+        let id = match self.by_digest.get(&vertex.digest) {
+            Some(id) => *id,
+            None if self.steps.len() >= MAX_STEPS => return,
+            None => {
+                let id = self.steps.len();
+                self.by_digest.insert(vertex.digest.clone(), id);
+                self.steps.push(Step::default());
+                id
+            }
+        };
+        let step = &mut self.steps[id];
+        if !vertex.name.is_empty() {
+            step.name = untrusted::cut(untrusted::plain(&vertex.name).trim(), MAX_NAME);
+        }
+        step.cached = vertex.cached;
+        step.error = (!vertex.error.is_empty())
+            .then(|| untrusted::cut(&untrusted::plain_lines(&vertex.error), 4 * TAIL_LINE));
+        let start = vertex.started.or(vertex.completed);
+        if let Some(start) = start {
+            if step.number == 0 {
+                self.started += 1;
+                step.number = self.started;
+                step.began = Some(start);
+                step.stretch = Some(start);
+                deltas.push(Delta::Started(id));
+            } else if step.stretch.is_some_and(|stretch| start > stretch)
+                && let (Some(stretch), Some(end)) = (step.stretch, step.ended)
+            {
+                step.spent += end.saturating_sub(stretch);
+                step.stretch = Some(start);
+            }
+        }
+        let news = vertex.completed.is_some() && vertex.completed != step.ended;
+        step.ended = vertex.completed;
+        if news && !ended.contains(&id) {
+            ended.push(id);
+        }
+    }
+
+    fn status(&mut self, status: &VertexStatus, deltas: &mut Vec<Delta>) {
+        let Some(id) = self.by_digest.get(&status.vertex).copied() else { return };
+        let step = &mut self.steps[id];
+        let name = if status.id.is_empty() { &status.name } else { &status.id };
+        let name = untrusted::cut(untrusted::plain(name).trim(), MAX_NAME);
+        let at = match step.transfers.iter().position(|transfer| transfer.name == name) {
+            Some(at) => at,
+            None if step.transfers.len() >= MAX_TRANSFERS => return,
+            None => {
+                step.transfers.push(Transfer { name, ..Transfer::default() });
+                step.transfers.len() - 1
+            }
+        };
+        let transfer = &mut step.transfers[at];
+        transfer.current = u64::try_from(status.current).unwrap_or(0);
+        transfer.total = u64::try_from(status.total).unwrap_or(0);
+        transfer.began = transfer.began.or(status.started);
+        transfer.ended = status.completed;
+        deltas.push(Delta::Progress(id));
+    }
+
+    fn log(&mut self, log: &VertexLog, deltas: &mut Vec<Delta>) {
+        let Some(id) = self.by_digest.get(&log.vertex).copied() else { return };
+        let step = &mut self.steps[id];
+        let at = log.timestamp.saturating_sub(step.began.unwrap_or(log.timestamp));
+        let stream = usize::from(log.stream == 2);
+        let lines = step.streams[stream].push(&log.message);
+        step.output(id, at, lines, deltas);
+    }
+
+    fn flush(&mut self, id: StepId, deltas: &mut Vec<Delta>) {
+        let step = &mut self.steps[id];
+        let at = step.ended.unwrap_or_default().saturating_sub(step.began.unwrap_or_default());
+        for stream in 0..step.streams.len() {
+            let line = step.streams[stream].finish();
+            step.output(id, at, line, deltas);
+        }
+    }
+
+    fn warning(&mut self, warning: &VertexWarning, deltas: &mut Vec<Delta>) {
+        let line = warning.location.as_ref().map_or(0, |location| location.line);
+        let short = untrusted::cut(untrusted::plain(&warning.short).trim(), TAIL_LINE);
+        // Each platform's run of the frontend reports the same.
+        let key = (short.clone(), warning.url.clone(), line);
+        if self.warnings.len() >= MAX_WARNINGS || !self.seen_warnings.insert(key) {
+            return;
+        }
+        let detail = warning.detail.iter().take(TAIL_LINES);
+        self.warnings.push(VertexWarning {
+            short,
+            detail: detail.map(|line| untrusted::cut(&untrusted::plain(line), TAIL_LINE)).collect(),
+            url: untrusted::cut(&untrusted::plain(&warning.url), TAIL_LINE),
+            ..warning.clone()
+        });
+        deltas.push(Delta::Warning(self.warnings.len() - 1));
+    }
+}
+
+impl Step {
+    fn output(
+        &mut self,
+        id: StepId,
+        at: Duration,
+        lines: impl IntoIterator<Item = String>,
+        deltas: &mut Vec<Delta>,
+    ) {
+        for line in lines {
+            if self.tail.len() >= TAIL_LINES {
+                self.tail.pop_front();
+            }
+            self.tail.push_back(untrusted::cut(&untrusted::strip_colours(&line), TAIL_LINE));
+            deltas.push(Delta::Output { step: id, at, line });
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The wording of progress: how steps, transfers, warnings and failures read.
+//!
+//! Takes what [`super::state`] cleaned; adds nothing that could be taken for a command.
+
+use std::time::Duration;
+
+use super::event::{SourceLocation, VertexWarning};
+use super::state::Step;
+use crate::runner::command::{Annotation, Level};
+use crate::runner::summary::StepRow;
+use crate::runner::units;
+use crate::runner::untrusted;
+
+/// Inner parts of a step are named in its last line from this time on.
+const NOTABLE: Duration = Duration::from_secs(1);
+/// Bytes from which a transfer is worth a word.
+const NOTABLE_BYTES: u64 = 1_000_000;
+
+/// `✓ #7 [linux/amd64 2/4] RUN make 3.4 s`, `✗ … exit 3 after 3.4 s`.
+pub(super) fn result(step: &Step) -> String {
+    let Step { number, name, .. } = step;
+    let time = units::seconds(step.duration());
+    if step.is_cancelled() {
+        return format!("- #{number} {name} cancelled");
+    }
+    if let Some(error) = &step.error {
+        return match step.exit_code() {
+            Some(code) => format!("✗ #{number} {name} exit {code} after {time}"),
+            None => {
+                format!(
+                    "✗ #{number} {name} failed after {time}: {}",
+                    error.lines().next().unwrap_or_default()
+                )
+            }
+        };
+    }
+    if step.cached {
+        return format!("✓ #{number} {name} CACHED");
+    }
+    let bytes = step.bytes().0;
+    let moved = if bytes >= NOTABLE_BYTES { format!(", {}", units::bytes(bytes)) } else { String::new() };
+    let parts: Vec<String> = step
+        .transfers
+        .iter()
+        .filter(|part| part.current == 0 && part.total == 0)
+        .filter_map(|part| Some((part, part.duration().filter(|time| *time >= NOTABLE)?)))
+        .take(4)
+        .map(|(part, time)| format!("{} {}", part.name, units::seconds(time)))
+        .collect();
+    let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+    format!("✓ #{number} {name} {time}{moved}{parts}")
+}
+
+/// The frontend's own steps that took no time worth a line.
+pub(super) fn is_trivial(step: &Step) -> bool {
+    let internal = step.name.starts_with("[internal]") || step.name.starts_with("[auth]");
+    internal && step.error.is_none() && step.duration() < NOTABLE && step.bytes().0 < NOTABLE_BYTES
+}
+
+/// `… #5 [1/2] FROM busybox: 12.3 MB of 45.6 MB, 8.2 MB/s`
+pub(super) fn transfer(step: &Step, current: u64, total: Option<u64>, rate: u64) -> String {
+    let of = total.map_or_else(String::new, |total| format!(" of {}", units::bytes(total)));
+    let Step { number, name, .. } = step;
+    format!("… #{number} {name}: {}{of}, {}/s", units::bytes(current), units::bytes(rate))
+}
+
+/// `… still running: #7 [2/4] RUN make (1 m 05 s)`, with what it is at; absent when nothing runs.
+pub(super) fn still_running<'a>(steps: impl Iterator<Item = (&'a Step, Duration)>) -> Option<String> {
+    let mut steps: Vec<_> = steps.collect();
+    steps.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+    let shown: Vec<String> = steps
+        .iter()
+        .take(3)
+        .map(|(step, time)| {
+            let part = step.transfers.iter().rev().find(|part| part.began.is_some() && part.ended.is_none());
+            let part = part.map_or_else(String::new, |part| format!(": {}", part.name));
+            format!("#{} {}{part} ({})", step.number, step.name, units::seconds(*time))
+        })
+        .collect();
+    let more = steps.len().checked_sub(4).map_or_else(String::new, |more| format!(" and {} more", more + 1));
+    (!shown.is_empty()).then(|| format!("… still running: {}{more}", shown.join(", ")))
+}
+
+/// A finding of the frontend beside the line of the Dockerfile that it is about.
+pub(super) fn annotation(warning: &VertexWarning, dockerfile: Option<&(String, String)>) -> Annotation {
+    let (title, message) = match warning.short.split_once(": ") {
+        Some((rule, message)) if rule.bytes().all(|b| b.is_ascii_alphanumeric()) => (Some(rule), message),
+        _ => (None, warning.short.as_str()),
+    };
+    let mut message = message.to_owned();
+    for line in warning.detail.iter().chain([&warning.url]).filter(|line| !line.is_empty()) {
+        message.push('\n');
+        message.push_str(line);
+    }
+    let (file, lines) = place(warning.location.as_ref(), dockerfile);
+    Annotation { level: Level::Warning, message, title: title.map(Into::into), file, lines }
+}
+
+/// A failed step as an error beside the line that it comes from: what failed, why, its last lines.
+pub fn failure(
+    step: &Step,
+    location: Option<&SourceLocation>,
+    dockerfile: Option<&(String, String)>,
+) -> Annotation {
+    let why = step.exit_code().map_or_else(
+        || format!("failed: {}", step.error.as_deref().unwrap_or("no reason given")),
+        |code| format!("failed with exit code {code}"),
+    );
+    let mut message = format!("`{}` {why}", step.name);
+    for line in &step.tail {
+        message.push_str("\n  ");
+        message.push_str(line);
+    }
+    let (file, lines) = place(location, dockerfile);
+    Annotation { level: Level::Error, message, title: Some("build step failed".into()), file, lines }
+}
+
+/// The place in the workspace. A file that is not the Dockerfile that was given (a frontend's own, a remote
+/// one) has none: the annotation would point into a file that happens to have the same name.
+pub fn place(
+    location: Option<&SourceLocation>,
+    dockerfile: Option<&(String, String)>,
+) -> (Option<String>, Option<(u32, u32)>) {
+    let (Some(location), Some((name, path))) = (location, dockerfile) else { return (None, None) };
+    if location.file != *name && !location.file.is_empty() {
+        return (None, None);
+    }
+    let lines = (location.line > 0).then_some((location.line, location.end_line.max(location.line)));
+    (Some(untrusted::plain(path)), lines)
+}
+
+/// The steps that ran, for the summary: by number, times from the first start.
+pub fn step_rows(steps: &[Step]) -> Vec<StepRow> {
+    let first = steps.iter().filter_map(|step| step.began).min().unwrap_or_default();
+    let mut rows: Vec<StepRow> = steps
+        .iter()
+        .filter(|step| step.number > 0)
+        .map(|step| StepRow {
+            number: step.number,
+            name: step.name.clone(),
+            start: step.began.unwrap_or(first).saturating_sub(first),
+            time: step.duration(),
+            cached: step.cached,
+            failed: step.is_failed(),
+        })
+        .collect();
+    rows.sort_by_key(|row| row.number);
+    rows
+}

@@ -1,0 +1,385 @@
+//! One HTTP exchange with a registry, bounded in time and size.
+//!
+//! HTTP/1.1 over pooled connections; TLS is set up when the first `https` URL is met, not before: its
+//! roots cost memory that a registry on loopback never needs. Redirects are followed for GET and HEAD only,
+//! never down from HTTPS, and `Authorization` never travels to another origin.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tower::Service;
+
+use super::dial::{DialError, Dialer, Stream, host_and_port};
+use super::error::{Kind, clean};
+
+/// How long the parts of an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Making one connection.
+    pub connect: Duration,
+    /// A whole exchange, with redirects and the answer's last byte.
+    pub request: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), request: Duration::from_secs(30) }
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// GET and HEAD follow redirects.
+    pub method: Method,
+    /// The whole URL.
+    pub uri: Uri,
+    /// `Authorization` among them.
+    pub headers: HeaderMap,
+    /// Empty for GET and HEAD.
+    pub body: Bytes,
+    /// The most that a good answer's body may have, in bytes.
+    pub limit: usize,
+    /// What that body is, for messages.
+    pub what: &'static str,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status, never a followed redirect's.
+    pub status: StatusCode,
+    /// The answer's headers.
+    pub headers: HeaderMap,
+    /// The body; of an error answer at most the first 64 KiB.
+    pub body: Bytes,
+}
+
+/// Redirects that are followed in one exchange.
+const MAX_REDIRECTS: usize = 5;
+/// Bytes of an error answer's body that are read.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+/// Bytes of an answer's head.
+const MAX_HEAD: usize = 64 * 1024;
+/// Idle connections that are kept.
+const MAX_IDLE: usize = 8;
+
+/// The HTTP client of one registry.
+#[derive(Debug)]
+pub struct Transport {
+    client: Client<Connector, Full<Bytes>>,
+    timeouts: Timeouts,
+}
+
+impl Transport {
+    /// A client that makes its connections through this dialer.
+    pub fn new(dialer: Dialer, timeouts: Timeouts) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(MAX_IDLE)
+            .http1_max_buf_size(MAX_HEAD)
+            .build(Connector { dialer, tls: Arc::new(OnceLock::new()) });
+        Self { client, timeouts }
+    }
+
+    /// Sends and reads the answer, whatever its status.
+    pub async fn exchange(&self, call: Call) -> Result<Answer, Kind> {
+        let limit = self.timeouts.request;
+        let timeout = |_| Kind::Timeout { what: "answer", limit };
+        tokio::time::timeout(limit, self.follow(call)).await.map_err(timeout)?
+    }
+
+    async fn follow(&self, mut call: Call) -> Result<Answer, Kind> {
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.send(&call).await?;
+            let (parts, body) = response.into_parts();
+            let reads = call.method == Method::GET || call.method == Method::HEAD;
+            let location = parts.headers.get(header::LOCATION).filter(|_| reads && is_redirect(parts.status));
+            let Some(location) = location else {
+                let body = read(body, parts.status, call.limit, call.what).await?;
+                return Ok(Answer { status: parts.status, headers: parts.headers, body });
+            };
+            let next = redirect(&call.uri, location.as_bytes())?;
+            if !same_origin(&call.uri, &next) {
+                call.headers.remove(header::AUTHORIZATION);
+            }
+            call.uri = next;
+        }
+        Err(Kind::Protocol(format!("it redirects more than {MAX_REDIRECTS} times")))
+    }
+
+    async fn send(&self, call: &Call) -> Result<http::Response<hyper::body::Incoming>, Kind> {
+        let mut request = http::Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        *request.headers_mut() = call.headers.clone();
+        let agent = http::HeaderValue::from_static(concat!("docker-push-action/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(header::USER_AGENT, agent);
+        self.client.request(request).await.map_err(|error| classify(&error))
+    }
+}
+
+async fn read(
+    mut body: hyper::body::Incoming,
+    status: StatusCode,
+    limit: usize,
+    what: &'static str,
+) -> Result<Bytes, Kind> {
+    let good = status.is_success();
+    let limit = if good { limit } else { MAX_ERROR_BODY };
+    let mut bytes = bytes::BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            // What came of an error's explanation explains enough.
+            Err(_) if !good => break,
+            Err(error) => return Err(Kind::Broken(chain(&error))),
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            if good {
+                return Err(Kind::TooLarge { what, limit });
+            }
+            bytes.extend_from_slice(&data[..limit - bytes.len()]);
+            break;
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.freeze())
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where a redirect leads.
+fn redirect(from: &Uri, location: &[u8]) -> Result<Uri, Kind> {
+    let shown = clean(&String::from_utf8_lossy(location));
+    let refuse = |why: &str| Kind::Protocol(format!("it redirects to `{shown}`, {why}"));
+    let text = std::str::from_utf8(location).map_err(|_| refuse("which is no URL"))?;
+    let text = text.split('#').next().unwrap_or(text);
+    let (scheme, authority) =
+        (from.scheme_str().unwrap_or("https"), from.authority().map_or("", |a| a.as_str()));
+    let whole = if let Some(rest) = text.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else if text.starts_with('/') {
+        format!("{scheme}://{authority}{text}")
+    } else {
+        text.to_owned()
+    };
+    let next: Uri = whole.parse().map_err(|_| refuse("which is no URL"))?;
+    match (from.scheme_str(), next.scheme_str()) {
+        (_, Some("https")) | (Some("http"), Some("http")) => {}
+        (_, Some("http")) => return Err(refuse("down from HTTPS, which is not followed")),
+        _ => return Err(refuse("which is not followed")),
+    }
+    if next.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+        return Err(refuse("which is not followed"));
+    }
+    Ok(next)
+}
+
+fn same_origin(one: &Uri, other: &Uri) -> bool {
+    one.scheme() == other.scheme()
+        && match (host_and_port(one), host_and_port(other)) {
+            (Some(one), Some(other)) => one.0.eq_ignore_ascii_case(other.0) && one.1 == other.1,
+            _ => false,
+        }
+}
+
+/// Whether the URL's host is this machine.
+pub fn is_loopback(uri: &Uri) -> bool {
+    host_and_port(uri).is_some_and(|(host, _)| {
+        let host = host.to_ascii_lowercase();
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// Finds what is at the bottom of the client's error.
+fn classify(error: &hyper_util::client::legacy::Error) -> Kind {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(DialError(kind)) = cause.downcast_ref() {
+            return kind.clone();
+        }
+        if let Some(RootsError(text)) = cause.downcast_ref() {
+            return Kind::Tls(text.clone());
+        }
+        if let Some(tls) = tls_error(cause) {
+            return tls_kind(tls);
+        }
+        if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
+            return if hyper.is_parse() {
+                Kind::Protocol(format!("what it answers is no HTTP: {}", chain(hyper)))
+            } else {
+                Kind::Broken(chain(hyper))
+            };
+        }
+        source = cause.source();
+    }
+    if error.is_connect() { Kind::Connect(chain(error)) } else { Kind::Broken(chain(error)) }
+}
+
+/// rustls sits inside an `io::Error`, maybe inside another one, which hide it from `source`.
+fn tls_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut inner = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+    while let Some(nested) = inner.downcast_ref::<std::io::Error>() {
+        inner = nested.get_ref()?;
+    }
+    inner.downcast_ref()
+}
+
+fn tls_kind(error: &rustls::Error) -> Kind {
+    match error {
+        // The first bytes were no TLS record: a plain `HTTP/1.0 400 …`.
+        rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Kind::PlainHttp,
+        other => Kind::Tls(clean(&other.to_string())),
+    }
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    clean(&text)
+}
+
+/// The system's certificate authorities could not be read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct RootsError(String);
+
+/// Dials, with TLS where the URL says so.
+#[derive(Clone)]
+struct Connector {
+    dialer: Dialer,
+    tls: Arc<OnceLock<Result<HttpsConnector<Plain>, RootsError>>>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("dialer", &self.dialer).finish_non_exhaustive()
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<Stream>>;
+    type Error = BoxError;
+    type Future = Connecting<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        if uri.scheme_str() == Some("https") {
+            let (limit, dialer) = (self.dialer.timeout, self.dialer.clone());
+            return match self.tls.get_or_init(|| tls(Plain(dialer))) {
+                Ok(connector) => {
+                    let connecting = connector.clone().call(uri);
+                    Box::pin(async move {
+                        // The handshake is a part of the connection.
+                        let timeout = |_| DialError(Kind::Timeout { what: "TLS handshake", limit });
+                        tokio::time::timeout(limit, connecting).await.map_err(timeout)?
+                    })
+                }
+                Err(error) => Box::pin(std::future::ready(Err(error.clone().into()))),
+            };
+        }
+        let dialer = self.dialer.clone();
+        Box::pin(async move { Ok(MaybeHttpsStream::Http(dialer.connect(&uri).await?)) })
+    }
+}
+
+/// The connection below TLS.
+#[derive(Clone)]
+struct Plain(Dialer);
+
+impl Service<Uri> for Plain {
+    type Response = TokioIo<Stream>;
+    type Error = BoxError;
+    type Future = Connecting<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let dialer = self.0.clone();
+        Box::pin(async move { Ok(dialer.connect(&uri).await?) })
+    }
+}
+
+fn tls(plain: Plain) -> Result<HttpsConnector<Plain>, RootsError> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map_or_else(|| "none found".into(), |error| clean(&error.to_string()));
+        return Err(RootsError(format!("no certificate authorities on this system ({why})")));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| RootsError(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects() {
+        for (from, location, expected) in [
+            ("https://r.io/v2/a", "https://cdn.io/x?y", Ok("https://cdn.io/x?y")),
+            ("https://r.io/v2/a", "/v2/b#f", Ok("https://r.io/v2/b")),
+            ("https://r.io/v2/a", "//cdn.io/x", Ok("https://cdn.io/x")),
+            ("http://localhost:5000/v2/a", "http://localhost:5000/b", Ok("http://localhost:5000/b")),
+            ("http://localhost:5000/v2/a", "https://cdn.io/b", Ok("https://cdn.io/b")),
+            ("https://r.io/v2/a", "http://r.io/x", Err("down from HTTPS")),
+            ("https://r.io/v2/a", "https://u:p@cdn.io/x", Err("not followed")),
+            ("https://r.io/v2/a", "file:///etc/passwd", Err("which is no")),
+            ("https://r.io/v2/a", "b", Err("not followed")),
+            ("https://r.io/v2/a", "", Err("which is no URL")),
+        ] {
+            match (redirect(&from.parse().unwrap(), location.as_bytes()), expected) {
+                (Ok(next), Ok(expected)) => assert_eq!(next.to_string(), expected),
+                (Err(Kind::Protocol(text)), Err(expected)) => assert!(text.contains(expected), "{text}"),
+                (found, expected) => panic!("{location}: {found:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn origins() {
+        let same = |one: &str, other: &str| same_origin(&one.parse().unwrap(), &other.parse().unwrap());
+        assert!(same("https://r.io/a", "https://R.io:443/b"));
+        assert!(!same("https://r.io/a", "https://r.io:444/a"));
+        assert!(!same("https://r.io/a", "http://r.io/a"));
+        assert!(!same("https://r.io/a", "https://s.io/a"));
+    }
+}

@@ -1,0 +1,237 @@
+//! The job summary: what a person wants to know of the run on one page, as GitHub's Markdown.
+//!
+//! Pure. Nothing here is decided, only shown; every text is taken for hostile (`runner::markdown`).
+//! Lists are bounded, so that the page stays far below GitHub's 1 MiB.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::command::{Annotation, Level};
+use super::gantt;
+use super::markdown::{block, code, escape};
+use super::units;
+use crate::model::{Digest, Platform};
+
+/// Rows of the table of steps.
+const MAX_STEPS: usize = 200;
+/// Warnings and notices that are listed.
+const MAX_FINDINGS: usize = 50;
+/// Tags that are listed.
+const MAX_TAGS: usize = 100;
+
+/// A part of the run and its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// `facts`, `build`, `push`, `tags`, …
+    pub name: String,
+    /// Wall time.
+    pub time: Duration,
+}
+
+/// How the run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// In the registry, under its tags.
+    Pushed,
+    /// Built, not pushed: why not.
+    Built(String),
+    /// Only planned.
+    DryRun,
+    /// There was nothing to do: why.
+    Nothing(String),
+    /// The error, its chain in lines.
+    Failed(String),
+}
+
+/// One platform of the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformRow {
+    /// What it runs on.
+    pub platform: Platform,
+    /// Its manifest.
+    pub digest: Digest,
+    /// Compressed size of config and layers in bytes, when known.
+    pub size: Option<u64>,
+}
+
+/// One step of the build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepRow {
+    /// As in the log, `#7`.
+    pub number: usize,
+    /// `[linux/amd64 2/4] RUN make`.
+    pub name: String,
+    /// Since the build's first step began.
+    pub start: Duration,
+    /// Time of work.
+    pub time: Duration,
+    /// Taken from the cache.
+    pub cached: bool,
+    /// How it ended, if not well.
+    pub failed: bool,
+}
+
+/// The step that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// Its name.
+    pub step: String,
+    /// `Dockerfile:7`, when known.
+    pub place: Option<String>,
+    /// Last lines of its output.
+    pub lines: Vec<String>,
+}
+
+/// All that the summary shows. Empty parts are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryInput {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// `ghcr.io/acme/shop/api`.
+    pub repository: Option<String>,
+    /// `repository@digest`, once pushed.
+    pub reference: Option<String>,
+    /// Tags and the reason for each.
+    pub tags: Vec<(String, String)>,
+    /// Tags that were not moved, and why.
+    pub held_back: Vec<(String, String)>,
+    /// The result by platform.
+    pub platforms: Vec<PlatformRow>,
+    /// Parts of the run in order.
+    pub phases: Vec<Phase>,
+    /// Steps of the build in order of their numbers.
+    pub steps: Vec<StepRow>,
+    /// What was annotated; errors are not repeated.
+    pub findings: Vec<Annotation>,
+    /// Findings that GitHub does not show beside the code, because there were too many.
+    pub hidden_findings: usize,
+    /// The step that failed.
+    pub failure: Option<Failure>,
+}
+
+/// The page.
+pub fn render(input: &SummaryInput) -> String {
+    let mut page = headline(input);
+    if let Some(reference) = &input.reference {
+        page.push_str(&block("sh", [format!("docker pull {reference}").as_str()]));
+        page.push('\n');
+    }
+    if let Some(failure) = &input.failure {
+        page.push_str(&failed_step(failure));
+    }
+    page.push_str(&pairs("Tag", "Why", &input.tags));
+    page.push_str(&pairs("Held back", "Why", &input.held_back));
+    page.push_str(&platforms(&input.platforms));
+    page.push_str(&phases(&input.phases));
+    page.push_str(&gantt::render(&input.steps));
+    page.push_str(&steps(&input.steps));
+    page.push_str(&findings(&input.findings, input.hidden_findings));
+    page
+}
+
+fn headline(input: &SummaryInput) -> String {
+    let name = input.repository.as_deref().map_or_else(|| "image".to_owned(), code);
+    match &input.outcome {
+        Outcome::Pushed => format!("### Pushed {name}\n\n"),
+        Outcome::Built(why) => format!("### Built {name}, not pushed\n\n{}\n\n", escape(why)),
+        Outcome::DryRun => format!("### Dry run for {name}: nothing was changed\n\n"),
+        Outcome::Nothing(why) => format!("### Nothing to do for {name}\n\n{}\n\n", escape(why)),
+        Outcome::Failed(why) => {
+            format!("### Failed: {name}\n\n{}\n", block("text", why.lines().take(40)))
+        }
+    }
+}
+
+fn failed_step(failure: &Failure) -> String {
+    let place = failure.place.as_deref().map_or_else(String::new, |place| format!(" ({})", code(place)));
+    let mut text = format!("**Failed step** {}{place}\n\n", code(&failure.step));
+    if !failure.lines.is_empty() {
+        let _ = writeln!(text, "{}", block("text", failure.lines.iter().map(String::as_str)));
+    }
+    text
+}
+
+fn pairs(left: &str, right: &str, rows: &[(String, String)]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("| {left} | {right} |\n| --- | --- |\n");
+    for (name, reason) in rows.iter().take(MAX_TAGS) {
+        let _ = writeln!(text, "| {} | {} |", code(name), escape(reason));
+    }
+    if rows.len() > MAX_TAGS {
+        let _ = writeln!(text, "| and {} more | |", rows.len() - MAX_TAGS);
+    }
+    text + "\n"
+}
+
+fn platforms(rows: &[PlatformRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("| Platform | Digest | Size |\n| --- | --- | ---: |\n");
+    for row in rows {
+        let size = row.size.map_or_else(String::new, units::bytes);
+        let _ = writeln!(
+            text,
+            "| {} | {} | {size} |",
+            code(&row.platform.to_string()),
+            code(row.digest.as_str())
+        );
+    }
+    text + "\n"
+}
+
+fn phases(phases: &[Phase]) -> String {
+    if phases.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<String> = phases
+        .iter()
+        .map(|phase| format!("{} {}", escape(&phase.name), units::seconds(phase.time)))
+        .collect();
+    format!("**Time** {}\n\n", parts.join(" · "))
+}
+
+fn steps(steps: &[StepRow]) -> String {
+    if steps.is_empty() {
+        return String::new();
+    }
+    let cached = steps.iter().filter(|step| step.cached).count();
+    let mut text =
+        format!("<details>\n<summary>{} build steps, {cached} from the cache</summary>\n\n", steps.len());
+    text.push_str("| # | Step | Time |\n| ---: | --- | ---: |\n");
+    for step in steps.iter().take(MAX_STEPS) {
+        let time = match (step.failed, step.cached) {
+            (true, _) => format!("failed after {}", units::seconds(step.time)),
+            (false, true) => "cached".to_owned(),
+            (false, false) => units::seconds(step.time),
+        };
+        let _ = writeln!(text, "| {} | {} | {time} |", step.number, code(&step.name));
+    }
+    if steps.len() > MAX_STEPS {
+        let _ = writeln!(text, "| | and {} more | |", steps.len() - MAX_STEPS);
+    }
+    text + "\n</details>\n\n"
+}
+
+fn findings(findings: &[Annotation], hidden: usize) -> String {
+    let shown: Vec<_> = findings.iter().filter(|finding| finding.level != Level::Error).collect();
+    let mut text = String::new();
+    for finding in shown.iter().take(MAX_FINDINGS) {
+        let place = finding.place().map_or_else(String::new, |place| format!("{} ", code(&place)));
+        let title = finding.title.as_deref().map_or_else(String::new, |title| format!("{}: ", escape(title)));
+        let message = finding.message.lines().next().unwrap_or_default();
+        let _ = writeln!(text, "- {}: {place}{title}{}", finding.level.as_str(), escape(message));
+    }
+    if shown.len() > MAX_FINDINGS {
+        let _ = writeln!(text, "- and {} more, in the log", shown.len() - MAX_FINDINGS);
+    }
+    if hidden > 0 {
+        let _ = writeln!(
+            text,
+            "- {hidden} of all findings are not shown as annotations: GitHub takes ten of a level"
+        );
+    }
+    if text.is_empty() { text } else { format!("**Findings**\n\n{text}\n") }
+}

@@ -1,0 +1,62 @@
+//! Sizes and times as people read them: decimal units as registries and GitHub show them, seconds first.
+
+use std::time::Duration;
+
+/// `999 B`, `12.3 kB`, `1.2 GB`: powers of 1000.
+pub fn bytes(count: u64) -> String {
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let (unit, size) = match count {
+        0..1_000_000 => ("kB", 1_000),
+        1_000_000..1_000_000_000 => ("MB", 1_000_000),
+        1_000_000_000..1_000_000_000_000 => ("GB", 1_000_000_000),
+        _ => ("TB", 1_000_000_000_000),
+    };
+    format!("{}.{} {unit}", count / size, count % size * 10 / size)
+}
+
+/// `0.4 s`, `59.9 s`, `1 m 05 s`, `2 h 03 m`. Cut, not rounded: a step of 59.99 s never reads `60.0 s`.
+pub fn seconds(time: Duration) -> String {
+    let whole = time.as_secs();
+    match whole {
+        0..60 => format!("{whole}.{} s", time.subsec_millis() / 100),
+        60..3600 => format!("{} m {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} m", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (count, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (12_345, "12.3 kB"),
+            (999_999, "999.9 kB"),
+            (12_300_000, "12.3 MB"),
+            (1_073_741_824, "1.0 GB"),
+            (5_000_000_000_000_000, "5000.0 TB"),
+        ] {
+            assert_eq!(bytes(count), expected);
+        }
+    }
+
+    #[test]
+    fn times() {
+        for (millis, expected) in [
+            (0, "0.0 s"),
+            (449, "0.4 s"),
+            (59_999, "59.9 s"),
+            (65_000, "1 m 05 s"),
+            (3_599_000, "59 m 59 s"),
+            (7_380_000, "2 h 03 m"),
+        ] {
+            assert_eq!(seconds(Duration::from_millis(millis)), expected);
+        }
+    }
+}

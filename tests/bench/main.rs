@@ -1,0 +1,41 @@
+//! `make bench`: the action's binary beside `docker buildx build`, interleaved in one run, on one engine and one
+//! registry; a Markdown table with the targets. It reports and never fails for being slow: machines differ, ratios
+//! of one run count.
+//!
+//! Both clients do the same: build the same Dockerfile for the same platforms and push it under the same tags. The
+//! binary is the static one of the image; it runs on the host, since buildx does. Each run's peak memory is the
+//! kernel's own figure for the process and its children, taken by a parent that is small itself (busybox `time`), as
+//! a child's figure begins with its parent's.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints its figures and stops at what it did not expect"
+)]
+
+#[path = "../runner/mod.rs"]
+#[allow(dead_code, reason = "the live suite and the demo use the rest")]
+mod runner;
+
+mod cases;
+mod measure;
+mod table;
+
+use runner::parts::Parts;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let parts = match Parts::from_environment() {
+        Ok(parts) => parts,
+        Err(fault) => {
+            println!("error: {}", fault.replace("make test", "make bench"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let bench = measure::Bench::new(parts);
+    println!("{}\n", bench.heading());
+    let rows = cases::all(&bench);
+    println!("{}", table::render(&rows));
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,6 @@
+//! The real code against fakes that speak the wire, and the house against its own rules.
+
+mod architecture;
+mod diffcopy;
+mod github;
+mod registry;

@@ -1,0 +1,15 @@
+//! The live suite: the action's image, started as GitHub's runner starts it, against a real engine and real
+//! registries. `tests/parts/with-engine` brings them up; without them the suite stops with one line.
+//!
+//! What a test asserts is what somebody else sees: the registry read over plain HTTP, the image run by the docker
+//! client, the log as the runner reads it. On an engine without the containerd image store only the tests that say
+//! so have something to prove; the others end at once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what it did not expect")]
+
+#[path = "../runner/mod.rs"]
+#[allow(dead_code, reason = "the demo and the bench use the rest")]
+mod runner;
+
+mod emulator;
+mod job;

@@ -1,0 +1,11 @@
+//! Tables for the runner emulator's own rules: what the runner reads as a command, hides, keeps and refuses.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what it did not expect")]
+
+#[path = "mod.rs"]
+#[allow(dead_code, reason = "the live suite, the demo and the bench use the rest")]
+mod runner;
+
+mod log_rules;
+mod small_rules;
+mod start_rules;

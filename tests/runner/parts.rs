@@ -1,0 +1,101 @@
+//! The real parts that `tests/parts/with-engine` brings up, as it exports them, and the docker client of its engine.
+
+use super::registry::Registry;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What runs for this suite.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The kind: `docker26`, `docker29`, `docker26-graphdriver`, …
+    pub engine: String,
+    pub engine_version: String,
+    pub socket: PathBuf,
+    /// `127.0.0.1:PORT`, on the host's loopback only.
+    pub registry: String,
+    pub auth_registry: String,
+    pub auth_username: String,
+    pub auth_password: String,
+    /// The bridge's gateway, as containers see the host.
+    pub gateway: String,
+    /// The port of a registry that listens on the gateway's address.
+    pub gateway_port: String,
+    /// The two-platform base image in `registry`.
+    pub base: String,
+    pub busybox_amd64: PathBuf,
+    pub busybox_arm64: PathBuf,
+    pub daemon_log: PathBuf,
+}
+
+impl Parts {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// One line that says what to run when they are not set.
+    pub fn from_environment() -> Result<Self, String> {
+        let get = |name: &str| {
+            std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+                format!("`{name}` is not set: run `make test`, or `tests/parts/with-engine docker26 -- cargo test --test live`")
+            })
+        };
+        Ok(Self {
+            engine: get("PARTS_ENGINE")?,
+            engine_version: get("PARTS_ENGINE_VERSION")?,
+            socket: get("PARTS_DOCKER_SOCKET")?.into(),
+            registry: get("PARTS_REGISTRY")?,
+            auth_registry: get("PARTS_AUTH_REGISTRY")?,
+            auth_username: get("PARTS_AUTH_USERNAME")?,
+            auth_password: get("PARTS_AUTH_PASSWORD")?,
+            gateway: get("PARTS_GATEWAY")?,
+            gateway_port: get("PARTS_GATEWAY_REGISTRY_PORT")?,
+            base: get("PARTS_BASE")?,
+            busybox_amd64: get("PARTS_BUSYBOX_AMD64")?.into(),
+            busybox_arm64: get("PARTS_BUSYBOX_ARM64")?.into(),
+            daemon_log: get("PARTS_DAEMON_LOG").unwrap_or_default().into(),
+        })
+    }
+
+    /// `localhost:PORT`: the open registry by the name that a workflow with `services:` would use.
+    pub fn localhost(&self) -> String {
+        format!("localhost:{}", self.registry.rsplit_once(':').map_or("5000", |(_, port)| port))
+    }
+
+    /// The open registry, to read what was pushed.
+    pub fn open_registry(&self) -> Registry {
+        Registry::open(&self.registry)
+    }
+
+    /// The registry with a password.
+    pub fn closed_registry(&self) -> Registry {
+        let basic = Some((self.auth_username.clone(), self.auth_password.clone()));
+        Registry { host: self.auth_registry.clone(), basic }
+    }
+
+    /// Whether the engine lacks the containerd image store.
+    pub fn graphdriver(&self) -> bool {
+        self.engine.contains("graphdriver")
+    }
+}
+
+/// Runs the docker client against the suite's engine; its output.
+pub fn docker(args: &[&str]) -> String {
+    let output = try_docker(args);
+    assert!(
+        output.status.success(),
+        "docker {}: {}{}",
+        args.join(" "),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+/// Runs the docker client; whatever came of it.
+pub fn try_docker(args: &[&str]) -> Output {
+    Command::new("docker").args(args).output().expect("the docker client is on PATH")
+}
+
+/// The repository of this project.
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
