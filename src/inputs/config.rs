@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::fault::{Findings, InputFault, Notice};
 use super::raw::RawInputs;
 use super::{credentials, files, image, parse, scope, script};
-use crate::model::{Platform, RegistryHost, Repository, Secret};
+use crate::model::{Credentials, Platform, Repository, Secret};
 use crate::runner::context::RunnerContext;
 
 pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
@@ -74,17 +74,6 @@ pub enum VersionInput {
     Semver(semver::Version),
     /// `auto`: from Git.
     Auto,
-}
-
-/// A login, for one registry host only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// The host that may see it.
-    pub registry: RegistryHost,
-    /// The user name.
-    pub username: String,
-    /// Password or token.
-    pub password: Secret,
 }
 
 /// The input `push`.
