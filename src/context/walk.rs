@@ -183,6 +183,7 @@ pub fn walk(
         xattrs: XattrReader::default(),
         attributes: Vec::new(),
         scratch: Vec::new(),
+        judged: Judged::default(),
     };
     walker.absolute.push(b'/');
     let top = root.open_directory(".").map_err(|fault| WalkError::unreadable(".", fault))?;
@@ -217,6 +218,7 @@ struct Walker<'a> {
     xattrs: XattrReader,
     attributes: Vec<(String, Vec<u8>)>,
     scratch: Vec<u8>,
+    judged: Judged,
 }
 
 impl Walker<'_> {
@@ -246,12 +248,16 @@ impl Walker<'_> {
                 FileType::from_raw_mode(found.st_mode) == FileType::Directory
             }
         };
-        let mut judged = Judged::default();
+        let mut judged = std::mem::take(&mut self.judged);
         let verdict = {
             // Patterns are text; a name that is none is matched as well as it can be.
             let path = String::from_utf8_lossy(&self.path);
             self.selection.judge(&path, is_directory, &level.judged, &mut judged)?
         };
+        if !is_directory || verdict == Verdict::Prune {
+            // A file hands nothing down: its lists serve the next entry.
+            self.judged = std::mem::take(&mut judged);
+        }
         if verdict == Verdict::Prune || (verdict == Verdict::Skip && !is_directory) {
             return Ok(ControlFlow::Continue(()));
         }
