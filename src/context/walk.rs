@@ -26,7 +26,8 @@ use super::root::{self, Kind, Listing, Root};
 pub enum WalkError {
     /// Reading a file, directory, link or attribute failed.
     #[error(
-        "cannot read `{path}` of the build context: {fault}: make it readable or list it in .dockerignore"
+        "cannot read `{}` of the build context: {fault}: make it readable or list it in .dockerignore",
+        printable(path)
     )]
     Unreadable {
         /// Relative to the context.
@@ -35,21 +36,25 @@ pub enum WalkError {
         fault: String,
     },
     /// BuildKit's protocol carries names as UTF-8.
-    #[error("the name `{path}` in the build context is not UTF-8: rename it or list it in .dockerignore")]
+    #[error(
+        "the name `{}` in the build context is not UTF-8: rename it or list it in .dockerignore",
+        printable(path)
+    )]
     NameNotUtf8 {
         /// Relative to the context; bytes that are no UTF-8 as `\xHH`.
         path: String,
     },
     /// As [`Self::NameNotUtf8`], for what a link points to.
     #[error(
-        "the link `{path}` of the build context has a target that is not UTF-8: list it in .dockerignore"
+        "the link `{}` of the build context has a target that is not UTF-8: list it in .dockerignore",
+        printable(path)
     )]
     LinkNotUtf8 {
         /// Relative to the context.
         path: String,
     },
-    /// The daemon's patterns, that is mostly the `.dockerignore`.
-    #[error("the patterns of .dockerignore cannot be used: {0}")]
+    /// The daemon's patterns: the lines of the `.dockerignore`, the sources of `COPY`.
+    #[error("a pattern of .dockerignore or of a COPY source cannot be used: {0}")]
     Pattern(#[from] PatternError),
 }
 
@@ -70,6 +75,15 @@ impl WalkError {
         }
         Self::NameNotUtf8 { path: shown }
     }
+}
+
+/// A path as a message may show it: whoever names the files must not write the log.
+pub fn printable(path: &str) -> String {
+    let mut shown = String::with_capacity(path.len());
+    for ch in path.chars() {
+        if ch.is_control() { shown.extend(ch.escape_default()) } else { shown.push(ch) }
+    }
+    shown
 }
 
 /// A filter made ready for one context.

@@ -28,11 +28,11 @@ use prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop};
+use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop, StopOnPanic};
 use crate::context::Filter;
 use crate::context::credentials::Blanked;
 use crate::context::root::Root;
-use crate::context::walk::{Selection, WalkError, walk};
+use crate::context::walk::{Selection, WalkError, printable, walk};
 
 /// Chunks between the threads and the caller's queue.
 const QUEUE: usize = 4;
@@ -82,8 +82,9 @@ pub enum TransferError {
     Context(#[from] WalkError),
     /// The content is not what was announced.
     #[error(
-        "`{path}` of the build context changed while it was being sent: \
-         let nothing write to it during the build, or list it in .dockerignore"
+        "`{}` of the build context changed while it was being sent: \
+         let nothing write to it during the build, or list it in .dockerignore",
+        printable(path)
     )]
     Changed {
         /// Relative to the context.
@@ -91,7 +92,8 @@ pub enum TransferError {
     },
     /// A file of a Git directory is too large to be searched for credentials.
     #[error(
-        "`{path}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore"
+        "`{}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore",
+        printable(path)
     )]
     CarrierTooLarge {
         /// Relative to the context.
@@ -157,7 +159,13 @@ pub async fn send(
     };
     shared.stop();
     drop(queue);
-    while threads.join_next().await.is_some() {}
+    while let Some(ended) = threads.join_next().await {
+        if let Err(fault) = ended
+            && fault.is_panic()
+        {
+            std::panic::resume_unwind(fault.into_panic());
+        }
+    }
     let finished = outcome.map_err(|fault| shared.fault.lock_anyway().take().unwrap_or(fault))?;
     if let Some(fault) = shared.fault.lock_anyway().take() {
         return Err(fault);
@@ -211,7 +219,8 @@ async fn receive(
 
 /// The walking thread.
 fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: Outbox) {
-    let walked = || -> Result<ControlFlow<()>, TransferError> {
+    let _stop = StopOnPanic(shared);
+    let mut walked = || -> Result<ControlFlow<()>, TransferError> {
         let root = Root::open(path).map_err(|fault| WalkError::unreadable(&path.to_string_lossy(), fault))?;
         let root = shared.root.get_or_init(|| root);
         let selection = Selection::new(root, filter)?;
@@ -245,7 +254,6 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
         }
         Ok(flow)
     };
-    let mut walked = walked;
     match walked() {
         Ok(ControlFlow::Continue(())) => {}
         Ok(ControlFlow::Break(())) => shared.stop(),
@@ -255,6 +263,7 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
 
 /// A reading thread.
 fn serve(shared: &Shared, mut out: Outbox) {
+    let _stop = StopOnPanic(shared);
     while let Some(id) = shared.next_request(&mut out) {
         let served = shared.files.lock_anyway().take(id).zip(shared.root.get()).map(|(file, root)| {
             let sent = reader::send_file(root, id, &file, &mut out);
