@@ -24,12 +24,20 @@ struct Notes {
     largest: Vec<(String, u64)>,
 }
 
+/// Files that were asked for and not yet taken up.
+#[derive(Default)]
+struct Requests {
+    ids: VecDeque<u32>,
+    /// Readers that wait for more; waking nobody costs a system call too.
+    idle: usize,
+}
+
 /// What the threads and the caller's task have in common.
 pub(super) struct Shared {
     pub(super) root: OnceLock<Root>,
     stop: AtomicBool,
     pub(super) files: Mutex<Files>,
-    requests: Mutex<VecDeque<u32>>,
+    requests: Mutex<Requests>,
     /// A request came, or the end.
     wake: Condvar,
     /// Where threads get their way out from; nothing once no more should start.
@@ -94,13 +102,11 @@ impl Shared {
     /// Queues requests; how many are waiting now.
     pub(super) fn request(&self, ids: &[u32]) -> usize {
         let mut requests = self.requests.lock_anyway();
-        requests.extend(ids);
-        if ids.len() == 1 {
+        requests.ids.extend(ids);
+        for _ in 0..requests.idle.min(ids.len()) {
             self.wake.notify_one();
-        } else {
-            self.wake.notify_all();
         }
-        requests.len()
+        requests.ids.len()
     }
 
     /// The next file to send. Whatever was collected goes out before this waits.
@@ -110,7 +116,7 @@ impl Shared {
             if self.stopped() {
                 return None;
             }
-            if let Some(id) = requests.pop_front() {
+            if let Some(id) = requests.ids.pop_front() {
                 return Some(id);
             }
             if !out.buffer.is_empty() {
@@ -121,7 +127,9 @@ impl Shared {
                 requests = self.requests.lock_anyway();
                 continue;
             }
+            requests.idle += 1;
             requests = self.wake.wait(requests).unwrap_or_else(PoisonError::into_inner);
+            requests.idle -= 1;
         }
     }
 
