@@ -3,7 +3,8 @@
 //! Tried in order: the address itself; the gateways of our networks, if a registry answers there; a helper
 //! container made of our own image that shares the host's network and relays to that one port. The helper
 //! has no capabilities, no writable file system but one directory, no secret in its environment or
-//! arguments; it is removed by [`Reached::close`], and by itself when we are gone, however that happened.
+//! arguments. It ends when its lifeline does, with [`Reached`] or with this process, however that happened, and
+//! the daemon removes it then.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
-use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
@@ -122,11 +123,12 @@ pub async fn reach_loopback(
 }
 
 impl Reached {
-    /// Removes what was made. Without it, the helper ends when this value is dropped.
-    pub async fn close(self) {
-        if let Some(helper) = self.helper {
-            helper.close().await;
-        }
+    /// Ends the helper, if there is one, without waiting for its removal: as dropping does.
+    pub fn close(self) {}
+
+    /// The id of the helper's container, if there is one.
+    pub fn helper(&self) -> Option<&str> {
+        self.helper.as_ref().map(|helper| helper.container.as_str())
     }
 }
 
@@ -163,10 +165,9 @@ fn is_registry_head(head: &[u8]) -> bool {
 /// A helper container that runs the relay.
 #[derive(Debug)]
 struct Helper {
-    daemon: DaemonClient,
     container: String,
     /// The helper ends when this does.
-    lifeline: UnixStream,
+    _lifeline: UnixStream,
     directory: SharedDirectory,
 }
 
@@ -206,26 +207,53 @@ impl Helper {
         let create = CreateContainerOptionsBuilder::default().name(&name).build();
         let created = daemon.docker.create_container(Some(create), body).await;
         let created = created.map_err(|error| DockerError::of("create it", &error).to_string())?;
-        // From here on something is there to remove.
-        let outcome =
-            tokio::time::timeout(options.timeout, first_words(daemon, &created.id, &listener)).await;
-        let error = match outcome {
-            Ok(Ok(lifeline)) => {
-                return Ok(Self { daemon: daemon.clone(), container: created.id, lifeline, directory });
-            }
-            Ok(Err(said)) => said,
-            Err(_) => format!("it did not report within {} s", options.timeout.as_secs_f32()),
-        };
-        remove(daemon, &created.id).await;
-        Err(error)
+        // Until it reports, nothing but this removes it: a container that never ran does not end.
+        let created = Created { daemon, id: Some(created.id) };
+        let id = created.id.clone().unwrap_or_default();
+        match tokio::time::timeout(options.timeout, first_words(daemon, &id, &listener)).await {
+            Ok(Ok(lifeline)) => Ok(Self { container: created.keep(), _lifeline: lifeline, directory }),
+            Ok(Err(said)) => Err(said),
+            Err(_) => Err(format!("it did not report within {} s", options.timeout.as_secs_f32())),
+        }
     }
+}
 
-    async fn close(self) {
-        let Self { daemon, container, lifeline, directory } = self;
-        drop(lifeline);
-        remove(&daemon, &container).await;
-        drop(directory);
+/// A container that is removed with this value, also when the run is cancelled in the middle of its start.
+struct Created<'a> {
+    daemon: &'a DaemonClient,
+    id: Option<String>,
+}
+
+impl Created<'_> {
+    fn keep(mut self) -> String {
+        self.id.take().unwrap_or_default()
     }
+}
+
+impl Drop for Created<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            // Nothing can be awaited here. One that is gone, or going, is as good.
+            let _ = remove(self.daemon.socket(), &id);
+        }
+    }
+}
+
+/// The most that removing a helper may take.
+const REMOVAL: Duration = Duration::from_secs(2);
+
+/// Removes a container by one blocking request; its path has no version, as every engine takes it.
+fn remove(socket: &Path, id: &str) -> std::io::Result<()> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(REMOVAL))?;
+    stream.set_write_timeout(Some(REMOVAL))?;
+    write!(
+        stream,
+        "DELETE /containers/{id}?force=1&v=1 HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
+    )?;
+    // The daemon stops working on what nobody waits for.
+    stream.read(&mut [0; 64]).map(|_| ())
 }
 
 /// Makes the directory that only our user can enter, and listens in it; also says who that user is.
@@ -298,13 +326,6 @@ async fn first_words(daemon: &DaemonClient, id: &str, listener: &UnixListener) -
         return Ok(reader.into_inner().into_inner());
     }
     Err(if line.is_empty() { "it ended without a word".into() } else { clean(&line) })
-}
-
-/// Removes a helper. One that is gone, or going, is as good.
-async fn remove(daemon: &DaemonClient, id: &str) {
-    let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    let _ =
-        tokio::time::timeout(Duration::from_secs(3), daemon.docker.remove_container(id, Some(force))).await;
 }
 
 #[cfg(test)]

@@ -27,9 +27,9 @@ impl Way {
         self.0.dial.clone()
     }
 
-    /// Removes the helper, if there is one.
-    pub async fn close(self) {
-        self.0.close().await;
+    /// Ends the helper, if there is one; it is removed by itself.
+    pub fn close(self) {
+        self.0.close();
     }
 }
 
@@ -70,7 +70,7 @@ pub async fn build_and_reach(
         (Ok(true), way) => Ok(Some(Way(way?))),
         (built, way) => {
             if let Ok(way) = way {
-                way.close().await;
+                way.close();
             }
             built.map(|_| None)
         }

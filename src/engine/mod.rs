@@ -126,7 +126,7 @@ async fn carry_out(process: &Process, record: &mut Record) -> Result<(), RunErro
     daemon.connection.close().await;
     let Some(way) = way? else { return Ok(()) };
     let published = publish::publish(process, &config, &plan, &way, record).await;
-    way.close().await;
+    way.close();
     published
 }
 

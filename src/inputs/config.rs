@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::fault::{Findings, InputFault, Notice};
 use super::raw::RawInputs;
 use super::{credentials, files, image, parse, scope, script};
-use crate::model::{Platform, RegistryHost, Repository, Secret};
+use crate::model::{Credentials, Platform, Repository, Secret};
 use crate::runner::context::RunnerContext;
 
 pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
@@ -76,17 +76,6 @@ pub enum VersionInput {
     Auto,
 }
 
-/// A login, for one registry host only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// The host that may see it.
-    pub registry: RegistryHost,
-    /// The user name.
-    pub username: String,
-    /// Password or token.
-    pub password: Secret,
-}
-
 /// The input `push`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Push {
@@ -144,6 +133,8 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
         findings.notices.extend(notice);
         credentials
     });
+    findings.notices.extend(lowered("image_name", &inputs.image_name));
+    findings.notices.extend(lowered("repository", &inputs.repository));
     let cache_scope =
         repository.as_ref().and_then(|repository| findings.take(cache_scope(inputs, context, repository)));
     let places = places(inputs, context, findings);
@@ -187,6 +178,17 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
         push: push?,
         dry_run: dry_run?,
         summary: summary?,
+    })
+}
+
+/// Registries take lower case only; whoever wrote something else should know under which name to look.
+fn lowered(input: &str, text: &str) -> Option<Notice> {
+    let upper = text.contains(|c: char| c.is_ascii_uppercase());
+    upper.then(|| {
+        Notice::plain(format!(
+            "`{input}` is `{}`, used in lower case, as registries take no other",
+            super::fault::shown(text)
+        ))
     })
 }
 

@@ -6,10 +6,8 @@
 
 use super::fault::{InputFault, Notice, shown};
 use super::raw::RawInputs;
-use crate::model::{RegistryHost, Secret};
+use crate::model::{Credentials, RegistryHost, Secret};
 use crate::runner::context::RunnerContext;
-
-use super::config::Credentials;
 
 /// The login for this registry, if there is one to send.
 pub(super) fn login(

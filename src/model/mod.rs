@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock or the network. A value that exists is valid: each type has
 //! one way in (`parse`), which says what it would accept.
 
+mod credentials;
 mod dial;
 mod digest;
 mod git;
@@ -11,6 +12,7 @@ mod reference;
 mod secret;
 mod tag;
 
+pub use credentials::Credentials;
 pub use dial::Dial;
 pub use digest::{Digest, InvalidDigest};
 pub use git::{CommitId, GitRef, InvalidCommitId};

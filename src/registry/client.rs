@@ -14,8 +14,7 @@ use super::index::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::login::{Login, Proof};
 use super::token::Access;
 use super::transport::{Answer, Call, Timeouts, Transport};
-use crate::inputs::config::Credentials;
-use crate::model::{Dial, Digest, RegistryHost, Repository, Tag};
+use crate::model::{Credentials, Dial, Digest, RegistryHost, Repository, Tag};
 
 /// Most bytes of a manifest, an index or a config: what registries take themselves.
 const MAX_MANIFEST: usize = 4 * 1024 * 1024;

@@ -15,7 +15,8 @@ pub struct RegistryError {
     doing: String,
     /// The user name that was shown, if any.
     username: Option<String>,
-    kind: Kind,
+    /// Boxed: an error is rare, every `Result` carries its size.
+    kind: Box<Kind>,
 }
 
 /// What went wrong.
@@ -109,7 +110,12 @@ impl fmt::Display for Answered {
 
 impl RegistryError {
     pub(super) fn new(host: &str, doing: &str, username: Option<&str>, kind: Kind) -> Self {
-        Self { host: host.into(), doing: doing.into(), username: username.map(Into::into), kind }
+        Self {
+            host: host.into(),
+            doing: doing.into(),
+            username: username.map(Into::into),
+            kind: Box::new(kind),
+        }
     }
 
     /// What went wrong: the one thing that a retry may depend on.
@@ -125,7 +131,7 @@ impl RegistryError {
     /// What to change, where that is known.
     pub fn hint(&self) -> Option<String> {
         let Self { host, .. } = self;
-        let hint = match &self.kind {
+        let hint = match &*self.kind {
             Kind::Unauthorized(_) => self.login_hint(),
             Kind::Answered(answered) => match (answered.status, answered.code.as_deref()) {
                 (401, _) => self.login_hint(),

@@ -14,8 +14,7 @@ use super::challenge::Challenge;
 use super::error::{Kind, answered, clean};
 use super::token::{self, Access, Cache, Token};
 use super::transport::{Answer, Call, Transport};
-use crate::inputs::config::Credentials;
-use crate::model::Secret;
+use crate::model::{Credentials, Secret};
 
 /// Most bytes of a token server's answer.
 const MAX_TOKEN_ANSWER: usize = 256 * 1024;

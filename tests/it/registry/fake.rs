@@ -5,11 +5,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use docker_push_action::inputs::config::Credentials;
-use docker_push_action::model::{Dial, RegistryHost, Repository, Secret};
+use docker_push_action::model::{Credentials, Dial, RegistryHost, Repository, Secret};
 use docker_push_action::registry::{RegistryClient, Timeouts};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// One request that came.
 #[derive(Clone, Debug)]
@@ -63,15 +63,33 @@ pub struct Fake {
 impl Fake {
     /// Serves until the test's runtime ends.
     pub async fn start(reply: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        Self::listen(None, reply).await
+    }
+
+    /// The same behind TLS.
+    pub async fn start_tls(
+        tls: rustls::ServerConfig,
+        reply: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(Some(TlsAcceptor::from(Arc::new(tls))), reply).await
+    }
+
+    async fn listen(
+        tls: Option<TlsAcceptor>,
+        reply: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (reply, log) = (Arc::new(reply), Arc::clone(&asked));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (reply, log) = (Arc::clone(&reply), Arc::clone(&log));
+                let (reply, log, tls) = (Arc::clone(&reply), Arc::clone(&log), tls.clone());
                 tokio::spawn(async move {
-                    let _ = serve(stream, &*reply, &log).await;
+                    match tls {
+                        None => serve(stream, &*reply, &log).await,
+                        Some(tls) => serve(tls.accept(stream).await?, &*reply, &log).await,
+                    }
                 });
             }
         });
@@ -114,7 +132,7 @@ pub fn octo(registry: RegistryHost) -> Credentials {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     reply: &(dyn Fn(&Request) -> Answer + Send + Sync),
     log: &Mutex<Vec<Request>>,
 ) -> std::io::Result<()> {
@@ -143,7 +161,9 @@ async fn serve(
     Ok(())
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
+async fn read(
+    stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>,
+) -> std::io::Result<Option<Request>> {
     let mut line = Vec::new();
     // A TLS hello is no line of HTTP: it counts as a request without a method.
     if stream.read_until(b'\n', &mut line).await? == 0 {

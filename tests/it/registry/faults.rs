@@ -6,7 +6,7 @@ use docker_push_action::model::{Dial, RegistryHost, Repository};
 use docker_push_action::registry::{Kind, RegistryClient, RegistryError, Timeouts};
 
 use super::fake::{Answer, Fake, answer, octo};
-use super::{INDEX, api, manifest, tag};
+use super::{Case, INDEX, api, manifest, tag};
 
 const SHORT: Timeouts = Timeouts { connect: Duration::from_millis(200), request: Duration::from_millis(200) };
 
@@ -39,7 +39,7 @@ async fn answers_that_never_end_or_begin() {
         || {
             Answer::Endless(
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
-                [b"8000\r\n".as_slice(), &[b'x'; 0x8000], b"\r\n"].concat(),
+                [b"8000\r\n".as_slice(), &vec![b'x'; 0x8000], b"\r\n"].concat(),
             )
         },
         Timeouts::default(),
@@ -63,7 +63,7 @@ async fn answers_that_break_off() {
 
 #[tokio::test]
 async fn error_answers_in_every_shape() {
-    let cases: [(fn() -> Answer, &str); 6] = [
+    let cases: [Case; 6] = [
         (
             || {
                 answer(
@@ -169,7 +169,7 @@ async fn a_server_that_is_silent_to_a_tls_hello() {
 
 #[tokio::test]
 async fn something_else_listens_on_loopback() {
-    let cases: [(fn() -> Answer, &str); 4] = [
+    let cases: [Case; 4] = [
         (|| Answer::Cut(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), "what it answers is no HTTP"),
         (|| answer(404, &[], "404 page not found"), "it answered 404: 404 page not found"),
         (|| answer(401, &["WWW-Authenticate: Negotiate"], ""), "none that is known here"),

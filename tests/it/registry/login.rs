@@ -3,8 +3,8 @@
 use docker_push_action::model::{Dial, RegistryHost, Repository};
 use docker_push_action::registry::{Kind, RegistryClient, Timeouts};
 
-use super::fake::{Answer, Fake, Request, answer, octo};
-use super::{INDEX, manifest, tag};
+use super::fake::{Fake, Request, answer, octo};
+use super::{Case, INDEX, manifest, tag};
 
 /// base64 of `octo:hunter2`
 const BASIC: &str = "Basic b2N0bzpodW50ZXIy";
@@ -178,7 +178,7 @@ async fn token_servers_that_must_not_be_asked() {
 
 #[tokio::test]
 async fn token_servers_that_fail() {
-    let cases: [(fn() -> Answer, &str); 4] = [
+    let cases: [Case; 4] = [
         (
             || answer(401, &[], r#"{"details":"incorrect username or password hunter2"}"#),
             "401: no token from `127.0.0.1`: incorrect username or password ***",

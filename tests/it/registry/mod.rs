@@ -3,6 +3,7 @@
 mod fake;
 mod faults;
 mod login;
+mod tls;
 
 use docker_push_action::model::{Digest, Tag};
 use docker_push_action::registry::{Kind, Manifest};
@@ -11,6 +12,9 @@ use fake::{Answer, Fake, Request, answer};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// What a registry answers, and what the error about it says.
+type Case = (fn() -> Answer, &'static str);
 
 fn tag(text: &str) -> Tag {
     Tag::parse(text).unwrap()
