@@ -184,6 +184,15 @@ async fn inside() {
         program: "/docker-push-action".into(),
         timeout: Duration::from_secs(10),
     };
+    if variable("EXPECT") == "cancelled" {
+        // At any moment of its start: a signal does the same.
+        for milliseconds in (0..200).step_by(8) {
+            let options = RelayOptions { id: format!("{}{milliseconds}", options.id), ..options.clone() };
+            let start = reach_loopback(&registry, &daemon, &options);
+            let _ = tokio::time::timeout(Duration::from_millis(milliseconds), start).await;
+        }
+        return;
+    }
     let began = Instant::now();
     let reached = match reach_loopback(&registry, &daemon, &options).await {
         Ok(reached) => reached,
@@ -259,6 +268,7 @@ fn ways_to_a_registry_on_the_hosts_loopback() {
         (&gateway, "gateway", "bridge"),
         (&open, "direct", "host"),
         (&free, "error", "bridge"),
+        (&open, "cancelled", "bridge"),
     ] {
         let temp = tempfile::tempdir().unwrap();
         let mut command = action(temp.path(), registry, expect);
