@@ -256,6 +256,9 @@ impl BuildError {
             Self::Dockerfile { message, .. } if message.contains("no match for platform") => {
                 Some("the base image is not published for that platform")
             }
+            Self::Dockerfile { message, .. } if message.contains("failed to resolve source metadata") => {
+                pull_hint(message)
+            }
             Self::PushFailed { message, .. } => push_hint(message),
             Self::Other { message, .. } if message.contains("exporter \"image\" could not be found") => Some(
                 "the daemon does not use the containerd image store, without which it cannot push what it builds",
@@ -272,16 +275,32 @@ fn refuses_access(message: &str) -> bool {
 }
 
 fn push_hint(message: &str) -> Option<&'static str> {
-    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if refuses_access(message) {
+    if has(message, FORBIDDEN) {
         Some("check `username` and `password`, and that they may write to this repository")
-    } else if has(&["connection refused", "lookup ", "i/o timeout", "no route to host"]) {
+    } else if has(message, UNREACHABLE) {
         Some("the daemon cannot reach the registry")
-    } else if has(&["server gave HTTP response to HTTPS client"]) {
+    } else if has(message, &["server gave HTTP response to HTTPS client"]) {
         Some("the registry speaks plain HTTP: the daemon needs it in its `insecure-registries`")
     } else {
         None
     }
+}
+
+fn pull_hint(message: &str) -> Option<&'static str> {
+    if has(message, FORBIDDEN) {
+        Some("the base image's registry does not let us read it: is the name right, is a login needed?")
+    } else if has(message, UNREACHABLE) {
+        Some("the daemon cannot reach the base image's registry")
+    } else {
+        None
+    }
+}
+
+const FORBIDDEN: &[&str] = &["401", "403 ", "denied", "authoriz", "authentication", "insufficient_scope"];
+const UNREACHABLE: &[&str] = &["connection refused", "lookup ", "i/o timeout", "no route to host"];
+
+fn has(message: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| message.contains(word))
 }
 
 /// BuildKit wraps what goes wrong in a push: `failed to push REPOSITORY: …`.

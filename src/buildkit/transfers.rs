@@ -40,8 +40,8 @@ impl Transfers {
     /// may know of it before we have noted it.
     pub(super) async fn take_failure(&self) -> Option<(String, TransferError)> {
         let mut changes = self.0.subscribe();
-        // Too slow: there is nothing to explain yet.
-        let _elapsed = timeout(ENDING, changes.wait_for(|state| state.under_way == 0)).await;
+        // What is waited for holds the lock: it must not live on. Too slow: nothing to explain yet.
+        drop(timeout(ENDING, changes.wait_for(|state| state.under_way == 0)).await);
         let mut failed = None;
         self.0.send_modify(|state| failed = state.failed.take());
         failed

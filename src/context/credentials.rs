@@ -18,6 +18,7 @@ pub struct GitDirectory {
 impl GitDirectory {
     /// The same for a directory below: a Git directory is one that is called `.git` or looks like one to Git (a bare repository, a
     /// submodule's, one that a link called `.git` leads to).
+    #[must_use]
     pub fn enter(self, name: &[u8], listing: &Listing) -> Self {
         let looks_so = || [&b"HEAD"[..], b"objects", b"refs"].iter().all(|name| listing.contains(name));
         Self {
@@ -80,7 +81,7 @@ pub fn blank(path: &str, content: &mut [u8]) -> Vec<usize> {
     hidden.sort_by_key(|(range, _)| range.start);
     let (mut counted, mut number) = (0, 1);
     for (range, filler) in hidden {
-        number += content[counted..range.start].iter().filter(|&&byte| byte == b'\n').count();
+        number += content[counted..range.start].split(|&byte| byte == b'\n').count() - 1;
         counted = range.start;
         let part = &mut content[range];
         // What is blank already (a second look at the same bytes) needs no warning.

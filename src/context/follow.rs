@@ -147,7 +147,8 @@ mod tests {
         ];
         let to_root = ["dir/", "dir/l1 -> /foo", "dir/l2 -> /", "foo/", "foo/bar"];
         let below = ["real/", "real/sub/", "real/sub/f", "ln -> real"];
-        let cases: &[(&[&str], &[&str], Option<&[&str]>)] = &[
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
+        let cases: &[Case<'_>] = &[
             (&simple, &["l2", "bar"], Some(&["bar", "dir/foo", "dir/l1", "l2"])),
             (&absolute, &["dir/l1"], Some(&["baz", "dir/l1", "foo/bar"])),
             (&escaping, &["dir/l1"], Some(&["baz", "dir/l1", "foo/bar"])),

@@ -63,13 +63,13 @@ impl WalkError {
     }
 
     fn name_not_utf8(path: &[u8]) -> Self {
-        Self::NameNotUtf8 { path: path.utf8_chunks().map(escape_chunk).collect() }
+        let mut shown = String::new();
+        for chunk in path.utf8_chunks() {
+            shown.push_str(chunk.valid());
+            shown.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        }
+        Self::NameNotUtf8 { path: shown }
     }
-}
-
-fn escape_chunk(chunk: std::str::Utf8Chunk<'_>) -> String {
-    let invalid: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
-    format!("{}{invalid}", chunk.valid())
 }
 
 /// A filter made ready for one context.

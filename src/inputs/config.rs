@@ -133,6 +133,8 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
         findings.notices.extend(notice);
         credentials
     });
+    findings.notices.extend(lowered("image_name", &inputs.image_name));
+    findings.notices.extend(lowered("repository", &inputs.repository));
     let cache_scope =
         repository.as_ref().and_then(|repository| findings.take(cache_scope(inputs, context, repository)));
     let places = places(inputs, context, findings);
@@ -176,6 +178,17 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
         push: push?,
         dry_run: dry_run?,
         summary: summary?,
+    })
+}
+
+/// Registries take lower case only; whoever wrote something else should know under which name to look.
+fn lowered(input: &str, text: &str) -> Option<Notice> {
+    let upper = text.contains(|c: char| c.is_ascii_uppercase());
+    upper.then(|| {
+        Notice::plain(format!(
+            "`{input}` is `{}`, used in lower case, as registries take no other",
+            super::fault::shown(text)
+        ))
     })
 }
 

@@ -37,7 +37,8 @@ fn one_line_is_enough() {
         ("INPUT_TOKEN", "ghs_t"),
     ];
     let (config, notices) = resolve(&context, &given).unwrap();
-    assert_eq!(notices, []);
+    let [notice] = notices.as_slice() else { panic!("{notices:?}") };
+    assert_eq!(notice.message, "`image_name` is `Api`, used in lower case, as registries take no other");
     assert_eq!(config.repository.to_string(), "ghcr.io/acme/shop/api");
     assert_eq!(config.dockerfile.file_name, "Dockerfile");
     assert_eq!(

@@ -69,15 +69,16 @@ pub(super) fn dockerfile(
     fs::File::open(file).map_err(|error| {
         InputFault::new("dockerfile", format!("`{}` cannot be read: {error}", relative(file, workspace)))
     })?;
-    let parts = (file.parent(), file.file_name().and_then(|name| name.to_str()));
-    let (Some(directory), Some(file_name)) = parts else {
+    let in_workspace = file.strip_prefix(workspace).ok().and_then(Path::to_str);
+    let parts = (file.parent(), file.file_name().and_then(|name| name.to_str()), in_workspace);
+    let (Some(directory), Some(file_name), Some(in_workspace)) = parts else {
         let message = format!("`{}` has a name that is no UTF-8", relative(file, workspace));
         return Err(InputFault::new("dockerfile", message));
     };
     let dockerfile = Dockerfile {
         directory: directory.to_owned(),
         file_name: file_name.to_owned(),
-        in_workspace: relative(file, workspace),
+        in_workspace: in_workspace.to_owned(),
     };
     Ok((dockerfile, notice))
 }
@@ -88,8 +89,12 @@ const CHECK_OUT: &str = "the workspace is empty: is there an `actions/checkout` 
 fn no_dockerfile(text: &str, found: &[Found; 2], places: &[PathBuf; 2], workspace: &Path) -> InputFault {
     let fault = |message: String| InputFault::new("dockerfile", message);
     let text = shown(text);
-    for found in found {
+    // `../api/Dockerfile` leads out of the workspace but not out of it from the context: only the latter is meant.
+    let meant = |place: &PathBuf| lexical(place).starts_with(workspace);
+    let one_is_meant = places.iter().any(meant);
+    for (found, place) in found.iter().zip(places) {
         match found {
+            Found::Outside if one_is_meant && !meant(place) => {}
             Found::Outside => return outside("dockerfile", &text),
             Found::Directory(_) => return fault(format!("`{text}` is a directory, not a file")),
             Found::Special => return fault(format!("`{text}` is no regular file")),
@@ -97,8 +102,13 @@ fn no_dockerfile(text: &str, found: &[Found; 2], places: &[PathBuf; 2], workspac
             Found::Missing | Found::File(_) => {}
         }
     }
-    let [first, second] = places.each_ref().map(|place| relative(&lexical(place), workspace));
-    let tried = if first == second { format!("`{first}`") } else { format!("`{first}` and `{second}`") };
+    let mut tried: Vec<String> = places
+        .iter()
+        .filter(|place| meant(place))
+        .map(|place| format!("`{}`", relative(&lexical(place), workspace)))
+        .collect();
+    tried.dedup();
+    let tried = tried.join(" and ");
     let fault = fault(format!("`{text}` does not exist; tried {tried} in the workspace"));
     if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault }
 }

@@ -114,11 +114,26 @@ fn dockerfiles() {
 }
 
 #[test]
+fn a_long_name_stays_whole() {
+    let checkout = checkout();
+    let name = format!("{}/{}.Dockerfile", "d".repeat(120), "f".repeat(120));
+    fs::create_dir(checkout.workspace.join("d".repeat(120))).unwrap();
+    fs::write(checkout.workspace.join(&name), "FROM scratch").unwrap();
+    assert_eq!(checkout.dockerfile(&name, "").unwrap().0.in_workspace, name);
+    let not_utf8 = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff");
+    fs::write(checkout.workspace.join(not_utf8), "FROM scratch").unwrap();
+    symlink(not_utf8, checkout.workspace.join("to_bytes")).unwrap();
+    assert!(checkout.dockerfile("to_bytes", "").unwrap_err().message.contains("no UTF-8"));
+}
+
+#[test]
 fn dockerfiles_that_are_none() {
     let checkout = checkout();
     for (text, beside, part) in [
         ("no.Dockerfile", "", "`no.Dockerfile` does not exist; tried `no.Dockerfile` in the workspace"),
         ("no", "apps/api", "`no` does not exist; tried `no` and `apps/api/no` in the workspace"),
+        ("../api/none", "apps/web", "`../api/none` does not exist; tried `apps/api/none` in the workspace"),
+        ("../../../outside/Dockerfile", "apps/web", "leads out"),
         ("apps", "", "is a directory"),
         ("docker/", "", "is a directory"),
         ("leaving", "", "leads out of the workspace"),

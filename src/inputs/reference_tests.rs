@@ -17,6 +17,7 @@ fn yaml(file: &str) -> Value {
 }
 
 /// What is between two markers is what was rendered; or becomes it.
+#[allow(clippy::disallowed_methods, reason = "who runs the test asks for it")]
 fn held(file: &str, from: &str, to: &str, rendered: &str) {
     let text = std::fs::read_to_string(path(file)).unwrap();
     let start = text.find(from).unwrap_or_else(|| panic!("{file} has no `{from}`")) + from.len();

@@ -6,6 +6,7 @@ use super::fault::{InputFault, shown};
 pub(super) fn cache_scope(parts: [(&str, &str); 3]) -> Result<String, InputFault> {
     let mut slugs = Vec::new();
     for (input, text) in parts {
+        super::parse::line(input, text)?;
         let slug = slug(text).ok_or_else(|| {
             InputFault::new(
                 input,
@@ -46,6 +47,7 @@ mod tests {
         };
         assert_eq!(scope("Acme", "Shop", "api").unwrap(), "acme-shop-api");
         assert_eq!(scope("acme inc.", "web/shop", "tools/API").unwrap(), "acme-inc.-web-shop-tools-api");
+        assert_eq!(scope("acme\ninc", "shop", "api").unwrap_err().input, "atomi_platform");
         assert_eq!(scope("acme", "🚀", "api").unwrap_err().input, "atomi_service");
     }
 }

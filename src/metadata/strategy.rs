@@ -12,7 +12,7 @@ use super::{
 };
 use crate::inputs::config::{Config, Push, VersionInput};
 use crate::model::{CommitId, Tag};
-use crate::runner::context::RunnerContext;
+use crate::runner::context::{Event, RunnerContext};
 
 /// The inputs that tags depend on.
 #[derive(Clone, Copy, Debug)]
@@ -254,9 +254,10 @@ impl Strategy<'_> {
                 self.add(format!("{sha}-pr-{number}"), TagKind::Commit, reason, "the commit")?;
                 // Checking out what the event points at is right for `pull_request` only.
                 let on_pull = self.context.git_ref == crate::model::GitRef::Pull(number);
-                if !on_pull && self.revision == self.context.sha && self.revision != *head {
+                let tip = self.checkout.head.as_ref() == Some(&self.context.sha);
+                if !on_pull && tip && self.context.sha != *head {
                     self.warnings.push(format!(
-                        "the checkout is commit {} of the default branch, not pull request #{number} ({head}): the image would hold nothing of it; give actions/checkout `ref: {head}`",
+                        "the checkout is commit {} of the default branch, not pull request #{number} ({head}): the image would hold nothing of it",
                         self.revision
                     ));
                 }
@@ -278,16 +279,22 @@ impl Strategy<'_> {
     fn drift(&self) -> Option<String> {
         let expected = triggering_commit(self.context);
         let head = self.checkout.head.as_ref().filter(|head| *head != expected)?;
+        let advice = match self.context.event {
+            Event::WorkflowRun { .. } => {
+                "; to build that one, give actions/checkout `ref: ${{ github.event.workflow_run.head_sha }}`"
+            }
+            _ => "",
+        };
         let unknown = |why: &str| {
             Some(format!(
-                "HEAD is {head}, and whether it descends from {expected}, which started this run, cannot be known: {why}"
+                "HEAD is {head}, and whether it descends from {expected}, which this run is about, cannot be known: {why}{advice}"
             ))
         };
         match &self.checkout.ancestry {
             _ if self.checkout.compared_with != *expected => unknown("they were not compared"),
             Ancestry::Same | Ancestry::Ancestor => None,
             Ancestry::NotAncestor => Some(format!(
-                "HEAD is {head}, which does not descend from {expected}, which started this run"
+                "HEAD is {head}, which does not descend from {expected}, which this run is about{advice}"
             )),
             Ancestry::Unknown(why) => unknown(why),
         }

@@ -37,8 +37,8 @@ pub fn render(plan: &RunPlan) -> String {
         let _ = writeln!(text, "{name:<11} {}", tame(&value));
     }
     let tags = plan.tags.iter().map(|tag| (tag.tag.to_string(), tag.reason.clone()));
-    section(&mut text, "tags", tags.collect());
-    section(&mut text, "labels", plan.build.labels.clone().into_iter().collect());
+    section(&mut text, "tags", &tags.collect::<Vec<_>>());
+    section(&mut text, "labels", &plan.build.labels.clone().into_iter().collect::<Vec<_>>());
     for warning in &plan.warnings {
         let _ = writeln!(text, "warning: {}", tame(warning));
     }
@@ -46,7 +46,7 @@ pub fn render(plan: &RunPlan) -> String {
 }
 
 /// A titled list in two columns.
-fn section(text: &mut String, title: &str, rows: Vec<(String, String)>) {
+fn section(text: &mut String, title: &str, rows: &[(String, String)]) {
     if rows.is_empty() {
         let _ = writeln!(text, "{title}: none");
         return;

@@ -183,6 +183,10 @@ fn whether_it_pushes() {
         };
         assert_eq!(got, expected, "{asked:?} {context:?}");
     }
+    let tolerant = display::render(&planned(&own(), &config(), &daemon()).unwrap());
+    assert!(tolerant.contains("push        yes: pull request #5 (if the registry refuses, "), "{tolerant}");
+    let asked = display::render(&planned(&target(), &config(), &daemon()).unwrap());
+    assert!(asked.contains("; `push: true` would publish it\n"), "{asked}");
     let nameless = context(workflow_run("pull_request", "x", "mallory/shop", None), "refs/heads/main");
     let config = Config { push: Push::Yes, ..config() };
     let error = planned(&nameless, &config, &daemon()).unwrap_err();

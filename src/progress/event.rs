@@ -1,4 +1,4 @@
-//! What a build reports while it runs, as plain values: BuildKit's `StatusResponse` without its wire types.
+//! What a build reports while it runs, as plain values: `BuildKit`'s `StatusResponse` without its wire types.
 //!
 //! All texts are hostile: they come from Dockerfiles and from the programs that they run.
 

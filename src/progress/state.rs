@@ -152,7 +152,7 @@ impl State {
         &self.steps
     }
 
-    /// One step; an empty one for an id that is not of this state.
+    /// One step; none for an id that is not of this state.
     pub fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.get(id)
     }

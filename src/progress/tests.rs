@@ -8,7 +8,7 @@ use super::event::{SourceLocation, StatusUpdate, Vertex, VertexLog, VertexStatus
 use super::plain::{Line, Plain, PlainOptions};
 use super::reporter::Reporter;
 use crate::runner::command::{Annotation, Level};
-use crate::runner::model::{obey, parse};
+use crate::runner::model::{hostile, obey, parse};
 use proptest::prelude::*;
 
 const FENCE: &str = "0123456789abcdef0123456789abcdef";
@@ -185,7 +185,7 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
     let bad = || vertex("b", "[2/3] RUN false", 0);
     let other = || vertex("o", "[1/3] COPY . .", 0);
     lines.extend(plain.update(&vertexes([bad(), other()]), ms(0)));
-    let text: String = (1..=30).map(|n| format!("line {n}\n")).collect();
+    let text = (1..=30).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
     lines.extend(plain.update(&logs([log("b", 5, &text)]), ms(5)));
     let error = "process \"/bin/sh -c false\" did not complete successfully: exit code: 3";
     let update = vertexes([failed(bad(), 1500, error), failed(other(), 1501, "Canceled: context canceled")]);
@@ -413,36 +413,12 @@ fn debug_lines_are_ours_only() {
     );
 }
 
-fn hostile() -> impl Strategy<Value = String> {
-    let pieces: &[&str] = &[
-        "::",
-        "##[",
-        "]",
-        "\n",
-        "\r",
-        " ",
-        "error",
-        "stop-commands",
-        "set-output",
-        FENCE,
-        "x",
-        "\u{200b}",
-        "\u{1b}[31m",
-        "%0A",
-    ];
-    let piece = prop_oneof![
-        prop::sample::select(pieces.to_vec()).prop_map(str::to_owned),
-        any::<char>().prop_map(String::from)
-    ];
-    prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
-}
-
 proptest! {
     /// Whatever steps are called, print, warn or die of: the runner obeys our own commands only, every group
     /// that opens is closed, and no text line is a command even without the fence.
     #[test]
     fn a_hostile_build_commands_nothing(
-        events in prop::collection::vec((0usize..4, 0usize..6, hostile()), 0..40)
+        events in prop::collection::vec((0usize..4, 0usize..7, hostile(), 0u64..40_000), 0..40)
     ) {
         let memory = Memory::default();
         let reporter = Reporter::new(memory.clone(), true);
@@ -453,7 +429,9 @@ proptest! {
             texts.extend(lines.iter().filter_map(|l| match l { Line::Text(t) => Some(t.clone()), Line::Command(_) => None }));
             reporter.lines(&lines);
         };
-        for (now, (step, kind, text)) in (0u64..).map(|n| n * 700).zip(events) {
+        let mut now = 0;
+        for (step, kind, text, gap) in events {
+            now += gap;
             let digest = step.to_string();
             let started = vertex(&digest, &format!("{text} {step}"), 0);
             let update = match kind {
@@ -462,12 +440,13 @@ proptest! {
                 2 => vertexes([failed(started, now, &text)]),
                 3 => StatusUpdate { warnings: vec![VertexWarning { short: text.clone(), detail: vec![text.clone()], url: text, ..VertexWarning::default() }], ..StatusUpdate::default() },
                 4 => statuses([status(&digest, &text, 5_000_000, 0, (0, None))]),
+                5 => statuses([status(&digest, &text, 0, 0, (0, Some(now)))]),
                 _ => logs([log(&digest, now, &text)]),
             };
             emit(plain.update(&update, ms(now)));
-            emit(plain.tick(ms(now + 500)));
+            emit(plain.tick(ms(now)));
         }
-        emit(plain.finish(ms(1_000_000)));
+        emit(plain.finish(ms(now)));
         for text in &texts {
             prop_assert_eq!(parse(text), None, "{:?}", text);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::event::{SourceLocation, VertexWarning};
 use super::state::Step;
 use crate::runner::command::{Annotation, Level};
-use crate::runner::summary::StepRow;
+use crate::runner::summary::{Failure, StepRow};
 use crate::runner::units;
 use crate::runner::untrusted;
 
@@ -45,10 +45,15 @@ pub(super) fn result(step: &Step) -> String {
         .filter(|part| part.current == 0 && part.total == 0)
         .filter_map(|part| Some((part, part.duration().filter(|time| *time >= NOTABLE)?)))
         .take(4)
-        .map(|(part, time)| format!("{} {}", part.name, units::seconds(time)))
+        .map(|(part, time)| format!("{} {}", short_digest(&part.name), units::seconds(time)))
         .collect();
     let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     format!("✓ #{number} {name} {time}{moved}{parts}")
+}
+
+/// `extracting sha256:0123456789ab` for a name with the whole digest.
+fn short_digest(name: &str) -> &str {
+    name.find("sha256:").map_or(name, |at| &name[..name.floor_char_boundary(at + "sha256:".len() + 12)])
 }
 
 /// The frontend's own steps that took no time worth a line.
@@ -73,7 +78,7 @@ pub(super) fn still_running<'a>(steps: impl Iterator<Item = (&'a Step, Duration)
         .take(3)
         .map(|(step, time)| {
             let part = step.transfers.iter().rev().find(|part| part.began.is_some() && part.ended.is_none());
-            let part = part.map_or_else(String::new, |part| format!(": {}", part.name));
+            let part = part.map_or_else(String::new, |part| format!(": {}", short_digest(&part.name)));
             format!("#{} {}{part} ({})", step.number, step.name, units::seconds(*time))
         })
         .collect();
@@ -115,6 +120,11 @@ pub fn failure(
     Annotation { level: Level::Error, message, title: Some("build step failed".into()), file, lines }
 }
 
+/// The same for the summary; `annotation` is what [`failure`] made of it.
+pub fn failed_step(step: &Step, annotation: &Annotation) -> Failure {
+    Failure { step: step.name.clone(), place: annotation.place(), lines: step.tail.iter().cloned().collect() }
+}
+
 /// The place in the workspace. A file that is not the Dockerfile that was given (a frontend's own, a remote
 /// one) has none: the annotation would point into a file that happens to have the same name.
 pub fn place(
@@ -146,4 +156,43 @@ pub fn step_rows(steps: &[Step]) -> Vec<StepRow> {
         .collect();
     rows.sort_by_key(|row| row.number);
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{StatusUpdate, Vertex};
+    use super::super::state::State;
+    use super::*;
+
+    #[test]
+    fn parts_are_named_shortly() {
+        for (name, expected) in [
+            ("pushing layers", "pushing layers"),
+            (&format!("extracting sha256:{}", "a".repeat(64)), "extracting sha256:aaaaaaaaaaaa"),
+            ("sha256:éééééééé", "sha256:éééééé"),
+            ("sha256:", "sha256:"),
+        ] {
+            assert_eq!(short_digest(name), expected);
+        }
+    }
+
+    #[test]
+    fn summary_rows_come_from_the_fold() {
+        let vertex = |digest: &str, started: Option<u64>| Vertex {
+            digest: digest.into(),
+            name: digest.into(),
+            started: started.map(Duration::from_secs),
+            completed: started.map(|at| Duration::from_secs(at + 3)),
+            ..Vertex::default()
+        };
+        let mut state = State::default();
+        let vertexes = vec![vertex("b", Some(100)), vertex("never", None), vertex("a", Some(95))];
+        state.apply(&StatusUpdate { vertexes, ..StatusUpdate::default() });
+        let rows = step_rows(state.steps());
+        let read: Vec<_> = rows
+            .iter()
+            .map(|row| (row.number, row.name.as_str(), row.start.as_secs(), row.time.as_secs()))
+            .collect();
+        assert_eq!(read, [(1, "b", 5, 3), (2, "a", 0, 3)]);
+    }
 }

@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 /// A command that the runner would carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
@@ -105,4 +107,70 @@ pub fn obey(log: &str) -> Vec<Parsed> {
         }
     }
     obeyed
+}
+
+/// What an attacker puts between the parts of a command: line ends, white space, what ICU passes over, colours.
+const NOISE: &[&str] = &[
+    "\n",
+    "\r",
+    " ",
+    "\t",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{85}",
+    "\u{2028}",
+    "\u{b}",
+    "\u{200b}",
+    "\u{200d}",
+    "\u{ad}",
+    "\u{feff}",
+    "\u{fe0f}",
+    "\u{34f}",
+    "\u{e0001}",
+    "\u{640}",
+    "\u{488}",
+    "\u{1b}",
+    "\u{1b}[",
+    "\u{1b}[m",
+    "\u{1b}[31m",
+    "\u{1b}]",
+    "\u{1b}(B",
+    "\u{7}",
+    "\u{0}",
+    "\u{1c}",
+    "m",
+    "0;1",
+    "👩",
+    "é",
+    "%0A",
+    "x",
+    "\\",
+    "#",
+    ":",
+];
+
+/// Texts that attack: whole commands with noise around and between any of their characters, or noise alone.
+pub fn hostile() -> impl Strategy<Value = String> {
+    let noise = || {
+        let piece = prop_oneof![9 => prop::sample::select(NOISE).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
+        prop_oneof![3 => Just(String::new()), 1 => prop::collection::vec(piece, 1..4).prop_map(|pieces| pieces.concat())]
+    };
+    let mark = prop::sample::select(vec!["::", "##[", "：：", "＃#［", "#####["]);
+    let command = (mark, prop::sample::select(REGISTERED), prop::collection::vec(noise(), 6)).prop_map(
+        |(mark, name, noise)| {
+            let mut noise = noise.into_iter();
+            let mut next = || noise.next().unwrap_or_default();
+            let (before, inside) = (next(), next());
+            // The noise stands between the mark's characters or not at all, so that plain attacks are common.
+            let mark: String = mark.chars().flat_map(|c| [c.to_string(), inside.clone()]).collect();
+            let close = if mark.contains([':', '：']) { "::" } else { "]" };
+            format!(
+                "{before}{mark}{name}{} name=a{close}data{}",
+                if next().is_empty() { "" } else { " " },
+                next()
+            )
+        },
+    );
+    let part = prop_oneof![2 => command, 1 => noise()];
+    prop::collection::vec(part, 0..4).prop_map(|parts| parts.concat())
 }

@@ -206,7 +206,7 @@ fn is_ignorable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runner::model::parse;
+    use crate::runner::model::{hostile, parse};
     use proptest::prelude::*;
 
     #[test]
@@ -263,68 +263,6 @@ mod tests {
         assert!(long.ends_with(" … (8192 more bytes)"), "{}", &long[MAX_LINE..]);
         assert_eq!(cut("aé", 2), "a…");
         assert_eq!(cut("aé", 3), "aé");
-    }
-
-    /// Pieces from which every attack is made, and some that only look like one.
-    const PIECES: &[&str] = &[
-        ":",
-        "::",
-        "#",
-        "##",
-        "[",
-        "##[",
-        "]",
-        " ",
-        "\t",
-        "\r",
-        "\n",
-        "\u{a0}",
-        "\u{3000}",
-        "\u{85}",
-        "\u{2028}",
-        "set-output",
-        "add-mask",
-        "stop-commands",
-        "error",
-        "debug",
-        "group",
-        " name=a",
-        "=",
-        ",",
-        ";",
-        "x",
-        "é",
-        "\\",
-        "\u{200b}",
-        "\u{200c}",
-        "\u{200d}",
-        "\u{ad}",
-        "\u{feff}",
-        "\u{fe0f}",
-        "\u{34f}",
-        "\u{2060}",
-        "\u{e0001}",
-        "\u{1b}",
-        "\u{1b}[",
-        "\u{1b}[m",
-        "\u{1b}[0m",
-        "\u{1b}[31m",
-        "\u{1b}]",
-        "\u{7}",
-        "\u{0}",
-        "\u{1c}",
-        "m",
-        "0;1",
-        "👩",
-        "%0A",
-    ];
-
-    fn hostile() -> impl Strategy<Value = String> {
-        let piece = prop_oneof![
-            prop::sample::select(PIECES).prop_map(str::to_owned),
-            any::<char>().prop_map(String::from)
-        ];
-        prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! What most tests begin with: a repository, its checkout on a runner's machine, a step with the action.
 
 use crate::runner::action::Action;
-use crate::runner::event::{BEFORE, Event, HEAD, MERGE, TIP};
+use crate::runner::event::{BEFORE, Event, FORK, HEAD, MERGE, TIP};
 use crate::runner::machine::Machine;
 use crate::runner::parts::{Parts, project};
 use crate::runner::repository::Repository;
@@ -126,11 +126,9 @@ impl Job {
     }
 
     /// The event of a fixture, with this origin's commits in the place of the named ones.
-    #[must_use]
-    pub fn event(mut self, case: &str) -> Self {
+    pub fn event_of(&self, case: &str) -> Event {
         let tip = self.origin.rev("main");
-        self.event = Event::fixture(case).replace(TIP, &tip).replace(BEFORE, &self.origin.rev("main~1"));
-        self
+        Event::fixture(case).replace(TIP, &tip).replace(BEFORE, &self.origin.rev("main~1"))
     }
 
     /// A pull request of `branch`, which gets one commit, checked out as GitHub does: the merge commit, detached.
@@ -141,8 +139,7 @@ impl Job {
         let head = self.origin.commit("Bigger boxes");
         self.origin.branch("main");
         let merge = self.origin.pull_request(number, branch);
-        self = self.event(case);
-        self.event = self.event.replace(HEAD, &head).replace(MERGE, &merge);
+        self.event = self.event_of(case).replace(HEAD, &head).replace(FORK, &head).replace(MERGE, &merge);
         self.check_out(&format!("refs/pull/{number}/merge"), 1);
         (self, head, merge)
     }

@@ -11,5 +11,14 @@
 #[allow(dead_code, reason = "the demo and the bench use the rest")]
 mod runner;
 
+mod bad_input;
+mod build_output;
+mod cancel;
+mod context_parity;
+mod default_run;
 mod emulator;
+mod events;
 mod job;
+mod reach;
+mod stores;
+mod trust;

@@ -59,9 +59,9 @@ impl Repository {
         self.head()
     }
 
-    /// The time of the newest commit, in seconds.
-    pub fn time(&self) -> u64 {
-        self.git(&["log", "-1", "--format=%ct"]).parse().expect("a commit's time")
+    /// The time of HEAD's commit in UTC, as in RFC 3339.
+    pub fn created(&self) -> String {
+        self.git(&["log", "-1", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd"])
     }
 
     /// Switches to a branch, which is made here if it does not exist.
@@ -204,6 +204,7 @@ fn command(dir: &Path, args: &[&str]) -> Command {
         ("GIT_COMMITTER_EMAIL", "octocat@users.noreply.github.com"),
         ("GIT_TERMINAL_PROMPT", "0"),
         ("LC_ALL", "C"),
+        ("TZ", "UTC"),
     ]);
     command
 }

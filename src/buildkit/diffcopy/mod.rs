@@ -12,6 +12,8 @@ mod chunk;
 mod files;
 mod packet;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -251,7 +253,7 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
     match walked() {
         Ok(ControlFlow::Continue(())) => {}
         Ok(ControlFlow::Break(())) => shared.stop(),
-        Err(fault) => shared.fail(fault, &mut out),
+        Err(fault) => shared.fail(&fault, &mut out),
     }
 }
 
@@ -266,13 +268,20 @@ fn serve(shared: &Shared, mut out: Outbox) {
             None => {
                 let fault =
                     TransferError::Protocol(format!("it asked for file {id}, which is none or was sent"));
-                return shared.fail(fault, &mut out);
+                return shared.fail(&fault, &mut out);
             }
             Some((file, Ok(ControlFlow::Continue(blanked)))) => shared.sent(file, blanked),
             Some((_, Ok(ControlFlow::Break(())))) => return shared.stop(),
-            Some((_, Err(fault))) => return shared.fail(fault, &mut out),
+            Some((_, Err(fault))) => return shared.fail(&fault, &mut out),
         }
     }
+}
+
+/// What is reported at the end.
+#[derive(Default)]
+struct Notes {
+    blanked: Vec<Blanked>,
+    largest: Vec<(String, u64)>,
 }
 
 /// What the threads and the caller's task have in common.
@@ -288,7 +297,7 @@ struct Shared {
     pool: Pool,
     fault: Mutex<Option<TransferError>>,
     progress: Arc<TransferProgress>,
-    notes: Mutex<(Vec<Blanked>, Vec<(String, u64)>)>,
+    notes: Mutex<Notes>,
 }
 
 impl Shared {
@@ -325,7 +334,7 @@ impl Shared {
     }
 
     /// Records the first fault and tells the daemon.
-    fn fail(&self, fault: TransferError, out: &mut Outbox) {
+    fn fail(&self, fault: &TransferError, out: &mut Outbox) {
         let first = {
             let mut slot = self.fault.lock_anyway();
             let first = slot.is_none();
@@ -347,9 +356,9 @@ impl Shared {
         let mut requests = self.requests.lock_anyway();
         requests.extend(ids);
         if ids.len() == 1 {
-            self.wake.notify_one()
+            self.wake.notify_one();
         } else {
-            self.wake.notify_all()
+            self.wake.notify_all();
         }
         requests.len()
     }
@@ -380,8 +389,8 @@ impl Shared {
         self.progress.files.fetch_add(1, Ordering::Relaxed);
         self.progress.bytes.fetch_add(file.size, Ordering::Relaxed);
         let mut notes = self.notes.lock_anyway();
-        notes.0.extend(blanked);
-        let largest = &mut notes.1;
+        notes.blanked.extend(blanked);
+        let largest = &mut notes.largest;
         if largest.len() < LARGEST || largest.last().is_some_and(|(_, size)| *size < file.size) {
             let at = largest.partition_point(|(_, size)| *size >= file.size);
             largest.insert(at, (file.path, file.size));
@@ -391,7 +400,7 @@ impl Shared {
 
     fn transfer(&self) -> Transfer {
         let (entries, files_sent, bytes_sent) = self.progress.read();
-        let (mut blanked, largest) = std::mem::take(&mut *self.notes.lock_anyway());
+        let Notes { mut blanked, largest } = std::mem::take(&mut *self.notes.lock_anyway());
         blanked.sort_by(|a, b| a.path.cmp(&b.path));
         Transfer { entries, files_sent, bytes_sent, blanked, largest }
     }

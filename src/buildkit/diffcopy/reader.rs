@@ -63,8 +63,8 @@ pub(super) fn send_file(
             }
             let start = out.buffer.len();
             // A part that is not the last fills the buffer to its last byte, so that a read may be given all the room there is.
-            let room = out.buffer.capacity() - start - packet::data_header_length(id, CAPACITY);
-            let length = usize::try_from(left).map_or(room, |left| left.min(room));
+            let spare = out.buffer.capacity() - start - packet::data_header_length(id, CAPACITY);
+            let length = usize::try_from(left).map_or(spare, |left| left.min(spare));
             packet::put_data_header(&mut out.buffer, id, length);
             let end = out.buffer.len() + length;
             if let Err(fault) = fill(&open, &mut out.buffer, end) {

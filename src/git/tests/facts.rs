@@ -1,102 +1,12 @@
-//! Repositories made by the real `git`, and its answers as the reference.
+//! What is read, compared with what git says.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::gather;
-use crate::metadata::{Ancestry, CheckoutFacts, DescribeError};
-use crate::model::CommitId;
-
-/// A workspace `w` in a directory of its own, so that there is an outside.
-struct Repo {
-    root: TempDir,
-    clock: u32,
-}
-
-impl Repo {
-    fn new() -> Self {
-        let repo = Self { root: TempDir::new().unwrap(), clock: 0 };
-        repo.git(&["init", "-q", "-b", "main", "w"], repo.root.path());
-        repo
-    }
-
-    fn workspace(&self) -> PathBuf {
-        self.root.path().join("w")
-    }
-
-    /// Runs git with nothing of this machine's configuration; its output without the last line feed.
-    fn git(&self, arguments: &[&str], directory: &Path) -> String {
-        let date = format!("{} +0200", 1_700_000_000 + self.clock * 60);
-        let output = Command::new("git")
-            .args(arguments)
-            .current_dir(directory)
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .envs([
-                ("GIT_CONFIG_NOSYSTEM", "1"),
-                ("HOME", "/nonexistent"),
-                ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ])
-            .envs([
-                ("GIT_AUTHOR_NAME", "a"),
-                ("GIT_AUTHOR_EMAIL", "a@x"),
-                ("GIT_AUTHOR_DATE", "1000000000 +0000"),
-            ])
-            .envs([
-                ("GIT_COMMITTER_NAME", "c"),
-                ("GIT_COMMITTER_EMAIL", "c@x"),
-                ("GIT_COMMITTER_DATE", &date),
-            ])
-            .output()
-            .unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {arguments:?}: {error}");
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-    }
-
-    fn run(&self, arguments: &[&str]) -> String {
-        self.git(arguments, &self.workspace())
-    }
-
-    /// A new commit, a minute after the one before.
-    fn commit(&mut self) -> CommitId {
-        self.clock += 1;
-        self.run(&["commit", "-q", "--allow-empty", "-m", &format!("commit {}", self.clock)]);
-        self.head()
-    }
-
-    fn head(&self) -> CommitId {
-        CommitId::parse(&self.run(&["rev-parse", "HEAD"])).unwrap()
-    }
-
-    fn gather(&self, commit: &CommitId) -> CheckoutFacts {
-        gather(&self.workspace(), &self.workspace(), commit, true)
-    }
-
-    fn description(&self) -> String {
-        self.gather(&self.head()).describe.unwrap()
-    }
-
-    fn described_by_git(&self) -> String {
-        self.run(&["describe", "--tags", "--always"])
-    }
-}
-
-fn of(workspace: &Path, commit: &CommitId, describe: bool) -> CheckoutFacts {
-    gather(workspace, workspace, commit, describe)
-}
-
-fn elsewhere() -> CommitId {
-    CommitId::parse(&"e".repeat(40)).unwrap()
-}
-
-fn warning(facts: &CheckoutFacts) -> &str {
-    assert_eq!(facts.head, None);
-    assert!(matches!(facts.ancestry, Ancestry::Unknown(_)));
-    facts.warning.as_deref().unwrap_or("none")
-}
+use super::*;
+use crate::metadata::DescribeError;
 
 #[test]
 fn head_and_ancestry() {
@@ -246,6 +156,13 @@ fn worktrees_inside_and_outside() {
     std::fs::rename(repo.workspace().join(".git"), repo.workspace().join("git")).unwrap();
     std::fs::write(repo.workspace().join(".git"), "gitdir: git\n").unwrap();
     assert_eq!(repo.gather(&head).head, Some(head.clone()));
+    // A HEAD of somewhere else, over the workspace's own objects.
+    let out = repo.root.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("HEAD"), format!("{head}\n")).unwrap();
+    std::fs::write(out.join("commondir"), repo.workspace().join("git").to_str().unwrap()).unwrap();
+    std::fs::write(repo.workspace().join(".git"), "gitdir: ../out\n").unwrap();
+    assert!(warning(&repo.gather(&head)).contains("leads out of the workspace"));
     // Refs and objects of somewhere else.
     let away = Repo::new();
     std::fs::write(away.workspace().join(".git/commondir"), repo.workspace().join("git").to_str().unwrap())
@@ -297,68 +214,39 @@ fn owned_by_somebody_else() {
     assert_eq!(facts.describe.unwrap(), "v1");
 }
 
-#[test]
-fn damaged_and_strange_repositories() {
-    let strange = |damage: &dyn Fn(&Repo, &Path)| {
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    /// Histories of commits, branches, merges and tags: what Git says of HEAD and its past, we say.
+    #[test]
+    fn any_history_reads_as_git_reads_it(
+        steps in proptest::collection::vec((0..5, any::<proptest::sample::Index>()), 1..14),
+    ) {
         let mut repo = Repo::new();
-        let head = repo.commit();
-        repo.run(&["tag", "-m", "x", "v1"]);
-        damage(&repo, &repo.workspace().join(".git"));
-        (repo.gather(&elsewhere()), head)
-    };
-    let objects = |git: &Path, change: &dyn Fn(&Path)| {
-        for directory in git.join("objects").read_dir().unwrap() {
-            for object in directory.unwrap().path().read_dir().unwrap() {
-                change(&object.unwrap().path());
+        let mut commits = vec![repo.commit()];
+        for (number, (step, which)) in steps.iter().enumerate() {
+            let other = commits[which.index(commits.len())].clone();
+            match step {
+                0 | 1 => commits.push(repo.commit()),
+                2 => drop(repo.run(&["tag", &format!("light-{number}"), other.as_str()])),
+                3 => drop(repo.run(&["tag", "-m", "x", &format!("v{number}"), other.as_str()])),
+                _ => {
+                    repo.clock += 1;
+                    repo.run(&["checkout", "-q", "--detach", other.as_str()]);
+                    commits.push(repo.commit());
+                    repo.run(&["merge", "-q", "--no-ff", "-m", "merge", commits[0].as_str()]);
+                    let side = commits[(number + 1) % commits.len()].clone();
+                    repo.run(&["merge", "-q", "--no-ff", "-m", "merge", side.as_str()]);
+                    commits.push(repo.head());
+                }
             }
         }
-    };
-    let overwrite = |path: &Path, bytes: &[u8]| {
-        std::fs::remove_file(path).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    };
-    // A whole zlib stream of a commit that claims to be 4 TiB.
-    let bomb = b"\x78\x9c\x4b\xce\xcf\xcd\xcd\x2c\x51\x30\x31\xb6\xb4\x30\x30\x31\x33\x35\x34\x34\x34\x30\x61\x28\x29\x4a\x4d\x55\xa8\x00\x00\x6e\x08\x07\x90";
-    for (name, damage) in [
-        (
-            "no HEAD",
-            &(|_: &Repo, git: &Path| std::fs::remove_file(git.join("HEAD")).unwrap())
-                as &dyn Fn(&Repo, &Path),
-        ),
-        ("HEAD is rubbish", &|_, git| std::fs::write(git.join("HEAD"), b"\xff\x00rubbish").unwrap()),
-        ("HEAD points nowhere", &|_, git| std::fs::write(git.join("HEAD"), "e".repeat(40) + "\n").unwrap()),
-        ("HEAD is a loop", &|_, git| {
-            std::fs::write(git.join("HEAD"), "ref: refs/heads/a\n").unwrap();
-            std::fs::write(git.join("refs/heads/a"), "ref: refs/heads/b\n").unwrap();
-            std::fs::write(git.join("refs/heads/b"), "ref: refs/heads/a\n").unwrap();
-        }),
-        ("empty objects", &|_, git| objects(git, &|object| overwrite(object, b""))),
-        ("broken objects", &|_, git| objects(git, &|object| overwrite(object, bomb))),
-        ("no objects", &|_, git| std::fs::remove_dir_all(git.join("objects")).unwrap()),
-        ("configuration is rubbish", &|_, git| std::fs::write(git.join("config"), "[core\n\0").unwrap()),
-        (".git is a pipe", &|repo, git| {
-            std::fs::remove_dir_all(git).unwrap();
-            assert!(Command::new("mkfifo").arg(git).status().unwrap().success(), "{:?}", repo.root);
-        }),
-        (".git is rubbish", &|_, git| {
-            std::fs::remove_dir_all(git).unwrap();
-            std::fs::write(git, "rubbish").unwrap();
-        }),
-        ("SHA-256", &|repo, git| {
-            std::fs::remove_dir_all(git).unwrap();
-            repo.run(&["init", "-q", "--object-format=sha256"]);
-            repo.run(&["commit", "-q", "--allow-empty", "-m", "x"]);
-        }),
-    ] {
-        let (facts, _) = strange(damage);
-        let warning = warning(&facts);
-        assert!(
-            warning.starts_with("the Git repository in the workspace is not used: "),
-            "{name}: {warning}"
-        );
-        assert!(!warning.chars().any(char::is_control) && warning.len() < 600, "{name}: {warning}");
+        prop_assert_eq!(repo.description(), repo.described_by_git());
+        let past = repo.run(&["rev-list", "HEAD"]);
+        for commit in &commits {
+            let descends = past.contains(commit.as_str());
+            let ancestry = repo.gather(commit).ancestry;
+            let same = matches!(ancestry, Ancestry::Same | Ancestry::Ancestor);
+            prop_assert_eq!(same, descends, "{:?} {:?}", commit, ancestry);
+        }
     }
-    // Damage beside HEAD costs only what it touches.
-    let (facts, head) = strange(&|_, git| std::fs::write(git.join("refs/tags/v2"), "rubbish").unwrap());
-    assert_eq!((facts.head, facts.warning), (Some(head), None));
 }

@@ -1,0 +1,371 @@
+//! A Docker daemon as far as its BuildKit goes, on a socket: the two upgrades, the Control service, and a
+//! client on the session. It does what its script says, faults included. What it claims about the
+//! protocol is what real engines did in `tests/live`.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bollard_buildkit_proto::moby::buildkit::v1 as proto;
+use bytes::Bytes;
+use docker_push_action::buildkit::Address;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use proto::control_server::{Control, ControlServer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tonic::codegen::tokio_stream::{Stream, StreamExt, empty, pending};
+
+/// How the daemon answers an upgrade.
+#[derive(Clone, Copy, Default)]
+pub enum Door {
+    /// As it should.
+    #[default]
+    Open,
+    /// With this status and message.
+    Shut(u16, &'static str),
+    /// With 101, and then with something that is not HTTP/2.
+    Garbage,
+}
+
+/// What Solve does.
+#[derive(Clone)]
+pub enum Script {
+    /// Asks for a directory with these exclude patterns, takes the announcements, ends well.
+    Sync { directory: &'static str, patterns: usize },
+    /// Asks for the context and breaks the session after the first announcement.
+    BreakSession,
+    /// Calls a method of the session with this message and notes the answer.
+    Call { method: &'static str, message: Bytes },
+    /// Answers with this failure.
+    Fail(tonic::Status),
+    /// Breaks the connection.
+    Die,
+    /// Never answers.
+    Hang,
+}
+
+/// What the daemon saw.
+#[derive(Default)]
+pub struct Seen {
+    /// Headers of `POST /session`.
+    pub session: HeaderMap,
+    /// Solve's request.
+    pub solve: Option<proto::SolveRequest>,
+    /// Bytes of data frames, and `grpc-status`, of the call on the session.
+    pub answer: Option<(usize, String)>,
+}
+
+type Session = Option<SendRequest<Outgoing>>;
+
+#[derive(Clone)]
+pub struct Daemon(Arc<Inner>);
+
+struct Inner {
+    door: Door,
+    script: Script,
+    seen: Mutex<Seen>,
+    session: watch::Sender<Session>,
+    /// Set when a Solve call was given up by its caller.
+    cancelled: watch::Sender<bool>,
+    connections: Mutex<JoinSet<()>>,
+    grpc: Mutex<Option<AbortHandle>>,
+    directory: tempfile::TempDir,
+}
+
+impl Daemon {
+    pub fn start(door: Door, script: Script) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join("docker.sock")).unwrap();
+        let daemon = Self(Arc::new(Inner {
+            door,
+            script,
+            seen: Mutex::default(),
+            session: watch::Sender::new(None),
+            cancelled: watch::Sender::new(false),
+            connections: Mutex::default(),
+            grpc: Mutex::default(),
+            directory,
+        }));
+        let accepting = daemon.clone();
+        daemon.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let daemon = accepting.clone();
+                let answer = service_fn(move |request| {
+                    let daemon = daemon.clone();
+                    async move { Ok::<_, Infallible>(daemon.upgrade(request)) }
+                });
+                let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), answer);
+                accepting.spawn(async move {
+                    let _ended = connection.with_upgrades().await;
+                });
+            }
+        });
+        daemon
+    }
+
+    pub fn address(&self) -> Address {
+        Address::DockerSocket(self.0.directory.path().join("docker.sock"))
+    }
+
+    pub fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(&self.0.seen.lock().unwrap())
+    }
+
+    pub async fn solve_was_cancelled(&self) {
+        self.0.cancelled.subscribe().wait_for(|cancelled| *cancelled).await.unwrap();
+    }
+
+    pub async fn solve_has_begun(&self) {
+        while self.seen(|seen| seen.solve.is_none()) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.0.connections.lock().unwrap().spawn(task)
+    }
+
+    fn upgrade(&self, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+        assert_eq!(request.headers()["upgrade"], "h2c");
+        if let Door::Shut(status, message) = self.0.door {
+            let body = serde_json::json!({ "message": message }).to_string();
+            return Response::builder().status(status).body(Full::from(body)).unwrap();
+        }
+        let path = request.uri().path().to_owned();
+        if path == "/session" {
+            self.0.seen.lock().unwrap().session = request.headers().clone();
+        }
+        let upgrade = hyper::upgrade::on(&mut request);
+        let daemon = self.clone();
+        let task = self.spawn(async move {
+            let upgraded = upgrade.await.unwrap();
+            match (daemon.0.door, path.as_str()) {
+                (Door::Garbage, _) => {
+                    let mut socket = TokioIo::new(upgraded);
+                    let _gone = socket.write_all(&[0x7f; 4096]).await;
+                }
+                (_, "/grpc") => daemon.serve(upgraded).await,
+                _ => daemon.attach(upgraded).await,
+            }
+        });
+        if request.uri().path() == "/grpc" {
+            *self.0.grpc.lock().unwrap() = Some(task);
+        }
+        let answer = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS).header("upgrade", "h2c");
+        answer.header("connection", "Upgrade").body(Full::default()).unwrap()
+    }
+
+    async fn serve(&self, io: hyper::upgrade::Upgraded) {
+        let control = ControlServer::new(self.clone());
+        let answer =
+            service_fn(move |request: Request<Incoming>| tower::Service::call(&mut control.clone(), request));
+        let _ended = http2::Builder::new(TokioExecutor::new()).serve_connection(io, answer).await;
+    }
+
+    async fn attach(&self, io: hyper::upgrade::Upgraded) {
+        let client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        let (sender, driver) = client.handshake(io).await.unwrap();
+        self.0.session.send_replace(Some(sender));
+        // `BreakSession` takes the sender away: then the connection is dropped, not closed.
+        let mut attached = self.0.session.subscribe();
+        tokio::select! {
+            _ended = driver => {}
+            _taken = attached.wait_for(Option::is_none) => {}
+        }
+    }
+
+    /// Calls the session; the answer's body comes frame by frame.
+    async fn call(&self, method: &str, headers: HeaderMap, body: Outgoing) -> Response<Incoming> {
+        let mut attached = self.0.session.subscribe();
+        let mut session = attached.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+        let mut request = Request::post(format!("http://session{method}"));
+        request.headers_mut().unwrap().extend(headers);
+        let request = request.header("content-type", "application/grpc").header("te", "trailers");
+        session.send_request(request.body(body).unwrap()).await.unwrap()
+    }
+
+    async fn sync(&self, directory: &str, patterns: usize) {
+        let mut headers = HeaderMap::new();
+        headers.insert("dir-name", directory.parse().unwrap());
+        for number in 0..patterns {
+            headers.append("exclude-patterns", format!("directory-{number}/**/nothing").parse().unwrap());
+        }
+        let (requests, body) = mpsc::unbounded_channel();
+        let response = self.call("/moby.filesync.v1.FileSync/DiffCopy", headers, Outgoing(body)).await;
+        assert_eq!(response.status(), 200);
+        self.note(response, |received| {
+            // After the last announcement, FIN: no content is wanted.
+            if received.ends_with(&[0; 5]) {
+                let _gone = requests.send(Bytes::from_static(b"\0\0\0\0\x02\x08\x03"));
+            }
+        })
+        .await;
+    }
+
+    /// Reads an answer to its end; `look` sees what has come so far.
+    async fn note(&self, response: Response<Incoming>, look: impl Fn(&[u8])) {
+        let mut body = response.into_body();
+        let mut received = Vec::new();
+        let mut status = String::new();
+        while let Some(frame) = body.frame().await {
+            match frame.unwrap().into_data() {
+                Ok(data) => {
+                    received.extend_from_slice(&data);
+                    look(&received);
+                }
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap();
+                    status = trailers["grpc-status"].to_str().unwrap().to_owned();
+                }
+            }
+        }
+        self.0.seen.lock().unwrap().answer = Some((received.len(), status));
+    }
+
+    async fn act(&self) -> Result<(), tonic::Status> {
+        match &self.0.script {
+            Script::Sync { directory, patterns } => self.sync(directory, *patterns).await,
+            Script::BreakSession => {
+                let mut headers = HeaderMap::new();
+                headers.insert("dir-name", "context".parse().unwrap());
+                let (_requests, body) = mpsc::unbounded_channel();
+                let response = self.call("/moby.filesync.v1.FileSync/DiffCopy", headers, Outgoing(body));
+                let mut body = response.await.into_body();
+                assert!(body.frame().await.unwrap().unwrap().is_data());
+                self.0.session.send_replace(None);
+                return Err(tonic::Status::unavailable("error reading from server: EOF"));
+            }
+            Script::Call { method, message } => {
+                let (requests, body) = mpsc::unbounded_channel();
+                requests.send(message.clone()).unwrap();
+                drop(requests);
+                let response = self.call(method, HeaderMap::new(), Outgoing(body)).await;
+                self.note(response, |_| {}).await;
+            }
+            Script::Fail(status) => return Err(status.clone()),
+            Script::Die => {
+                self.0.grpc.lock().unwrap().take().unwrap().abort();
+                std::future::pending::<()>().await;
+            }
+            Script::Hang => std::future::pending().await,
+        }
+        Ok(())
+    }
+}
+
+/// A request's body that stays open until its sender is dropped.
+struct Outgoing(mpsc::UnboundedReceiver<Bytes>);
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(http_body::Frame::data(chunk))))
+    }
+}
+
+/// Tells that the call ended without an answer.
+struct CancelGuard(Option<watch::Sender<bool>>);
+
+impl Drop for CancelGuard {
+    fn drop(&mut self) {
+        if let Some(cancelled) = &self.0 {
+            cancelled.send_replace(true);
+        }
+    }
+}
+
+type Reply<T> = Result<tonic::Response<T>, tonic::Status>;
+type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, tonic::Status>> + Send>>;
+
+/// The digest that every build gives.
+pub const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+#[tonic::async_trait]
+impl Control for Daemon {
+    type PruneStream = Messages<proto::UsageRecord>;
+    type StatusStream = Messages<proto::StatusResponse>;
+    type SessionStream = Messages<proto::BytesMessage>;
+    type ListenBuildHistoryStream = Messages<proto::BuildHistoryEvent>;
+
+    async fn solve(&self, request: tonic::Request<proto::SolveRequest>) -> Reply<proto::SolveResponse> {
+        self.0.seen.lock().unwrap().solve = Some(request.into_inner());
+        let mut guard = CancelGuard(Some(self.0.cancelled.clone()));
+        let acted = self.act().await;
+        guard.0 = None;
+        acted?;
+        let exporter_response = [("containerimage.digest".into(), DIGEST.into())].into();
+        Ok(tonic::Response::new(proto::SolveResponse { exporter_response }))
+    }
+
+    async fn status(&self, _: tonic::Request<proto::StatusRequest>) -> Reply<Self::StatusStream> {
+        let vertex =
+            proto::Vertex { digest: "sha256:a".into(), name: "[1/1] RUN".into(), ..Default::default() };
+        let failed = proto::Vertex { error: "exit code: 3".into(), ..vertex };
+        let update = proto::StatusResponse { vertexes: vec![failed], ..Default::default() };
+        let first = tonic::codegen::tokio_stream::once(Ok(update));
+        Ok(tonic::Response::new(match self.0.script {
+            Script::Hang => Box::pin(first.chain(pending())),
+            _ => Box::pin(first),
+        }))
+    }
+
+    async fn listen_build_history(
+        &self,
+        _: tonic::Request<proto::BuildHistoryRequest>,
+    ) -> Reply<Self::ListenBuildHistoryStream> {
+        Ok(tonic::Response::new(Box::pin(empty())))
+    }
+
+    async fn list_workers(
+        &self,
+        _: tonic::Request<proto::ListWorkersRequest>,
+    ) -> Reply<proto::ListWorkersResponse> {
+        Ok(tonic::Response::new(proto::ListWorkersResponse {
+            record: vec![proto::types::WorkerRecord::default()],
+        }))
+    }
+
+    async fn disk_usage(
+        &self,
+        _: tonic::Request<proto::DiskUsageRequest>,
+    ) -> Reply<proto::DiskUsageResponse> {
+        unreachable!()
+    }
+
+    async fn prune(&self, _: tonic::Request<proto::PruneRequest>) -> Reply<Self::PruneStream> {
+        unreachable!()
+    }
+
+    async fn session(
+        &self,
+        _: tonic::Request<tonic::Streaming<proto::BytesMessage>>,
+    ) -> Reply<Self::SessionStream> {
+        unreachable!()
+    }
+
+    async fn info(&self, _: tonic::Request<proto::InfoRequest>) -> Reply<proto::InfoResponse> {
+        unreachable!()
+    }
+
+    async fn update_build_history(
+        &self,
+        _: tonic::Request<proto::UpdateBuildHistoryRequest>,
+    ) -> Reply<proto::UpdateBuildHistoryResponse> {
+        unreachable!()
+    }
+}

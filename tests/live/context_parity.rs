@@ -1,0 +1,137 @@
+//! The build context as BuildKit's own clients send it: what we built, `docker buildx build` finds in the cache.
+
+use crate::job::{Job, parts, parts_with_store};
+use crate::runner::parts::try_docker;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+const DOCKERFILE: &str = "ARG BASE
+FROM ${BASE}
+COPY . /all
+COPY modes /modes
+COPY links /links
+COPY --chown=1:2 deep/a/*.txt /globbed/
+COPY deep/**/b /stars
+COPY odd /odd
+";
+
+const IGNORE: &str = "# comments, negations, stars
+*.log
+!keep.log
+**/cache
+!deep/cache/keep
+deep/**/*.tmp
+/rooted
+odd/*
+!odd/spa*
+Dockerfile.ignored
+
+  trimmed.txt  \n";
+
+/// A tree with what contexts can hold.
+fn tree(root: &Path) {
+    let file = |path: &str, text: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    file("Dockerfile", DOCKERFILE);
+    file(".dockerignore", IGNORE);
+    for path in [
+        "a.log", "keep.log", "rooted", "deep/rooted", "trimmed.txt", "deep/cache/keep", "deep/cache/drop", "cache/x",
+        "deep/a/one.txt", "deep/a/two.txt", "deep/a/x.tmp", "deep/b/c/x.tmp", "deep/c/b/d", "deep/e/f/b/g", "odd/plain",
+        "odd/space d", "odd/spa\u{e9}\u{2603}", "links/target", "modes/plain", "modes/setuid", "modes/sticky/x", "empty/.keep",
+        "a-b/1", "a/1", "a.b/1", "a0/1",
+    ] {
+        file(path, path);
+    }
+    std::fs::create_dir_all(root.join("empty-dir")).unwrap();
+    for (path, mode) in [("modes/setuid", 0o4755), ("modes/plain", 0o640), ("modes/sticky", 0o1777), ("modes", 0o750)] {
+        std::fs::set_permissions(root.join(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    symlink("target", root.join("links/relative")).unwrap();
+    symlink("/etc/passwd", root.join("links/absolute")).unwrap();
+    symlink("../nowhere", root.join("links/dangling")).unwrap();
+    symlink("../deep", root.join("links/directory")).unwrap();
+    std::fs::hard_link(root.join("links/target"), root.join("links/hard")).unwrap();
+    std::fs::hard_link(root.join("deep/a/one.txt"), root.join("a/hard")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(root.join("links/fifo")).status().unwrap();
+    assert!(made.success());
+    // Not every file system takes attributes of users; where it does, they are part of the cache key.
+    for (path, name, value) in [("modes/plain", "user.note", "one"), ("modes/setuid", "user.note", "two")] {
+        let _ = rustix::fs::setxattr(root.join(path), name, value.as_bytes(), rustix::fs::XattrFlags::empty());
+    }
+}
+
+#[test]
+fn buildx_finds_every_copy_cached() {
+    if parts_with_store().is_none() {
+        return;
+    }
+    let job = Job::new("parity", &[("README.md", "# Parity\n")])
+        .input("platform", "linux/amd64")
+        .input("context", "tree")
+        .input("dockerfile", "tree/Dockerfile");
+    let root = job.machine.workspace().join("tree");
+    tree(&root);
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    let output = try_docker(&[
+        "buildx",
+        "build",
+        "--builder",
+        "default",
+        "--progress",
+        "plain",
+        "--platform",
+        "linux/amd64",
+        "--build-arg",
+        &format!("BASE={}", parts().base),
+        "--output",
+        "type=cacheonly",
+        &root.display().to_string(),
+    ]);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{log}");
+    let mut copies = 0;
+    for (number, step) in log.lines().filter_map(|line| line.split_once(' ')).filter(|(_, rest)| rest.contains("] COPY ")) {
+        copies += 1;
+        assert!(log.contains(&format!("\n{number} CACHED")), "{number} {step} ran again:\n{log}");
+    }
+    assert!(copies >= 6, "{log}");
+}
+
+#[test]
+fn what_changed_is_sent_and_what_did_not_is_not() {
+    let Some(parts) = parts_with_store() else { return };
+    let job = Job::usual("delta").input("platform", "linux/amd64");
+    let first = job.run();
+    assert!(first.success, "{}", first.log());
+    std::fs::write(job.machine.workspace().join("greeting"), "hello again\n").unwrap();
+    let second = job.run();
+    assert!(second.success, "{}", second.log());
+    assert_ne!(first.outputs["digest"], second.outputs["digest"]);
+    let image = format!("{}/{}@{}", parts.registry, job.repository(), second.outputs["digest"]);
+    let output = crate::runner::parts::docker(&["run", "--rm", "--quiet", &image]);
+    assert_eq!(output, "built for amd64\nhello again");
+}
+
+#[test]
+fn a_dockerfile_has_its_own_ignore_file() {
+    let Some(parts) = parts_with_store() else { return };
+    let job = Job::new("own-ignore", &[
+        ("api.Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /src\n"),
+        ("api.Dockerfile.dockerignore", ".git\nsecret\n"),
+        (".dockerignore", "wanted\n"),
+        ("secret", "x"),
+        ("wanted", "x"),
+    ])
+    .input("platform", "linux/amd64")
+    .input("dockerfile", "api.Dockerfile");
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    let image = format!("{}/{}@{}", parts.registry, job.repository(), result.outputs["digest"]);
+    let inside = crate::runner::parts::docker(&["run", "--rm", "--quiet", &image, "ls", "-A", "/src"]);
+    assert!(inside.lines().any(|name| name == "wanted") && !inside.contains("secret\n"), "{inside}");
+    assert!(!inside.lines().any(|name| name == "secret" || name == ".git"), "{inside}");
+}

@@ -1,0 +1,151 @@
+//! Credentials: never in an image, in a log, or at a host that is not theirs.
+
+use crate::job::{Job, parts_with_store};
+use crate::runner::parts::docker;
+use crate::runner::step::StepResult;
+use base64::Engine as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+/// No line of the process holds a secret, but for those that ask the runner to hide it.
+fn keeps(result: &StepResult, secrets: &[&str]) {
+    for secret in secrets {
+        for line in &result.raw_lines {
+            assert!(!line.contains(secret) || line.starts_with("::add-mask::"), "a secret in the log: {line}");
+        }
+        for (name, value) in &result.outputs {
+            assert!(!value.contains(secret), "a secret in the output `{name}`");
+        }
+        assert!(!result.summary.contains(secret), "a secret in the summary");
+    }
+}
+
+fn base64(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+#[test]
+fn credentials_of_a_checkout_stay_out_of_the_image() {
+    let Some(parts) = parts_with_store() else { return };
+    let job = Job::new("git-config", &[("Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /src\n")])
+        .input("platform", "linux/amd64");
+    let config = job.machine.workspace().join(".git/config");
+    let with_password = std::fs::read_to_string(&config)
+        .unwrap()
+        .replace("https://github.com/acme", "https://someone:url-password-123@github.com/acme");
+    std::fs::write(&config, &with_password).unwrap();
+    let header = base64(&format!("x-access-token:{}", job.machine.token));
+    assert!(with_password.contains(&header) && with_password.contains("url-password-123"));
+    job.machine.own();
+
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    let image = format!("{}/{}@{}", parts.registry, job.repository(), result.outputs["digest"]);
+    let inside = docker(&["run", "--rm", "--quiet", &image, "cat", "/src/.git/config"]);
+    for secret in [header.as_str(), "url-password-123", job.machine.token.as_str()] {
+        assert!(!inside.contains(secret), "a credential in the image: {inside}");
+    }
+    assert_eq!(inside.len(), with_password.trim_end().len(), "blanked, not cut: {inside:?}");
+    assert!(inside.contains("[core]"), "the rest is there: {inside}");
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), with_password, "the workspace's own file stays");
+    let warned = result.annotations.iter().any(|note| note.message.contains(".dockerignore"));
+    assert!(warned, "a warning names the remedy: {:?}", result.annotations);
+    keeps(&result, &[&header, "url-password-123", &job.machine.token]);
+}
+
+#[test]
+fn a_registry_with_a_password() {
+    let Some(parts) = parts_with_store() else { return };
+    let registry = format!("localhost:{}", parts.auth_registry.rsplit_once(':').unwrap().1);
+    let job = Job::usual("auth")
+        .input("registry", &registry)
+        .input("username", &parts.auth_username)
+        .input("password", &parts.auth_password);
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    assert_eq!(parts.closed_registry().tags(&job.repository()).len(), 3);
+    let basic = base64(&format!("{}:{}", parts.auth_username, parts.auth_password));
+    keeps(&result, &[&parts.auth_password, &basic, &job.machine.token]);
+    assert!(result.masks.contains(&parts.auth_password), "masked before it could be printed");
+    assert!(result.raw_lines[0].starts_with("::add-mask::"), "masks come first: {}", result.raw_lines[0]);
+    // No credential is left for the job's later containers.
+    let left = std::process::Command::new("grep").args(["-rl", &parts.auth_password]).arg(job.machine.temp()).output();
+    assert_eq!(String::from_utf8_lossy(&left.unwrap().stdout), "");
+}
+
+#[test]
+fn a_wrong_password_is_an_error_with_advice() {
+    let Some(parts) = parts_with_store() else { return };
+    let registry = format!("localhost:{}", parts.auth_registry.rsplit_once(':').unwrap().1);
+    for (username, password) in [(parts.auth_username.as_str(), "wrong-password-1"), ("", "")] {
+        let job = Job::usual("auth-wrong")
+            .input("registry", &registry)
+            .input("username", username)
+            .input("password", password);
+        let result = job.run();
+        assert!(!result.success, "{}", result.log());
+        assert!(result.errors().contains(&registry), "{}", result.errors());
+        for input in ["username", "password"] {
+            assert!(result.errors().contains(input), "what to change: {}", result.errors());
+        }
+        keeps(&result, &["wrong-password-1", &job.machine.token]);
+        assert_eq!(parts.closed_registry().tags(&job.repository()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_registry_that_is_down_is_named() {
+    if parts_with_store().is_none() {
+        return;
+    }
+    // A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let registry = format!("localhost:{port}");
+    let job = Job::usual("down").input("registry", &registry).input("platform", "linux/amd64");
+    let result = job.run();
+    assert!(!result.success, "{}", result.log());
+    assert!(result.errors().contains(&registry), "{}", result.errors());
+}
+
+/// A registry that asks everybody for a password and remembers what it was told.
+fn listener() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let log = Arc::clone(&log);
+            std::thread::spawn(move || {
+                let mut writer = stream.try_clone().unwrap();
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if line.is_empty() {
+                        let _ = writer.write_all(
+                            b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"theirs\"\r\nContent-Length: 2\r\n\r\n{}",
+                        );
+                    }
+                    log.lock().unwrap().push(line);
+                }
+            });
+        }
+    });
+    (host, heard)
+}
+
+#[test]
+fn the_jobs_token_goes_to_no_other_registry() {
+    if parts_with_store().is_none() {
+        return;
+    }
+    let (host, heard) = listener();
+    let job = Job::usual("elsewhere-token").input("registry", &host).input("platform", "linux/amd64");
+    let result = job.run();
+    assert!(!result.success, "{}", result.log());
+    let heard = heard.lock().unwrap().join("\n");
+    assert!(heard.contains("/v2/"), "somebody asked: {heard}");
+    let basic = base64(&format!("octocat:{}", job.machine.token));
+    for secret in [job.machine.token.as_str(), basic.as_str(), "uthorization:"] {
+        assert!(!heard.contains(secret), "a credential went to a host that is not its own: {heard}");
+    }
+}
