@@ -97,7 +97,7 @@ impl Reached {
 
     /// The id of the helper's container, if there is one.
     pub fn helper(&self) -> Option<&str> {
-        self.helper.as_ref().map(|helper| helper.container())
+        self.helper.as_ref().map(Helper::container)
     }
 }
 
