@@ -203,6 +203,9 @@ fn action(temp: &Path, registry: &str, expect: &str) -> Command {
     command
 }
 
+/// Tells our helpers from those of tests that run at the same time.
+const RUN: &str = "live-registry";
+
 const INSIDE: [&str; 4] = ["registry::inside", "--exact", "--ignored", "--nocapture"];
 
 /// What runs in the container.
@@ -214,7 +217,7 @@ async fn inside() {
     let daemon = DaemonClient::connect(Path::new("/var/run/docker.sock")).await.unwrap();
     let connected = began.elapsed();
     let options = RelayOptions {
-        run: "live".into(),
+        run: RUN.into(),
         id: variable("HELPER"),
         directories: vec![PathBuf::from("/github/runner_temp")],
         program: "/docker-push-action".into(),
@@ -275,7 +278,7 @@ fn helpers(which: &str) -> String {
         which,
         "--quiet",
         "--filter",
-        "label=docker-push-action.role=relay",
+        &format!("label=docker-push-action.run={RUN}"),
     ]))
 }
 
