@@ -102,9 +102,6 @@ impl RunError {
             Self::Registry(error) => error.hint(),
             Self::Docker(error) => error.hint().map(Into::into),
             Self::GitHub(_) => Some("give `token` the permission to read pull requests".into()),
-            Self::Payload { .. } => {
-                Some("this program is a GitHub action: the runner makes that file".into())
-            }
             _ => None,
         }
     }

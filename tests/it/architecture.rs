@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("context", &["model"]),
     ("progress", &["model", "runner"]),
     ("plan", &["model", "inputs", "metadata", "runner"]),
-    ("git", &["model"]),
+    ("git", &["model", "metadata"]),
     ("github", &["model"]),
     ("docker", &["model", "plan"]),
     ("registry", &["model"]),
@@ -34,12 +34,19 @@ const DOORS: &[(&str, &[&str])] = &[
     ("envy", &["inputs"]),
 ];
 
+/// Test modules in files of their own.
+fn is_test(path: &Path) -> bool {
+    let in_tests = path.parent().is_some_and(|parent| parent.ends_with("tests"));
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    in_tests || stem == "tests" || stem.ends_with("_tests")
+}
+
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") {
+        } else if path.extension().is_some_and(|e| e == "rs") && !is_test(&path) {
             found.push(path);
         }
     }

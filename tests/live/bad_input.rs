@@ -11,7 +11,12 @@ fn refused(job: &Job, result: &StepResult, wanted: &[&str]) {
     assert!(!result.success, "{wanted:?} must fail:\n{}", result.log());
     assert!(!result.of(Level::Error).is_empty(), "an error annotation: {}", result.log());
     for part in wanted {
-        assert!(result.errors().contains(part), "`{part}` is not named:\n{}\n--\n{}", result.errors(), result.log());
+        assert!(
+            result.errors().contains(part),
+            "`{part}` is not named:\n{}\n--\n{}",
+            result.errors(),
+            result.log()
+        );
     }
     let repository = job.inputs.get("image_name").map(|_| job.repository());
     if let Some(repository) = repository {
@@ -62,7 +67,11 @@ fn inputs_that_say_nothing_useful_are_refused_by_name() {
         let result = job.native().run();
         let errors = result.errors();
         if result.success || wanted.iter().any(|part| !errors.contains(part)) || !job.tags().is_empty() {
-            faults.push(format!("{input}: {value:?} gave {:?}: {errors}\n{}", result.exit_code, result.log()));
+            faults.push(format!(
+                "{input}: {value:?} gave {:?}: {errors}\n{}",
+                result.exit_code,
+                result.log()
+            ));
         }
         job.inputs = usual;
     }
@@ -88,9 +97,12 @@ fn links_do_not_lead_out_of_the_workspace() {
     symlink("/etc/passwd", workspace.join("Dockerfile.link")).unwrap();
     symlink("/etc", workspace.join("out")).unwrap();
     symlink("loop", workspace.join("loop")).unwrap();
-    for (input, value) in
-        [("dockerfile", "Dockerfile.link"), ("context", "out"), ("context", "loop"), ("dockerfile", "out/passwd")]
-    {
+    for (input, value) in [
+        ("dockerfile", "Dockerfile.link"),
+        ("context", "out"),
+        ("context", "loop"),
+        ("dockerfile", "out/passwd"),
+    ] {
         let job_inputs = job.inputs.clone();
         let mut step = job.native();
         step.inputs = job_inputs;

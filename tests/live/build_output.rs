@@ -37,8 +37,14 @@ fn build_output_gives_no_orders() {
         return;
     }
     let lines: String = HOSTILE.iter().map(|line| format!("{line}\\n")).collect();
-    let dockerfile = format!("ARG BASE\nFROM ${{BASE}}\nRUN printf '{}' && printf '{}' >&2\n", lines.replace('%', "%%"), "::error::hacked\\n##[error]hacked\\n");
-    let job = Job::new("hostile", &[("Dockerfile", &dockerfile)]).input("platform", "linux/amd64").input("no_cache", "true");
+    let dockerfile = format!(
+        "ARG BASE\nFROM ${{BASE}}\nRUN printf '{}' && printf '{}' >&2\n",
+        lines.replace('%', "%%"),
+        "::error::hacked\\n##[error]hacked\\n"
+    );
+    let job = Job::new("hostile", &[("Dockerfile", &dockerfile)])
+        .input("platform", "linux/amd64")
+        .input("no_cache", "true");
     let result = job.run();
     assert!(result.success, "{}", result.log());
     assert!(result.log().contains("words first"), "the output is in the log: {}", result.log());
@@ -67,12 +73,13 @@ fn a_failing_step_is_explained_at_its_line() {
     if parts_with_store().is_none() {
         return;
     }
-    let dockerfile =
-        "ARG BASE\nFROM ${BASE}\nRUN echo fine\nRUN echo first words; echo last words >&2; exit 42\nRUN echo never\n";
-    for (name, path, input) in
-        [("failing", "Dockerfile", "Dockerfile"), ("failing-deep", "deploy/api.Dockerfile", "deploy/api.Dockerfile")]
-    {
-        let job = Job::new(name, &[(path, dockerfile)]).input("platform", "linux/amd64").input("dockerfile", input);
+    let dockerfile = "ARG BASE\nFROM ${BASE}\nRUN echo fine\nRUN echo first words; echo last words >&2; exit 42\nRUN echo never\n";
+    for (name, path, input) in [
+        ("failing", "Dockerfile", "Dockerfile"),
+        ("failing-deep", "deploy/api.Dockerfile", "deploy/api.Dockerfile"),
+    ] {
+        let job =
+            Job::new(name, &[(path, dockerfile)]).input("platform", "linux/amd64").input("dockerfile", input);
         let result = job.run();
         assert!(!result.success);
         assert_ne!(result.exit_code, Some(0));
@@ -85,7 +92,11 @@ fn a_failing_step_is_explained_at_its_line() {
         for part in ["42", "last words"] {
             assert!(error.message.contains(part), "{part}: {}", error.message);
         }
-        assert!(result.log().contains(&format!("{path}:4")) || error.message.contains(&format!("{path}:4")), "{}", result.log());
+        assert!(
+            result.log().contains(&format!("{path}:4")) || error.message.contains(&format!("{path}:4")),
+            "{}",
+            result.log()
+        );
         assert!(result.log().contains("first words"));
         assert!(!result.log().contains("echo never") || !result.log().contains("\nnever"));
         assert_eq!(job.tags(), Vec::<String>::new());
@@ -96,7 +107,8 @@ fn a_failing_step_is_explained_at_its_line() {
 
 #[test]
 fn a_dockerfile_that_is_none_is_explained_at_its_line() {
-    let job = Job::new("syntax", &[("Dockerfile", "FROM scratch\nCOPPY a b\n")]).input("platform", "linux/amd64");
+    let job =
+        Job::new("syntax", &[("Dockerfile", "FROM scratch\nCOPPY a b\n")]).input("platform", "linux/amd64");
     let result = job.run();
     assert!(!result.success);
     if parts_with_store().is_none() {
@@ -115,7 +127,8 @@ fn a_dockerfile_that_is_none_is_explained_at_its_line() {
 fn a_missing_base_image_is_named() {
     let Some(parts) = parts_with_store() else { return };
     let base = format!("{}/base/nowhere:9", parts.registry);
-    let job = Job::usual("no-base").input("build_args", &format!("BASE={base}")).input("platform", "linux/amd64");
+    let job =
+        Job::usual("no-base").input("build_args", &format!("BASE={base}")).input("platform", "linux/amd64");
     let result = job.run();
     assert!(!result.success);
     assert!(result.errors().contains(&base), "{}", result.errors());
@@ -134,7 +147,9 @@ fn warnings_stand_beside_the_code() {
     assert!(result.success, "{}", result.log());
     let warnings = result.of(Level::Warning);
     assert!(
-        warnings.iter().any(|warning| warning.file.as_deref() == Some("Dockerfile") && warning.line.is_some()),
+        warnings
+            .iter()
+            .any(|warning| warning.file.as_deref() == Some("Dockerfile") && warning.line.is_some()),
         "{warnings:?}\n{}",
         result.log()
     );

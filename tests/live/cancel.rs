@@ -60,7 +60,11 @@ fn ended(job: &Job, result: &StepResult, before: &[String], took: Duration) {
     assert_ne!(result.exit_code, Some(0));
     assert_eq!(everything(job), before, "{}", result.log());
     assert_eq!(job.tags(), Vec::<String>::new());
-    assert_eq!(result.outputs.get("pushed").map(String::as_str), Some("false"), "what was done stays reported");
+    assert_eq!(
+        result.outputs.get("pushed").map(String::as_str),
+        Some("false"),
+        "what was done stays reported"
+    );
     assert!(result.log().to_lowercase().contains("cancel"), "{}", result.log());
 }
 
@@ -72,7 +76,10 @@ fn a_cancelled_build_ends_and_leaves_nothing() {
     let job = job("cancel", 987);
     let before = everything(&job);
     let running = job.step().start();
-    assert!(running.wait_for_line(|line| line.contains("has started") && !line.contains("echo"), Duration::from_secs(120)));
+    assert!(running.wait_for_line(
+        |line| line.contains("has started") && !line.contains("echo"),
+        Duration::from_secs(120)
+    ));
     assert!(runs("sleep 987"), "the step's process is visible");
     let asked = Instant::now();
     let result = running.cancel();
@@ -88,7 +95,10 @@ fn sigterm_and_a_second_signal_end_it_too() {
     let job = job("cancel-twice", 988);
     for second in [None, Some("INT")] {
         let running = job.step().start();
-        assert!(running.wait_for_line(|line| line.contains("has started") && !line.contains("echo"), Duration::from_secs(120)));
+        assert!(running.wait_for_line(
+            |line| line.contains("has started") && !line.contains("echo"),
+            Duration::from_secs(120)
+        ));
         let asked = Instant::now();
         running.signal("TERM");
         if let Some(signal) = second {

@@ -38,15 +38,39 @@ fn tree(root: &Path) {
     file("Dockerfile", DOCKERFILE);
     file(".dockerignore", IGNORE);
     for path in [
-        "a.log", "keep.log", "rooted", "deep/rooted", "trimmed.txt", "deep/cache/keep", "deep/cache/drop", "cache/x",
-        "deep/a/one.txt", "deep/a/two.txt", "deep/a/x.tmp", "deep/b/c/x.tmp", "deep/c/b/d", "deep/e/f/b/g", "odd/plain",
-        "odd/space d", "odd/spa\u{e9}\u{2603}", "links/target", "modes/plain", "modes/setuid", "modes/sticky/x", "empty/.keep",
-        "a-b/1", "a/1", "a.b/1", "a0/1",
+        "a.log",
+        "keep.log",
+        "rooted",
+        "deep/rooted",
+        "trimmed.txt",
+        "deep/cache/keep",
+        "deep/cache/drop",
+        "cache/x",
+        "deep/a/one.txt",
+        "deep/a/two.txt",
+        "deep/a/x.tmp",
+        "deep/b/c/x.tmp",
+        "deep/c/b/d",
+        "deep/e/f/b/g",
+        "odd/plain",
+        "odd/space d",
+        "odd/spa\u{e9}\u{2603}",
+        "links/target",
+        "modes/plain",
+        "modes/setuid",
+        "modes/sticky/x",
+        "empty/.keep",
+        "a-b/1",
+        "a/1",
+        "a.b/1",
+        "a0/1",
     ] {
         file(path, path);
     }
     std::fs::create_dir_all(root.join("empty-dir")).unwrap();
-    for (path, mode) in [("modes/setuid", 0o4755), ("modes/plain", 0o640), ("modes/sticky", 0o1777), ("modes", 0o750)] {
+    for (path, mode) in
+        [("modes/setuid", 0o4755), ("modes/plain", 0o640), ("modes/sticky", 0o1777), ("modes", 0o750)]
+    {
         std::fs::set_permissions(root.join(path), std::fs::Permissions::from_mode(mode)).unwrap();
     }
     symlink("target", root.join("links/relative")).unwrap();
@@ -59,7 +83,8 @@ fn tree(root: &Path) {
     assert!(made.success());
     // Not every file system takes attributes of users; where it does, they are part of the cache key.
     for (path, name, value) in [("modes/plain", "user.note", "one"), ("modes/setuid", "user.note", "two")] {
-        let _ = rustix::fs::setxattr(root.join(path), name, value.as_bytes(), rustix::fs::XattrFlags::empty());
+        let _ =
+            rustix::fs::setxattr(root.join(path), name, value.as_bytes(), rustix::fs::XattrFlags::empty());
     }
 }
 
@@ -94,7 +119,9 @@ fn buildx_finds_every_copy_cached() {
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{log}");
     let mut copies = 0;
-    for (number, step) in log.lines().filter_map(|line| line.split_once(' ')).filter(|(_, rest)| rest.contains("] COPY ")) {
+    for (number, step) in
+        log.lines().filter_map(|line| line.split_once(' ')).filter(|(_, rest)| rest.contains("] COPY "))
+    {
         copies += 1;
         assert!(log.contains(&format!("\n{number} CACHED")), "{number} {step} ran again:\n{log}");
     }
@@ -119,13 +146,16 @@ fn what_changed_is_sent_and_what_did_not_is_not() {
 #[test]
 fn a_dockerfile_has_its_own_ignore_file() {
     let Some(parts) = parts_with_store() else { return };
-    let job = Job::new("own-ignore", &[
-        ("api.Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /src\n"),
-        ("api.Dockerfile.dockerignore", ".git\nsecret\n"),
-        (".dockerignore", "wanted\n"),
-        ("secret", "x"),
-        ("wanted", "x"),
-    ])
+    let job = Job::new(
+        "own-ignore",
+        &[
+            ("api.Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /src\n"),
+            ("api.Dockerfile.dockerignore", ".git\nsecret\n"),
+            (".dockerignore", "wanted\n"),
+            ("secret", "x"),
+            ("wanted", "x"),
+        ],
+    )
     .input("platform", "linux/amd64")
     .input("dockerfile", "api.Dockerfile");
     let result = job.run();

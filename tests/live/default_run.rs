@@ -120,7 +120,11 @@ fn one_platform_is_a_plain_image() {
     assert!(result.success, "{}", result.log());
     let registry = parts.open_registry();
     let manifest = registry.manifest(&job.repository(), "main").unwrap();
-    assert!(manifest.json["manifests"].is_null(), "an index breaks consumers that want an image: {}", manifest.json);
+    assert!(
+        manifest.json["manifests"].is_null(),
+        "an index breaks consumers that want an image: {}",
+        manifest.json
+    );
     assert_eq!(result.outputs["imageid"], manifest.json["config"]["digest"].as_str().unwrap());
     let platform = &registry.platforms(&job.repository(), "main")["linux/amd64"];
     assert_eq!(platform.config["config"]["Labels"]["team"], "boxes");

@@ -86,7 +86,11 @@ impl World {
     }
 
     fn event(&self, case: &str) -> Event {
-        let merge = if case.contains("fork") { self.job.origin.rev("refs/pull/43/merge") } else { self.merge.clone() };
+        let merge = if case.contains("fork") {
+            self.job.origin.rev("refs/pull/43/merge")
+        } else {
+            self.merge.clone()
+        };
         self.job
             .event_of(case)
             .replace(HEAD, &self.head)
@@ -107,7 +111,8 @@ impl World {
 fn planned(result: &StepResult) -> Option<(Vec<String>, bool)> {
     let plan: Value = serde_json::from_str(result.outputs.get("plan")?).expect("the plan is JSON");
     let tags = plan["tags"].as_array().expect("a list of tags");
-    let mut tags: Vec<String> = tags.iter().map(|tag| tag["tag"].as_str().expect("a tag").to_owned()).collect();
+    let mut tags: Vec<String> =
+        tags.iter().map(|tag| tag["tag"].as_str().expect("a tag").to_owned()).collect();
     tags.sort();
     Some((tags, plan["push"].as_bool().expect("push or not")))
 }
@@ -167,7 +172,8 @@ fn names_that_belong_to_others_are_not_taken() {
     for branch in ["latest", "Latest", "v1.2.3", "pr-7", "1.2.3"] {
         world.job.origin.branch(branch);
         world.job.origin.branch("main");
-        world.job.event = world.event("push-branch").replace("refs/heads/main", &format!("refs/heads/{branch}"));
+        world.job.event =
+            world.event("push-branch").replace("refs/heads/main", &format!("refs/heads/{branch}"));
         world.job.check_out(&format!("refs/heads/{branch}"), 1);
         let result = world.job.native().run();
         let tip = world.job.origin.rev("main");
@@ -209,7 +215,11 @@ fn a_pull_request_is_really_pushed_under_its_own_names() {
     assert_eq!(result.outputs["version"], "v9.9.9");
     let platforms = parts.open_registry().platforms(&job.repository(), "pr-42");
     let labels = &platforms["linux/amd64"].config["config"]["Labels"];
-    assert_eq!(labels["org.opencontainers.image.revision"], merge.as_str(), "what was built: the merge commit");
+    assert_eq!(
+        labels["org.opencontainers.image.revision"],
+        merge.as_str(),
+        "what was built: the merge commit"
+    );
 }
 
 #[test]

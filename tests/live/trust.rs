@@ -12,7 +12,10 @@ use std::sync::{Arc, Mutex};
 fn keeps(result: &StepResult, secrets: &[&str]) {
     for secret in secrets {
         for line in &result.raw_lines {
-            assert!(!line.contains(secret) || line.starts_with("::add-mask::"), "a secret in the log: {line}");
+            assert!(
+                !line.contains(secret) || line.starts_with("::add-mask::"),
+                "a secret in the log: {line}"
+            );
         }
         for (name, value) in &result.outputs {
             assert!(!value.contains(secret), "a secret in the output `{name}`");
@@ -70,7 +73,10 @@ fn a_registry_with_a_password() {
     assert!(result.masks.contains(&parts.auth_password), "masked before it could be printed");
     assert!(result.raw_lines[0].starts_with("::add-mask::"), "masks come first: {}", result.raw_lines[0]);
     // No credential is left for the job's later containers.
-    let left = std::process::Command::new("grep").args(["-rl", &parts.auth_password]).arg(job.machine.temp()).output();
+    let left = std::process::Command::new("grep")
+        .args(["-rl", &parts.auth_password])
+        .arg(job.machine.temp())
+        .output();
     assert_eq!(String::from_utf8_lossy(&left.unwrap().stdout), "");
 }
 
