@@ -7,6 +7,7 @@
 mod connection;
 mod error;
 mod facts;
+mod helper;
 mod own_container;
 mod reach;
 pub mod relay;
@@ -14,5 +15,6 @@ pub mod relay;
 pub use connection::DaemonClient;
 pub use error::DockerError;
 pub use facts::DaemonFacts;
+pub use helper::RelayOptions;
 pub use own_container::{OwnContainer, OwnMount};
-pub use reach::{ReachError, Reached, RelayOptions, Tried, reach_loopback};
+pub use reach::{ReachError, Reached, Tried, reach_loopback};

@@ -6,38 +6,17 @@
 //! arguments. It ends when its lifeline does, with [`Reached`] or with this process, however that happened, and
 //! the daemon removes it then.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
-use bollard::query_parameters::CreateContainerOptionsBuilder;
-use futures_util::StreamExt as _;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::connection::DaemonClient;
-use super::error::{DockerError, clean};
-use super::own_container::OwnContainer;
+use super::error::clean;
+use super::helper::{Helper, RelayOptions};
 use super::relay;
 use crate::model::{Dial, RegistryHost};
-
-/// What a helper container needs to know about this run.
-#[derive(Clone, Debug)]
-pub struct RelayOptions {
-    /// The run's id, for the helper's label.
-    pub run: String,
-    /// Random, `[a-z0-9]`: names the helper and its directory.
-    pub id: String,
-    /// Directories of ours to make the shared one in, best first (`RUNNER_TEMP`); the first that the host sees is taken.
-    pub directories: Vec<PathBuf>,
-    /// Path of this program in its image.
-    pub program: PathBuf,
-    /// For the helper to start and report.
-    pub timeout: Duration,
-}
 
 /// A way that works, for as long as this lives.
 #[derive(Debug)]
@@ -72,13 +51,6 @@ fn list(tried: &[Tried]) -> String {
 
 /// For a gateway of a bridge on this machine to answer.
 const GATEWAY: Duration = Duration::from_millis(500);
-/// Where the helper sees the shared directory.
-const SHARED: &str = "/relay";
-/// Our label: the helper's role.
-const LABEL_ROLE: &str = "docker-push-action.role";
-/// Our label: the run that it belongs to.
-const LABEL_RUN: &str = "docker-push-action.run";
-
 /// Finds a way to a loopback registry. Any other registry is reached directly: nothing is tried.
 pub async fn reach_loopback(
     registry: &RegistryHost,
@@ -111,10 +83,7 @@ pub async fn reach_loopback(
         }
         match Helper::start(registry, daemon, &own, options).await {
             Ok(helper) => {
-                return Ok(Reached {
-                    dial: Dial::Socket(helper.directory.0.join(relay::REGISTRY)),
-                    helper: Some(helper),
-                });
+                return Ok(Reached { dial: Dial::Socket(helper.socket()), helper: Some(helper) });
             }
             Err(said) => failed("through a helper container on the host's network".into(), said),
         }
@@ -128,7 +97,7 @@ impl Reached {
 
     /// The id of the helper's container, if there is one.
     pub fn helper(&self) -> Option<&str> {
-        self.helper.as_ref().map(|helper| helper.container.as_str())
+        self.helper.as_ref().map(Helper::container)
     }
 }
 
@@ -162,172 +131,6 @@ fn is_registry_head(head: &[u8]) -> bool {
         && (has("docker-distribution-api-version:") || has("www-authenticate:"))
 }
 
-/// A helper container that runs the relay.
-#[derive(Debug)]
-struct Helper {
-    container: String,
-    /// The helper ends when this does.
-    _lifeline: UnixStream,
-    directory: SharedDirectory,
-}
-
-/// Removed with this value.
-#[derive(Debug)]
-struct SharedDirectory(PathBuf);
-
-impl Drop for SharedDirectory {
-    fn drop(&mut self) {
-        // Two sockets at most; what cannot be removed goes with the runner's temporary directory.
-        for socket in [relay::LIFELINE, relay::REGISTRY] {
-            let _ = std::fs::remove_file(self.0.join(socket));
-        }
-        let _ = std::fs::remove_dir(&self.0);
-    }
-}
-
-impl Helper {
-    async fn start(
-        registry: &RegistryHost,
-        daemon: &DaemonClient,
-        own: &OwnContainer,
-        options: &RelayOptions,
-    ) -> Result<Self, String> {
-        let (parent, host_parent) = options
-            .directories
-            .iter()
-            .find_map(|directory| Some((directory, own.host_path(directory)?)))
-            .ok_or_else(|| {
-                "no directory of ours is one of the host's (is `RUNNER_TEMP` mounted?)".to_owned()
-            })?;
-        let name = format!("docker-push-action-relay-{}", options.id);
-        let (directory, listener, owner) = share(&parent.join(&name))?;
-        let host_directory = host_parent.join(&name);
-        let body = container(registry, own, options, &host_directory, owner);
-
-        let create = CreateContainerOptionsBuilder::default().name(&name).build();
-        let created = daemon.docker.create_container(Some(create), body).await;
-        let created = created.map_err(|error| DockerError::of("create it", &error).to_string())?;
-        // Until it reports, nothing but this removes it: a container that never ran does not end.
-        let created = Created { daemon, id: Some(created.id) };
-        let id = created.id.clone().unwrap_or_default();
-        match tokio::time::timeout(options.timeout, first_words(daemon, &id, &listener)).await {
-            Ok(Ok(lifeline)) => Ok(Self { container: created.keep(), _lifeline: lifeline, directory }),
-            Ok(Err(said)) => Err(said),
-            Err(_) => Err(format!("it did not report within {} s", options.timeout.as_secs_f32())),
-        }
-    }
-}
-
-/// A container that is removed with this value, also when the run is cancelled in the middle of its start.
-struct Created<'a> {
-    daemon: &'a DaemonClient,
-    id: Option<String>,
-}
-
-impl Created<'_> {
-    fn keep(mut self) -> String {
-        self.id.take().unwrap_or_default()
-    }
-}
-
-impl Drop for Created<'_> {
-    fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            // Nothing can be awaited here. One that is gone, or going, is as good.
-            let _ = remove(self.daemon.socket(), &id);
-        }
-    }
-}
-
-/// The most that removing a helper may take.
-const REMOVAL: Duration = Duration::from_secs(2);
-
-/// Removes a container by one blocking request; its path has no version, as every engine takes it.
-fn remove(socket: &Path, id: &str) -> std::io::Result<()> {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(REMOVAL))?;
-    stream.set_write_timeout(Some(REMOVAL))?;
-    write!(
-        stream,
-        "DELETE /containers/{id}?force=1&v=1 HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
-    )?;
-    // The daemon stops working on what nobody waits for.
-    stream.read(&mut [0; 64]).map(|_| ())
-}
-
-/// Makes the directory that only our user can enter, and listens in it; also says who that user is.
-fn share(path: &Path) -> Result<(SharedDirectory, UnixListener, (u32, u32)), String> {
-    let said = |error: std::io::Error| format!("`{}`: {}", path.display(), clean(&error.to_string()));
-    std::fs::DirBuilder::new().mode(0o700).create(path).map_err(said)?;
-    let directory = SharedDirectory(path.to_owned());
-    let metadata = std::fs::metadata(path).map_err(said)?;
-    let listener = UnixListener::bind(path.join(relay::LIFELINE)).map_err(said)?;
-    Ok((directory, listener, (metadata.uid(), metadata.gid())))
-}
-
-fn container(
-    registry: &RegistryHost,
-    own: &OwnContainer,
-    options: &RelayOptions,
-    host_directory: &Path,
-    owner: (u32, u32),
-) -> ContainerCreateBody {
-    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    ContainerCreateBody {
-        image: Some(own.image.clone()),
-        user: Some(format!("{}:{}", owner.0, owner.1)),
-        working_dir: Some("/".into()),
-        entrypoint: Some(vec![options.program.display().to_string()]),
-        cmd: Some(vec!["relay".into(), SHARED.into(), registry.as_str().into()]),
-        labels: Some(HashMap::from([label(LABEL_ROLE, "relay"), label(LABEL_RUN, &options.run)])),
-        host_config: Some(HostConfig {
-            auto_remove: Some(true),
-            network_mode: Some("host".into()),
-            // Host networking needs the host's user namespace where the daemon remaps users.
-            userns_mode: Some("host".into()),
-            readonly_rootfs: Some(true),
-            cap_drop: Some(vec!["ALL".into()]),
-            security_opt: Some(vec!["no-new-privileges".into()]),
-            pids_limit: Some(32),
-            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
-            mounts: Some(vec![Mount {
-                typ: Some(MountType::BIND),
-                source: Some(host_directory.display().to_string()),
-                target: Some(SHARED.into()),
-                ..Mount::default()
-            }]),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    }
-}
-
-/// Starts the helper and hears its report.
-async fn first_words(daemon: &DaemonClient, id: &str, listener: &UnixListener) -> Result<UnixStream, String> {
-    let started = daemon.docker.start_container(id, None).await;
-    started.map_err(|error| DockerError::of("start it", &error).to_string())?;
-    let mut waiting = std::pin::pin!(daemon.docker.wait_container(id, None));
-    let stream = tokio::select! {
-        biased;
-        accepted = listener.accept() => accepted.map_err(|error| clean(&error.to_string()))?.0,
-        ended = waiting.next() => return Err(match ended {
-            Some(Ok(response)) => format!("it ended at once with exit code {}", response.status_code),
-            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
-                format!("it ended at once with exit code {code}")
-            }
-            _ => "it ended at once".into(),
-        }),
-    };
-    let mut reader = BufReader::new(stream).take(1024);
-    let mut line = String::new();
-    reader.read_line(&mut line).await.map_err(|error| clean(&error.to_string()))?;
-    if line.trim_end() == relay::READY {
-        return Ok(reader.into_inner().into_inner());
-    }
-    Err(if line.is_empty() { "it ended without a word".into() } else { clean(&line) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,30 +147,6 @@ mod tests {
         ] {
             assert_eq!(is_registry_head(head.as_bytes()), expected, "{head}");
         }
-    }
-
-    #[test]
-    fn the_helper_can_do_little() {
-        let own = OwnContainer { image: "sha256:00".into(), ..OwnContainer::default() };
-        let options = RelayOptions {
-            run: "7".into(),
-            id: "x1".into(),
-            directories: vec![],
-            program: "/docker-push-action".into(),
-            timeout: Duration::from_secs(1),
-        };
-        let registry = RegistryHost::parse("localhost:5000").unwrap();
-        let body = container(&registry, &own, &options, Path::new("/tmp/r"), (1001, 127));
-        assert_eq!(body.env, None);
-        assert_eq!(body.user.as_deref(), Some("1001:127"));
-        assert_eq!(body.cmd.unwrap(), ["relay", "/relay", "localhost:5000"]);
-        assert_eq!(body.labels.unwrap()["docker-push-action.run"], "7");
-        let host = body.host_config.unwrap();
-        assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
-        let mount = &host.mounts.unwrap()[0];
-        assert_eq!((mount.source.as_deref(), mount.target.as_deref()), (Some("/tmp/r"), Some("/relay")));
-        assert_eq!((host.readonly_rootfs, host.auto_remove), (Some(true), Some(true)));
-        assert_eq!((host.privileged, host.restart_policy), (None, None));
     }
 
     #[test]

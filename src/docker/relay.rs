@@ -165,27 +165,27 @@ mod tests {
         assert_eq!(addresses("10.0.0.1:5000"), None);
     }
 
-    async fn echo_server() -> SocketAddr {
+    async fn echo_server() -> (SocketAddr, JoinSet<()>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut read, mut write) = stream.split();
-                    let _ = tokio::io::copy(&mut read, &mut write).await;
-                });
+                let (mut read, mut write) = stream.split();
+                let _ = tokio::io::copy(&mut read, &mut write).await;
             }
         });
-        address
+        (address, serving)
     }
 
     #[tokio::test]
     async fn carries_until_the_lifeline_ends() {
-        let address = echo_server().await;
+        let (address, _serving) = echo_server().await;
         let directory = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(directory.path().join(LIFELINE)).unwrap();
         let arguments = [directory.path().display().to_string(), address.to_string()];
-        let relay = tokio::spawn(async move { serve(&arguments).await });
+        let mut relay = JoinSet::new();
+        relay.spawn(async move { serve(&arguments).await });
         let (mut lifeline, _) = listener.accept().await.unwrap();
         let mut line = [0; 6];
         lifeline.read_exact(&mut line).await.unwrap();
@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(back, b"ping");
         }
         drop(lifeline);
-        relay.await.unwrap().unwrap();
+        relay.join_next().await.unwrap().unwrap().unwrap();
     }
 
     #[tokio::test]
@@ -209,12 +209,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(directory.path().join(LIFELINE)).unwrap();
         let arguments = [directory.path().display().to_string(), free.to_string()];
-        let relay = tokio::spawn(async move { serve(&arguments).await });
+        let mut relay = JoinSet::new();
+        relay.spawn(async move { serve(&arguments).await });
         let (mut lifeline, _) = listener.accept().await.unwrap();
         let mut said = String::new();
         lifeline.read_to_string(&mut said).await.unwrap();
         assert!(said.contains("refused"), "{said}");
-        assert!(relay.await.unwrap().is_err());
+        assert!(relay.join_next().await.unwrap().unwrap().is_err());
         for bad in [&["x"][..], &["/tmp", "ghcr.io"], &["/tmp", "10.0.0.1:80"], &["/tmp", "//"]] {
             let arguments: Vec<String> = bad.iter().map(ToString::to_string).collect();
             assert!(matches!(serve(&arguments).await, Err(RelayError::Arguments)), "{bad:?}");

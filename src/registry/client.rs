@@ -252,8 +252,11 @@ impl RegistryClient {
             let pointless =
                 matches!((&proof, &wanted), (_, None) | (Proof::Basic(_), Some(Challenge::Basic)));
             if refused > 1 || pointless {
-                let said = self.login.read_error(&answer, &proof);
-                return Err(fail(Kind::Unauthorized(said.message.unwrap_or_default())));
+                let said = self.login.read_error(&answer, &proof).message.unwrap_or_default();
+                // The token was taken for what it is: that of somebody who may not do this.
+                let denied =
+                    matches!(&wanted, Some(Challenge::Bearer { error, .. }) if error == "insufficient_scope");
+                return Err(fail(if denied { Kind::Denied(said) } else { Kind::Unauthorized(said) }));
             }
             challenge = wanted;
         }

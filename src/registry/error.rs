@@ -63,6 +63,9 @@ pub enum Kind {
         /// What went wrong there.
         why: Box<Kind>,
     },
+    /// The login was taken, but it has not the right that this needs.
+    #[error("the login has no right to this{}{}", colon(.0), .0)]
+    Denied(String),
     /// It sent something that must not be followed or cannot be understood.
     #[error("{0}")]
     Protocol(String),
@@ -133,17 +136,10 @@ impl RegistryError {
         let Self { host, .. } = self;
         let hint = match &*self.kind {
             Kind::Unauthorized(_) => self.login_hint(),
+            Kind::Denied(_) => self.right_hint(),
             Kind::Answered(answered) => match (answered.status, answered.code.as_deref()) {
                 (401, _) => self.login_hint(),
-                (403, _) | (_, Some("DENIED" | "denied")) if host == "ghcr.io" => {
-                    "give the job `permissions: packages: write`; if the package exists already, open its settings, \
-                     \"Manage Actions access\", and add this repository with the role Write"
-                        .into()
-                }
-                (403, _) | (_, Some("DENIED" | "denied")) => match &self.username {
-                    Some(user) => format!("give `{user}` the right to push there, or use another login"),
-                    None => format!("give `username` and `password` of a login that may push to `{host}`"),
-                },
+                (403, _) | (_, Some("DENIED" | "denied")) => self.right_hint(),
                 (404, Some("NAME_UNKNOWN" | "NAME_INVALID")) => {
                     "make the repository at the registry first, or check the spelling of its name".into()
                 }
@@ -154,7 +150,8 @@ impl RegistryError {
             Kind::Name(_) => format!("check the spelling of `{host}`, and the network's DNS"),
             Kind::Refused(_) => format!("check that the registry is up and listens at `{host}`"),
             Kind::PlainHttp => {
-                "only registries on `localhost` are spoken to without TLS: give the registry a certificate".into()
+                "only registries on `localhost` are spoken to without TLS: give the registry a certificate"
+                    .into()
             }
             Kind::Tls(text) if text.contains("UnknownIssuer") || text.contains("certificate authorit") => {
                 "its certificate is not signed by a certificate authority that is known here".into()
@@ -162,6 +159,18 @@ impl RegistryError {
             _ => return None,
         };
         Some(hint)
+    }
+
+    fn right_hint(&self) -> String {
+        match &self.username {
+            _ if self.host == "ghcr.io" => {
+                "give the job `permissions: packages: write`; if the package exists already, open its settings, \
+                 \"Manage Actions access\", and add this repository with the role Write"
+                    .into()
+            }
+            Some(user) => format!("give `{user}` the right to push there, or use another login"),
+            None => format!("give `username` and `password` of a login that may push to `{}`", self.host),
+        }
     }
 
     fn login_hint(&self) -> String {

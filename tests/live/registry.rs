@@ -141,6 +141,42 @@ async fn a_registry_that_wants_a_login() {
     client(&registry, Some(&other)).get_manifest(&repository, &digest).await.unwrap_err();
 }
 
+/// A process that ends with this value.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Another implementation: go-containerregistry's.
+#[tokio::test]
+async fn tags_in_a_registry_of_other_make() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut serve = Command::new("crane");
+    serve.args(["registry", "serve", "--address", &free.to_string()]).stderr(std::process::Stdio::null());
+    let _running = Running(serve.spawn().unwrap());
+    let registry = free.to_string();
+    let client_of = || client(&registry, None);
+    let began = Instant::now();
+    while client_of().ping().await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10), "the registry does not start");
+        tokio::task::yield_now().await;
+    }
+    let name = format!("{registry}/registry-client/other");
+    let base = variable("PARTS_REGISTRY") + "/base/busybox:1";
+    succeed(Command::new("crane").args(["copy", "--insecure", &base, &format!("{name}:source")]));
+    let repository = Repository::parse(&name).unwrap();
+    let (digest, metadata) = publish(&client_of(), &repository, "source").await;
+    assert_eq!(metadata.platforms.len(), 2);
+    let found = succeed(Command::new("crane").args(["digest", "--insecure", &format!("{name}:pr-7")]));
+    assert_eq!(found, digest.as_str());
+    let unknown = Repository::parse(&format!("{registry}/nobody/here")).unwrap();
+    assert_eq!(client_of().head_manifest(&unknown, &Tag::parse("none").unwrap()).await.unwrap(), None);
+}
+
 /// Starts this program's test [`inside`] in the action's image, as the runner starts an action.
 fn action(temp: &Path, registry: &str, expect: &str) -> Command {
     let program = std::env::current_exe().unwrap();
@@ -167,6 +203,9 @@ fn action(temp: &Path, registry: &str, expect: &str) -> Command {
     command
 }
 
+/// Tells our helpers from those of tests that run at the same time.
+const RUN: &str = "live-registry";
+
 const INSIDE: [&str; 4] = ["registry::inside", "--exact", "--ignored", "--nocapture"];
 
 /// What runs in the container.
@@ -178,12 +217,21 @@ async fn inside() {
     let daemon = DaemonClient::connect(Path::new("/var/run/docker.sock")).await.unwrap();
     let connected = began.elapsed();
     let options = RelayOptions {
-        run: "live".into(),
+        run: RUN.into(),
         id: variable("HELPER"),
         directories: vec![PathBuf::from("/github/runner_temp")],
         program: "/docker-push-action".into(),
         timeout: Duration::from_secs(10),
     };
+    if variable("EXPECT") == "cancelled" {
+        // At any moment of its start: a signal does the same.
+        for milliseconds in (0..200).step_by(8) {
+            let options = RelayOptions { id: format!("{}{milliseconds}", options.id), ..options.clone() };
+            let start = reach_loopback(&registry, &daemon, &options);
+            let _ = tokio::time::timeout(Duration::from_millis(milliseconds), start).await;
+        }
+        return;
+    }
     let began = Instant::now();
     let reached = match reach_loopback(&registry, &daemon, &options).await {
         Ok(reached) => reached,
@@ -230,7 +278,7 @@ fn helpers(which: &str) -> String {
         which,
         "--quiet",
         "--filter",
-        "label=docker-push-action.role=relay",
+        &format!("label=docker-push-action.run={RUN}"),
     ]))
 }
 
@@ -259,6 +307,7 @@ fn ways_to_a_registry_on_the_hosts_loopback() {
         (&gateway, "gateway", "bridge"),
         (&open, "direct", "host"),
         (&free, "error", "bridge"),
+        (&open, "cancelled", "bridge"),
     ] {
         let temp = tempfile::tempdir().unwrap();
         let mut command = action(temp.path(), registry, expect);

@@ -9,6 +9,7 @@ use docker_push_action::model::{Credentials, Dial, RegistryHost, Repository, Sec
 use docker_push_action::registry::{RegistryClient, Timeouts};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// One request that came.
@@ -58,10 +59,12 @@ pub fn answer(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Answer {
 pub struct Fake {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Request>>>,
+    /// Ends with this value.
+    _serving: JoinSet<()>,
 }
 
 impl Fake {
-    /// Serves until the test's runtime ends.
+    /// Serves until this value is dropped.
     pub async fn start(reply: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         Self::listen(None, reply).await
     }
@@ -82,10 +85,12 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (reply, log) = (Arc::new(reply), Arc::clone(&asked));
-        tokio::spawn(async move {
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (reply, log, tls) = (Arc::clone(&reply), Arc::clone(&log), tls.clone());
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     match tls {
                         None => serve(stream, &*reply, &log).await,
                         Some(tls) => serve(tls.accept(stream).await?, &*reply, &log).await,
@@ -93,7 +98,7 @@ impl Fake {
                 });
             }
         });
-        Self { address, asked }
+        Self { address, asked, _serving: serving }
     }
 
     /// All requests so far.

@@ -71,6 +71,29 @@ async fn a_token_that_is_no_longer_taken_is_replaced_once() {
     assert_eq!(never.lines().iter().filter(|line| line.starts_with("PUT")).count(), 2);
 }
 
+#[tokio::test]
+async fn a_login_without_the_right_is_told_from_a_wrong_one() {
+    // As Docker Hub answers a push to somebody else's repository.
+    let fake = Fake::start(|request| {
+        let host = request.header("host").unwrap_or_default();
+        let error = if token_of(request).is_empty() { "" } else { r#",error="insufficient_scope""# };
+        let challenge = format!(r#"WWW-Authenticate: Bearer realm="http://{host}/token",service="s"{error}"#);
+        if request.is("GET", "/token") {
+            return answer(200, &[], r#"{"token":"t"}"#);
+        }
+        answer(
+            401,
+            &[&challenge],
+            r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#,
+        )
+    })
+    .await;
+    let client = fake.client_of_octo();
+    let error = client.put_tag(&fake.repository(), &tag("a"), &manifest("{}", INDEX)).await.unwrap_err();
+    assert_eq!(error.kind(), &Kind::Denied("authentication required".into()));
+    assert!(error.hint().unwrap().contains("give `octo` the right to push"), "{error}");
+}
+
 async fn basic_registry() -> Fake {
     Fake::start(|request| match token_of(request) {
         BASIC => answer(201, &[], ""),

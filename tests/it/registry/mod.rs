@@ -1,5 +1,7 @@
 //! The registry client against registries that are right, strange and hostile.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod fake;
 mod faults;
 mod login;

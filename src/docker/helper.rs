@@ -1,0 +1,325 @@
+//! The helper container: our own image on the host's network, running the relay.
+//!
+//! It can do little: no capabilities, no writable file system but the shared directory, nothing secret in its
+//! environment or arguments. It ends with its lifeline and is removed by the daemon then; what a run that was
+//! killed at the wrong moment has left is removed by the next one.
+
+use std::collections::HashMap;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bollard::models::{
+    ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum as State, HostConfig,
+    HostConfigLogConfig, Mount, MountType,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use futures_util::StreamExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::connection::DaemonClient;
+use super::error::{DockerError, clean};
+use super::own_container::OwnContainer;
+use super::relay;
+use crate::model::RegistryHost;
+
+/// What a helper container needs to know about this run.
+#[derive(Clone, Debug)]
+pub struct RelayOptions {
+    /// The run's id, for the helper's label.
+    pub run: String,
+    /// Random, `[a-z0-9]`: names the helper and its directory.
+    pub id: String,
+    /// Directories of ours to make the shared one in, best first (`RUNNER_TEMP`); the first that the host sees is taken.
+    pub directories: Vec<PathBuf>,
+    /// Path of this program in its image.
+    pub program: PathBuf,
+    /// For the helper to start and report.
+    pub timeout: Duration,
+}
+
+/// Where the helper sees the shared directory.
+const SHARED: &str = "/relay";
+/// Our label: the helper's role.
+const LABEL_ROLE: &str = "docker-push-action.role";
+const ROLE: &str = "relay";
+/// Our label: the run that it belongs to.
+const LABEL_RUN: &str = "docker-push-action.run";
+
+/// A helper container that runs the relay.
+#[derive(Debug)]
+pub(super) struct Helper {
+    container: String,
+    /// The helper ends when this does.
+    _lifeline: UnixStream,
+    directory: SharedDirectory,
+}
+
+/// Removed with this value.
+#[derive(Debug)]
+struct SharedDirectory(PathBuf);
+
+impl Drop for SharedDirectory {
+    fn drop(&mut self) {
+        // Two sockets at most; what cannot be removed goes with the runner's temporary directory.
+        for socket in [relay::LIFELINE, relay::REGISTRY] {
+            let _ = std::fs::remove_file(self.0.join(socket));
+        }
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+impl Helper {
+    /// Makes one in our own image, and waits until it can carry.
+    pub(super) async fn start(
+        registry: &RegistryHost,
+        daemon: &DaemonClient,
+        own: &OwnContainer,
+        options: &RelayOptions,
+    ) -> Result<Self, String> {
+        let (parent, host_parent) = options
+            .directories
+            .iter()
+            .find_map(|directory| Some((directory, own.host_path(directory)?)))
+            .ok_or_else(|| {
+                "no directory of ours is one of the host's (is `RUNNER_TEMP` mounted?)".to_owned()
+            })?;
+        let name = format!("docker-push-action-relay-{}", options.id);
+        let (directory, listener, owner) = share(&parent.join(&name))?;
+        let host_directory = host_parent.join(&name);
+        let body = container(registry, own, options, &host_directory, owner);
+
+        let create = CreateContainerOptionsBuilder::default().name(&name).build();
+        // Until it reports, nothing but this removes it: a container that never ran does not end.
+        let mut unfinished = Unfinished { daemon, name: Some(name), asked: false };
+        let start = async {
+            unfinished.asked = true;
+            let created = daemon.docker.create_container(Some(create), body).await;
+            unfinished.asked = false;
+            let id = created.map_err(|error| DockerError::of("create it", &error).to_string())?.id;
+            let (lifeline, ()) = tokio::join!(first_words(daemon, &id, &listener), reap(daemon, &id));
+            Ok((lifeline?, id))
+        };
+        match tokio::time::timeout(options.timeout, start).await {
+            Ok(Ok((lifeline, container))) => {
+                unfinished.keep();
+                Ok(Self { container, _lifeline: lifeline, directory })
+            }
+            Ok(Err(said)) => Err(said),
+            Err(_) => Err(format!("it did not report within {} s", options.timeout.as_secs_f32())),
+        }
+    }
+
+    /// The socket that leads to the registry.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.directory.0.join(relay::REGISTRY)
+    }
+
+    /// The container's id.
+    pub(super) fn container(&self) -> &str {
+        &self.container
+    }
+}
+
+/// A container that is removed with this value, also when the run is cancelled in the middle of its start.
+struct Unfinished<'a> {
+    daemon: &'a DaemonClient,
+    name: Option<String>,
+    /// The daemon has been asked and has not answered: it may be making the container right now.
+    asked: bool,
+}
+
+impl Unfinished<'_> {
+    fn keep(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        let Some(name) = self.name.take() else { return };
+        // Nothing can be awaited here. One that is gone, or going, is as good as removed; one that is not there
+        // yet is waited for, as the daemon goes on making it.
+        let deadline = Instant::now() + PATIENCE;
+        while remove(self.daemon.socket(), &name).is_ok_and(|status| status == 404)
+            && self.asked
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// How long a cancelled run waits for a container that may be being made, and between two looks.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Removes what runs that were killed have left: helpers that never ran, or whose daemon forgot to remove them.
+/// One that is being started now is younger than a minute, by the daemon's own clock.
+async fn reap(daemon: &DaemonClient, own: &str) {
+    let filters = HashMap::from([("label", vec![format!("{LABEL_ROLE}={ROLE}")])]);
+    let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let Ok(found) = daemon.docker.list_containers(Some(list)).await else { return };
+    for id in orphans(&found, own) {
+        let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        // Another run may be at it too.
+        let _ = daemon.docker.remove_container(id, Some(force)).await;
+    }
+}
+
+/// Seconds after which a helper that does not run is nobody's.
+const ORPHAN_AGE: i64 = 60;
+
+fn orphans<'a>(found: &'a [ContainerSummary], own: &str) -> Vec<&'a str> {
+    let created = |container: &ContainerSummary| container.created.unwrap_or(i64::MAX);
+    let Some(now) = found.iter().find(|container| container.id.as_deref() == Some(own)).map(created) else {
+        return Vec::new();
+    };
+    let ended = [State::CREATED, State::EXITED, State::DEAD];
+    found
+        .iter()
+        .filter(|one| one.state.is_some_and(|state| ended.contains(&state)))
+        .filter(|one| created(one) < now.saturating_sub(ORPHAN_AGE))
+        .filter_map(|one| one.id.as_deref())
+        .collect()
+}
+
+/// The most that removing a helper may take.
+const REMOVAL: Duration = Duration::from_secs(2);
+
+/// Removes a container by one blocking request, and returns the status of the answer. The path has no version, as
+/// every engine takes it.
+fn remove(socket: &Path, name: &str) -> std::io::Result<u16> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(REMOVAL))?;
+    stream.set_write_timeout(Some(REMOVAL))?;
+    write!(
+        stream,
+        "DELETE /containers/{name}?force=1&v=1 HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
+    )?;
+    // The daemon stops working on what nobody waits for.
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    let status = std::str::from_utf8(&status[9..]).ok().and_then(|text| text.parse().ok());
+    status.ok_or_else(|| std::io::Error::other("no HTTP"))
+}
+
+/// Makes the directory that only our user can enter, and listens in it; also says who that user is.
+fn share(path: &Path) -> Result<(SharedDirectory, UnixListener, (u32, u32)), String> {
+    let said = |error: std::io::Error| format!("`{}`: {}", path.display(), clean(&error.to_string()));
+    std::fs::DirBuilder::new().mode(0o700).create(path).map_err(said)?;
+    let directory = SharedDirectory(path.to_owned());
+    let metadata = std::fs::metadata(path).map_err(said)?;
+    let listener = UnixListener::bind(path.join(relay::LIFELINE)).map_err(said)?;
+    Ok((directory, listener, (metadata.uid(), metadata.gid())))
+}
+
+fn container(
+    registry: &RegistryHost,
+    own: &OwnContainer,
+    options: &RelayOptions,
+    host_directory: &Path,
+    owner: (u32, u32),
+) -> ContainerCreateBody {
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    ContainerCreateBody {
+        image: Some(own.image.clone()),
+        user: Some(format!("{}:{}", owner.0, owner.1)),
+        working_dir: Some("/".into()),
+        entrypoint: Some(vec![options.program.display().to_string()]),
+        cmd: Some(vec!["relay".into(), SHARED.into(), registry.as_str().into()]),
+        labels: Some(HashMap::from([label(LABEL_ROLE, ROLE), label(LABEL_RUN, &options.run)])),
+        host_config: Some(HostConfig {
+            auto_remove: Some(true),
+            network_mode: Some("host".into()),
+            // Host networking needs the host's user namespace where the daemon remaps users.
+            userns_mode: Some("host".into()),
+            readonly_rootfs: Some(true),
+            cap_drop: Some(vec!["ALL".into()]),
+            security_opt: Some(vec!["no-new-privileges".into()]),
+            pids_limit: Some(32),
+            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
+            mounts: Some(vec![Mount {
+                typ: Some(MountType::BIND),
+                source: Some(host_directory.display().to_string()),
+                target: Some(SHARED.into()),
+                ..Mount::default()
+            }]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Starts the helper and hears its report.
+async fn first_words(daemon: &DaemonClient, id: &str, listener: &UnixListener) -> Result<UnixStream, String> {
+    let started = daemon.docker.start_container(id, None).await;
+    started.map_err(|error| DockerError::of("start it", &error).to_string())?;
+    let mut waiting = std::pin::pin!(daemon.docker.wait_container(id, None));
+    let stream = tokio::select! {
+        biased;
+        accepted = listener.accept() => accepted.map_err(|error| clean(&error.to_string()))?.0,
+        ended = waiting.next() => return Err(match ended {
+            Some(Ok(response)) => format!("it ended at once with exit code {}", response.status_code),
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
+                format!("it ended at once with exit code {code}")
+            }
+            _ => "it ended at once".into(),
+        }),
+    };
+    let mut reader = BufReader::new(stream).take(1024);
+    let mut line = String::new();
+    reader.read_line(&mut line).await.map_err(|error| clean(&error.to_string()))?;
+    if line.trim_end() == relay::READY {
+        return Ok(reader.into_inner().into_inner());
+    }
+    Err(if line.is_empty() { "it ended without a word".into() } else { clean(&line) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_helper_can_do_little() {
+        let own = OwnContainer { image: "sha256:00".into(), ..OwnContainer::default() };
+        let options = RelayOptions {
+            run: "7".into(),
+            id: "x1".into(),
+            directories: vec![],
+            program: "/docker-push-action".into(),
+            timeout: Duration::from_secs(1),
+        };
+        let registry = RegistryHost::parse("localhost:5000").unwrap();
+        let body = container(&registry, &own, &options, Path::new("/tmp/r"), (1001, 127));
+        assert_eq!(body.env, None);
+        assert_eq!(body.user.as_deref(), Some("1001:127"));
+        assert_eq!(body.cmd.unwrap(), ["relay", "/relay", "localhost:5000"]);
+        assert_eq!(body.labels.unwrap()["docker-push-action.run"], "7");
+        let host = body.host_config.unwrap();
+        assert_eq!(host.cap_drop.unwrap(), ["ALL"]);
+        let mount = &host.mounts.unwrap()[0];
+        assert_eq!((mount.source.as_deref(), mount.target.as_deref()), (Some("/tmp/r"), Some("/relay")));
+        assert_eq!((host.readonly_rootfs, host.auto_remove), (Some(true), Some(true)));
+        assert_eq!((host.privileged, host.restart_policy), (None, None));
+    }
+
+    #[test]
+    fn orphans_are_old_and_do_not_run() {
+        let containers = serde_json::json!([
+            {"Id": "own", "State": "created", "Created": 1000},
+            {"Id": "running", "State": "running", "Created": 10},
+            {"Id": "starting", "State": "created", "Created": 990},
+            {"Id": "never ran", "State": "created", "Created": 10},
+            {"Id": "left", "State": "exited", "Created": 10},
+            {"Id": "unknown age", "State": "exited"}
+        ]);
+        let containers: Vec<ContainerSummary> = serde_json::from_value(containers).unwrap();
+        assert_eq!(orphans(&containers, "own"), ["never ran", "left"]);
+        assert_eq!(orphans(&containers, "not listed"), Vec::<&str>::new());
+    }
+}
