@@ -19,8 +19,8 @@ fn everything(job: &Job) -> Vec<String> {
     assert!(job.is_alone());
     let mut all = vec![docker(&["ps", "-aq"]), docker(&["volume", "ls", "-q"])];
     list(&job.machine.temp(), &mut all);
-    // A file-command file of each step is the runner's own.
-    all.retain(|path| !path.contains("_runner_file_commands/"));
+    // The event's payload and a step's file-command files are the runner's own.
+    all.retain(|path| !path.contains("_runner_file_commands/") && !path.ends_with("/event.json"));
     all
 }
 

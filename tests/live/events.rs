@@ -212,7 +212,7 @@ fn a_pull_request_is_really_pushed_under_its_own_names() {
     let mut tags = vec![format!("{head}-pr-42"), "pr-42".to_owned()];
     tags.sort();
     assert_eq!(job.tags(), tags, "the version is reported, not tagged");
-    assert_eq!(result.outputs["version"], "v9.9.9");
+    assert_eq!(result.outputs["version"], "9.9.9");
     let platforms = parts.open_registry().platforms(&job.repository(), "pr-42");
     let labels = &platforms["linux/amd64"].config["config"]["Labels"];
     assert_eq!(

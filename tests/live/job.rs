@@ -38,6 +38,11 @@ pub fn parts_with_store() -> Option<&'static Parts> {
 /// Tests run beside each other, but for those that look at the whole engine.
 static ENGINE: RwLock<()> = RwLock::new(());
 
+/// A turn beside other tests, for one that makes no [`Job`].
+pub fn beside() -> RwLockReadGuard<'static, ()> {
+    ENGINE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[allow(dead_code, reason = "a guard is held, not read")]
 enum Turn {
     Beside(RwLockReadGuard<'static, ()>),
@@ -62,8 +67,7 @@ impl Job {
     /// A push of two commits to main whose tree is `files`, pushed to the repository `acme/shop/NAME` of the open
     /// registry, which the host calls `localhost`.
     pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        let beside = ENGINE.read().unwrap_or_else(PoisonError::into_inner);
-        Self::with(name, files, Turn::Beside(beside))
+        Self::with(name, files, Turn::Beside(beside()))
     }
 
     /// The same, while no other test runs.

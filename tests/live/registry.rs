@@ -294,6 +294,7 @@ fn no_helper_within(limit: Duration) {
 /// The ways, one after the other: they look at the same engine's containers.
 #[test]
 fn ways_to_a_registry_on_the_hosts_loopback() {
+    let _turn = crate::job::beside();
     let port = |address: &str| address.rsplit(':').next().unwrap().to_owned();
     let open = variable("PARTS_REGISTRY");
     let auth = variable("PARTS_AUTH_REGISTRY");

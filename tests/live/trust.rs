@@ -1,10 +1,10 @@
 //! Credentials: never in an image, in a log, or at a host that is not theirs.
 
 use crate::job::{Job, parts_with_store};
-use crate::runner::parts::docker;
+use crate::runner::parts::try_docker;
 use crate::runner::step::StepResult;
 use base64::Engine as _;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
@@ -45,11 +45,12 @@ fn credentials_of_a_checkout_stay_out_of_the_image() {
     let result = job.run();
     assert!(result.success, "{}", result.log());
     let image = format!("{}/{}@{}", parts.registry, job.repository(), result.outputs["digest"]);
-    let inside = docker(&["run", "--rm", "--quiet", &image, "cat", "/src/.git/config"]);
+    let output = try_docker(&["run", "--rm", "--quiet", &image, "cat", "/src/.git/config"]);
+    let inside = String::from_utf8_lossy(&output.stdout);
     for secret in [header.as_str(), "url-password-123", job.machine.token.as_str()] {
         assert!(!inside.contains(secret), "a credential in the image: {inside}");
     }
-    assert_eq!(inside.len(), with_password.trim_end().len(), "blanked, not cut: {inside:?}");
+    assert_eq!(inside.len(), with_password.len(), "blanked, not cut: {inside:?}");
     assert!(inside.contains("[core]"), "the rest is there: {inside}");
     assert_eq!(std::fs::read_to_string(&config).unwrap(), with_password, "the workspace's own file stays");
     let warned = result.annotations.iter().any(|note| note.message.contains(".dockerignore"));
@@ -114,29 +115,41 @@ fn a_registry_that_is_down_is_named() {
     assert!(result.errors().contains(&registry), "{}", result.errors());
 }
 
-/// A registry that asks everybody for a password and remembers what it was told.
-fn listener() -> (String, Arc<Mutex<Vec<String>>>) {
+/// A registry without TLS that asks everybody for a password and remembers what it was told.
+fn listener() -> (String, Arc<Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = format!("localhost:{}", listener.local_addr().unwrap().port());
-    let heard = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::new(Mutex::new(String::new()));
     let log = Arc::clone(&heard);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let log = Arc::clone(&log);
-            std::thread::spawn(move || {
-                let mut writer = stream.try_clone().unwrap();
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    if line.is_empty() {
-                        let _ = writer.write_all(
-                            b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"theirs\"\r\nContent-Length: 2\r\n\r\n{}",
-                        );
-                    }
-                    log.lock().unwrap().push(line);
-                }
-            });
+            std::thread::spawn(move || answer(stream, &log));
         }
     });
     (host, heard)
+}
+
+fn answer(mut stream: std::net::TcpStream, log: &Mutex<String>) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        request.extend_from_slice(&buffer[..count]);
+        // A client that tries TLS first must see that there is none.
+        let reply: &[u8] = if request[0] == 0x16 {
+            b"HTTP/1.0 400 Bad Request\r\n\r\n"
+        } else if request.ends_with(b"\r\n\r\n") {
+            b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"theirs\"\r\nContent-Length: 2\r\n\r\n{}"
+        } else {
+            continue;
+        };
+        let _ = stream.write_all(reply);
+        log.lock().unwrap().push_str(&String::from_utf8_lossy(&request));
+        if request[0] == 0x16 {
+            return;
+        }
+        request.clear();
+    }
 }
 
 #[test]
@@ -148,8 +161,8 @@ fn the_jobs_token_goes_to_no_other_registry() {
     let job = Job::usual("elsewhere-token").input("registry", &host).input("platform", "linux/amd64");
     let result = job.run();
     assert!(!result.success, "{}", result.log());
-    let heard = heard.lock().unwrap().join("\n");
-    assert!(heard.contains("/v2/"), "somebody asked: {heard}");
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard.contains("/v2/"), "somebody asked: {heard}\n{}", result.log());
     let basic = base64(&format!("octocat:{}", job.machine.token));
     for secret in [job.machine.token.as_str(), basic.as_str(), "uthorization:"] {
         assert!(!heard.contains(secret), "a credential went to a host that is not its own: {heard}");

@@ -66,8 +66,9 @@ impl Repository {
 
     /// Switches to a branch, which is made here if it does not exist.
     pub fn branch(&self, name: &str) {
-        if self.try_git(&["checkout", "-q", name]).is_none() {
-            self.git(&["checkout", "-q", "-b", name]);
+        // Not `checkout`, which takes a tag of the same name.
+        if self.try_git(&["switch", "-q", name]).is_none() {
+            self.git(&["switch", "-q", "-c", name]);
         }
     }
 
@@ -87,10 +88,10 @@ impl Repository {
 
     /// The commit `refs/pull/N/merge` of a pull request of `branch` into main, as GitHub makes it; its name.
     pub fn pull_request(&self, number: u32, branch: &str) -> String {
-        self.git(&["checkout", "-q", "--detach", "main"]);
+        self.git(&["switch", "-q", "--detach", "main"]);
         let merge = self.merge(branch);
         self.git(&["update-ref", &format!("refs/pull/{number}/merge"), &merge]);
-        self.git(&["checkout", "-q", "main"]);
+        self.branch("main");
         merge
     }
 
