@@ -198,7 +198,7 @@ async fn upgrade(
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let status = response.status();
         let said = Limited::new(response.into_body(), 4096).collect().await;
-        let said = said.map(|body| body.to_bytes()).unwrap_or_default();
+        let said = said.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         return Err(ConnectError::NoUpgrade {
             address: address.clone(),
             path,

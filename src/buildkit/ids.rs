@@ -3,7 +3,7 @@
 /// Identities that the caller draws at random, so that two builds at one daemon never meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildIds {
-    /// The build, in the daemon's history: `docker buildx history inspect <reference>`.
+    /// The build: what Solve starts, Status follows.
     pub reference: String,
     /// The session that serves its files and logins.
     pub session: String,

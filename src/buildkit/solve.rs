@@ -118,10 +118,7 @@ async fn solve(
         None => Err(BuildError::Cancelled),
         Some(Err(status)) => Err(failure(&status, session, &follower).await),
         Some(Ok(_)) if plan.export == Export::Nothing => Ok(None),
-        Some(Ok(response)) => {
-            let digest = exported_digest(connection.control(), &ids.reference, response.get_ref());
-            digest.await.map(Some)
-        }
+        Some(Ok(response)) => exported_digest(response.get_ref()).map(Some),
     }
 }
 

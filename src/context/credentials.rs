@@ -6,7 +6,10 @@
 //! name, credential helpers that print one), and in these, in `FETCH_HEAD`, in stored credentials and in the reflogs every URL with a
 //! user part. Files outside a Git directory are the user's own and are sent as they are.
 
+use std::fmt;
+
 use super::root::Listing;
+use super::walk::printable;
 
 /// Where a walk is, as far as Git directories are concerned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +62,21 @@ impl Blanked {
             end += 1;
         }
         &self.path
+    }
+}
+
+/// The warning: what was blanked where, and the line that makes it unnecessary.
+impl fmt::Display for Blanked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, ignore_line) = (printable(&self.path), printable(self.ignore_line()));
+        let shown: Vec<String> = self.lines.iter().take(5).map(usize::to_string).collect();
+        let lines = shown.join(", ");
+        let noun = if self.lines.len() == 1 { "line" } else { "lines" };
+        write!(f, "credentials in `{path}` ({noun} {lines}")?;
+        if self.lines.len() > shown.len() {
+            write!(f, " and {} more", self.lines.len() - shown.len())?;
+        }
+        write!(f, ") were blanked in the build context: add the line `{ignore_line}` to .dockerignore")
     }
 }
 
@@ -285,6 +303,16 @@ mod tests {
         let (after, lines) = blanked(".git/FETCH_HEAD", text);
         assert_eq!(after, text.replace("x:SECRET@", "********@").replace("//SECRET@", "//******@"));
         assert_eq!(lines, [1, 2]);
+    }
+
+    #[test]
+    fn the_warning_says_what_to_do() {
+        let blanked = Blanked { path: "a\n::b/.git/logs/HEAD".into(), lines: (1..=7).collect() };
+        assert_eq!(
+            blanked.to_string(),
+            "credentials in `a\\n::b/.git/logs/HEAD` (lines 1, 2, 3, 4, 5 and 2 more) were blanked in the build context: \
+             add the line `a\\n::b/.git` to .dockerignore"
+        );
     }
 
     #[test]

@@ -129,6 +129,9 @@ mod tests {
         dir
     }
 
+    /// Tree, followed paths, what is needed.
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
+
     #[test]
     fn links_lead_to_their_targets_inside() {
         let simple = ["dir/", "dir/foo", "dir/l1 -> foo", "l2 -> dir/l1", "bar"];
@@ -147,7 +150,6 @@ mod tests {
         ];
         let to_root = ["dir/", "dir/l1 -> /foo", "dir/l2 -> /", "foo/", "foo/bar"];
         let below = ["real/", "real/sub/", "real/sub/f", "ln -> real"];
-        type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
         let cases: &[Case<'_>] = &[
             (&simple, &["l2", "bar"], Some(&["bar", "dir/foo", "dir/l1", "l2"])),
             (&absolute, &["dir/l1"], Some(&["baz", "dir/l1", "foo/bar"])),

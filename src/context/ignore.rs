@@ -4,7 +4,9 @@
 //! patterns are tried in order, `!` takes back, a match of a parent directory is handed down, `**` spans directories. BuildKit's
 //! frontend reads the ignore file and sends the patterns; [`parse_dockerignore`] does the same for those who need it before.
 
-use super::{glob, pattern::Matcher, slash_path};
+use super::pattern::Matcher;
+use super::walk::printable;
+use super::{glob, slash_path};
 
 /// A pattern that Go's matcher refuses as malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +20,7 @@ pub enum PatternError {
     #[error("pattern `!` excludes nothing: write what to keep after it")]
     LoneExclamation,
     /// Unbalanced brackets, a dangling backslash, a reversed range.
-    #[error("pattern `{0}` is malformed: check its brackets and backslashes")]
+    #[error("pattern `{}` is malformed: check its brackets and backslashes", printable(.0))]
     Malformed(String),
 }
 

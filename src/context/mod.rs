@@ -6,6 +6,7 @@
 
 pub mod credentials;
 pub mod entry;
+mod expression;
 pub mod follow;
 pub mod glob;
 pub mod ignore;

@@ -134,6 +134,9 @@ impl Listing {
             listing.entries.push((start, length, kind));
         }
         let Self { names, entries } = &mut listing;
+        // A level of the walk lives as long as everything below it.
+        names.shrink_to_fit();
+        entries.shrink_to_fit();
         entries.sort_unstable_by(|a, b| slice(names, *a).cmp(slice(names, *b)));
         Ok(listing)
     }

@@ -26,7 +26,8 @@ use super::root::{self, Kind, Listing, Root};
 pub enum WalkError {
     /// Reading a file, directory, link or attribute failed.
     #[error(
-        "cannot read `{path}` of the build context: {fault}: make it readable or list it in .dockerignore"
+        "cannot read `{}` of the build context: {fault}: make it readable or list it in .dockerignore",
+        printable(path)
     )]
     Unreadable {
         /// Relative to the context.
@@ -35,21 +36,25 @@ pub enum WalkError {
         fault: String,
     },
     /// BuildKit's protocol carries names as UTF-8.
-    #[error("the name `{path}` in the build context is not UTF-8: rename it or list it in .dockerignore")]
+    #[error(
+        "the name `{}` in the build context is not UTF-8: rename it or list it in .dockerignore",
+        printable(path)
+    )]
     NameNotUtf8 {
         /// Relative to the context; bytes that are no UTF-8 as `\xHH`.
         path: String,
     },
     /// As [`Self::NameNotUtf8`], for what a link points to.
     #[error(
-        "the link `{path}` of the build context has a target that is not UTF-8: list it in .dockerignore"
+        "the link `{}` of the build context has a target that is not UTF-8: list it in .dockerignore",
+        printable(path)
     )]
     LinkNotUtf8 {
         /// Relative to the context.
         path: String,
     },
-    /// The daemon's patterns, that is mostly the `.dockerignore`.
-    #[error("the patterns of .dockerignore cannot be used: {0}")]
+    /// The daemon's patterns: the lines of the `.dockerignore`, the sources of `COPY`.
+    #[error("a pattern of .dockerignore or of a COPY source cannot be used: {0}")]
     Pattern(#[from] PatternError),
 }
 
@@ -70,6 +75,15 @@ impl WalkError {
         }
         Self::NameNotUtf8 { path: shown }
     }
+}
+
+/// A path as a message may show it: whoever names the files must not write the log.
+pub fn printable(path: &str) -> String {
+    let mut shown = String::with_capacity(path.len());
+    for ch in path.chars() {
+        if ch.is_control() { shown.extend(ch.escape_default()) } else { shown.push(ch) }
+    }
+    shown
 }
 
 /// A filter made ready for one context.
@@ -183,6 +197,7 @@ pub fn walk(
         xattrs: XattrReader::default(),
         attributes: Vec::new(),
         scratch: Vec::new(),
+        judged: Judged::default(),
     };
     walker.absolute.push(b'/');
     let top = root.open_directory(".").map_err(|fault| WalkError::unreadable(".", fault))?;
@@ -217,6 +232,7 @@ struct Walker<'a> {
     xattrs: XattrReader,
     attributes: Vec<(String, Vec<u8>)>,
     scratch: Vec<u8>,
+    judged: Judged,
 }
 
 impl Walker<'_> {
@@ -246,12 +262,16 @@ impl Walker<'_> {
                 FileType::from_raw_mode(found.st_mode) == FileType::Directory
             }
         };
-        let mut judged = Judged::default();
+        let mut judged = std::mem::take(&mut self.judged);
         let verdict = {
             // Patterns are text; a name that is none is matched as well as it can be.
             let path = String::from_utf8_lossy(&self.path);
             self.selection.judge(&path, is_directory, &level.judged, &mut judged)?
         };
+        if !is_directory || verdict == Verdict::Prune {
+            // A file hands nothing down: its lists serve the next entry.
+            self.judged = std::mem::take(&mut judged);
+        }
         if verdict == Verdict::Prune || (verdict == Verdict::Skip && !is_directory) {
             return Ok(ControlFlow::Continue(()));
         }

@@ -92,8 +92,13 @@ async fn build(
         dockerfile: Some((dockerfile.file_name.clone(), dockerfile.in_workspace.clone())),
     });
     let result = follow(process, config, connection, plan, &mut plain).await;
-    process.reporter.phase("build and push", started.elapsed());
-    record.progress = Some(plain.into_state());
+    let state = plain.into_state();
+    let pushing = state.time_of("pushing");
+    process.reporter.phase("build", started.elapsed().saturating_sub(pushing));
+    if !pushing.is_zero() {
+        process.reporter.phase("push", pushing);
+    }
+    record.progress = Some(state);
     match result {
         Ok(outcome) => {
             for (_, transfer) in &outcome.transfers {

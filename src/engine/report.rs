@@ -82,7 +82,8 @@ fn say(process: &Process, record: &Record, result: &Result<(), RunError>) {
         Ok(()) => match (&record.nothing, &record.plan, &record.digest) {
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
             (None, Some(plan), Some(digest)) if record.pushed => {
-                reporter.info(&format!("pushed {}@{digest}", plan.repository));
+                let sizes = sizes(record.metadata.as_ref());
+                reporter.info(&format!("pushed {}@{digest}{sizes}", plan.repository));
             }
             (None, Some(_), Some(digest)) => reporter.info(&format!("built {digest}, not pushed")),
             _ => reporter.info("built, not pushed"),
@@ -205,11 +206,12 @@ fn platforms(metadata: &ImageMetadata) -> Vec<PlatformRow> {
     rows.collect()
 }
 
-/// For the log: `linux/amd64 4.5 MB, linux/arm64 4.4 MB`.
-#[allow(dead_code)]
-fn sizes(metadata: &ImageMetadata) -> String {
-    let sizes = platforms(metadata)
-        .into_iter()
-        .map(|row| format!("{} {}", row.platform, units::bytes(row.size.unwrap_or(0))));
-    sizes.collect::<Vec<_>>().join(", ")
+/// For the log: ` (linux/amd64 4.5 MB, linux/arm64 4.4 MB)`.
+fn sizes(metadata: Option<&ImageMetadata>) -> String {
+    let rows = metadata.map(platforms).unwrap_or_default();
+    let sizes: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {}", row.platform, row.size.map_or_else(String::new, units::bytes)))
+        .collect();
+    if sizes.is_empty() { String::new() } else { format!(" ({})", sizes.join(", ")) }
 }

@@ -13,7 +13,7 @@ use super::config::DEFAULT_REGISTRY;
 use super::credentials::is_servers_token;
 use super::fault::Notice;
 use super::raw::{RawInputs, secret};
-use super::scope::slug;
+use crate::model::slug;
 use crate::model::{GitRef, RegistryHost, Secret};
 use crate::runner::context::{Event, RunnerContext};
 

@@ -10,7 +10,6 @@ pub(crate) mod date;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod labels;
-mod slug;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -20,8 +19,8 @@ use serde::Serialize;
 
 use crate::model::{CommitId, Tag};
 
+pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
-pub use slug::slug;
 pub use strategy::{Outcome, Rules, StrategyError, derive};
 pub use trigger::{pull_request_to_look_up, triggering_commit};
 

@@ -10,6 +10,7 @@ mod git;
 mod platform;
 mod reference;
 mod secret;
+mod slug;
 mod tag;
 
 pub use credentials::Credentials;
@@ -19,4 +20,5 @@ pub use git::{CommitId, GitRef, InvalidCommitId};
 pub use platform::{InvalidPlatform, Platform};
 pub use reference::{InvalidRepository, RegistryHost, Repository};
 pub use secret::Secret;
+pub use slug::slug;
 pub use tag::{InvalidTag, Tag};

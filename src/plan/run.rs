@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::build::{BuildPlan, Export};
 use super::facts::DaemonFacts;
-use crate::inputs::config::{Config, Push};
+use crate::inputs::config::{Config, Push, VersionInput};
 use crate::metadata::{Metadata, PlannedTag, PushDecision, Subject, labels::labels};
 use crate::model::{CommitId, Digest, Platform, Repository};
 use crate::runner::context::RunnerContext;
@@ -77,6 +77,9 @@ pub enum PlanError {
     NoPlatform,
 }
 
+/// The build argument that `version: auto` sets.
+const VERSION_ARGUMENT: &str = "VERSION";
+
 /// Plans a run. Pure: the same values give the same plan.
 pub fn plan_run(
     config: &Config,
@@ -97,7 +100,7 @@ pub fn plan_run(
         dockerfile: config.dockerfile.clone(),
         platforms: config.platforms.clone(),
         target: config.target.clone(),
-        build_args: config.build_args.clone(),
+        build_args: build_args(config, metadata),
         labels: labels(context, metadata, &config.labels),
         no_cache: config.no_cache,
         pull: config.pull,
@@ -117,6 +120,17 @@ pub fn plan_run(
         builder: daemon.name.clone(),
         warnings,
     })
+}
+
+/// The arguments asked for; a version that comes from Git is one too, unless it was given: the Dockerfile has no
+/// other way to learn it.
+fn build_args(config: &Config, metadata: &Metadata) -> Vec<(String, String)> {
+    let mut arguments = config.build_args.clone();
+    let given = arguments.iter().any(|(name, _)| name == VERSION_ARGUMENT);
+    if let (Some(VersionInput::Auto), Some(version), false) = (&config.version, &metadata.version, given) {
+        arguments.push((VERSION_ARGUMENT.to_owned(), version.clone()));
+    }
+    arguments
 }
 
 fn push(asked: Push, metadata: &Metadata, warnings: &mut Vec<String>) -> Result<PushPlan, PlanError> {

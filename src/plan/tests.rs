@@ -213,6 +213,20 @@ fn without_the_containerd_image_store() {
 }
 
 #[test]
+fn a_version_from_git_is_a_build_argument() {
+    let release = context(push(), "refs/tags/v2.0.0");
+    let arguments = |config: &Config| planned(&release, config, &daemon()).unwrap().build.build_args;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(arguments(&config()), []);
+    let auto = Config { version: Some(VersionInput::Auto), ..config() };
+    assert_eq!(arguments(&auto), [pair("VERSION", "2.0.0")]);
+    let given = Config { build_args: vec![pair("VERSION", "mine")], ..auto };
+    assert_eq!(arguments(&given), [pair("VERSION", "mine")]);
+    let semver = VersionInput::Semver(semver::Version::new(2, 0, 0));
+    assert_eq!(arguments(&Config { version: Some(semver), ..config() }), []);
+}
+
+#[test]
 fn the_context_keeps_its_name() {
     let key = |context: &RunnerContext, directory: &str| {
         let config = Config { context: directory.into(), ..config() };

@@ -249,12 +249,12 @@ fn what_ends_meanwhile_is_shown_after_the_group() {
         lines,
         [
             "::endgroup::",
-            "✓ #1 A 0.0 s",
+            "✓ #1 A 40 ms",
             "::group::#2 B",
             "#2 0.030 b",
             "::endgroup::",
-            "✓ #2 B 0.0 s",
-            "✓ #3 C 0.0 s"
+            "✓ #2 B 30 ms",
+            "✓ #3 C 30 ms"
         ]
     );
     assert_eq!(shown(&plain.finish(ms(50))), [""; 0]);
@@ -264,7 +264,7 @@ fn what_ends_meanwhile_is_shown_after_the_group() {
 fn a_step_that_runs_again_is_reported_once_unless_it_worked() {
     let mut plain = plain();
     let probe = done(vertex("a", "A", 0), 10);
-    assert_eq!(unfenced(&plain.update(&vertexes([probe]), ms(10))), ["✓ #1 A 0.0 s"]);
+    assert_eq!(unfenced(&plain.update(&vertexes([probe]), ms(10))), ["✓ #1 A 10 ms"]);
     assert_eq!(unfenced(&plain.update(&vertexes([vertex("a", "A", 20)]), ms(20))), [""; 0]);
     assert_eq!(unfenced(&plain.update(&vertexes([done(vertex("a", "A", 20), 30)]), ms(30))), [""; 0]);
     plain.update(&vertexes([vertex("a", "A", 100)]), ms(100));

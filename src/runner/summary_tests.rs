@@ -115,7 +115,7 @@ gantt
 
 | # | Step | Time |
 | ---: | --- | ---: |
-| 1 | `[internal] load build definition from Dockerfile` | 0.0 s |
+| 1 | `[internal] load build definition from Dockerfile` | 20 ms |
 | 2 | `[linux/amd64 1/2] FROM docker.io/library/busybox` | cached |
 | 3 | <code>&#91;linux&#47;amd64 2&#47;2&#93; RUN make a&#58;b&#59;c &#124; tee &#96;x&#96;</code> | 3.4 s |
 | 4 | `[linux/arm64 2/2] RUN make` | 1 m 04 s |

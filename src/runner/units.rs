@@ -16,10 +16,11 @@ pub fn bytes(count: u64) -> String {
     format!("{}.{} {unit}", count / size, count % size * 10 / size)
 }
 
-/// `0.4 s`, `59.9 s`, `1 m 05 s`, `2 h 03 m`. Cut, not rounded: a step of 59.99 s never reads `60.0 s`.
+/// `40 ms`, `0.4 s`, `59.9 s`, `1 m 05 s`, `2 h 03 m`. Cut, not rounded: a step of 59.99 s never reads `60.0 s`.
 pub fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
     match whole {
+        0 if time.subsec_millis() < 100 => format!("{} ms", time.subsec_millis()),
         0..60 => format!("{whole}.{} s", time.subsec_millis() / 100),
         60..3600 => format!("{} m {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} m", whole / 3600, whole % 3600 / 60),
@@ -49,7 +50,9 @@ mod tests {
     #[test]
     fn times() {
         for (millis, expected) in [
-            (0, "0.0 s"),
+            (0, "0 ms"),
+            (99, "99 ms"),
+            (100, "0.1 s"),
             (449, "0.4 s"),
             (59_999, "59.9 s"),
             (65_000, "1 m 05 s"),

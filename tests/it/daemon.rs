@@ -19,11 +19,11 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use proto::control_server::{Control, ControlServer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tonic::codegen::tokio_stream::{Stream, StreamExt, empty, pending};
+use tonic::codegen::tokio_stream::{Stream, StreamExt, pending};
 
 /// How the daemon answers an upgrade.
 #[derive(Clone, Copy, Default)]
@@ -35,6 +35,8 @@ pub enum Door {
     Shut(u16, &'static str),
     /// With 101, and then with something that is not HTTP/2.
     Garbage,
+    /// There is none: HTTP/2 from the first byte, as at buildkitd.
+    None,
 }
 
 /// What Solve does.
@@ -100,6 +102,10 @@ impl Daemon {
         daemon.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let daemon = accepting.clone();
+                if matches!(daemon.0.door, Door::None) {
+                    accepting.spawn(async move { daemon.serve(TokioIo::new(socket)).await });
+                    continue;
+                }
                 let answer = service_fn(move |request| {
                     let daemon = daemon.clone();
                     async move { Ok::<_, Infallible>(daemon.upgrade(request)) }
@@ -114,7 +120,12 @@ impl Daemon {
     }
 
     pub fn address(&self) -> Address {
-        Address::DockerSocket(self.0.directory.path().join("docker.sock"))
+        let path = self.0.directory.path().join("docker.sock");
+        if matches!(self.0.door, Door::None) {
+            Address::BuildkitSocket(path)
+        } else {
+            Address::DockerSocket(path)
+        }
     }
 
     pub fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
@@ -165,14 +176,14 @@ impl Daemon {
         answer.header("connection", "Upgrade").body(Full::default()).unwrap()
     }
 
-    async fn serve(&self, io: hyper::upgrade::Upgraded) {
+    async fn serve(&self, io: impl hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static) {
         let control = ControlServer::new(self.clone());
         let answer =
             service_fn(move |request: Request<Incoming>| tower::Service::call(&mut control.clone(), request));
         let _ended = http2::Builder::new(TokioExecutor::new()).serve_connection(io, answer).await;
     }
 
-    async fn attach(&self, io: hyper::upgrade::Upgraded) {
+    async fn attach(&self, io: impl hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static) {
         let client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
         let (sender, driver) = client.handshake(io).await.unwrap();
         self.0.session.send_replace(Some(sender));
@@ -198,7 +209,8 @@ impl Daemon {
         let mut headers = HeaderMap::new();
         headers.insert("dir-name", directory.parse().unwrap());
         for number in 0..patterns {
-            headers.append("exclude-patterns", format!("directory-{number}/**/nothing").parse().unwrap());
+            let pattern = format!("directory-{number}/{}", "x".repeat(240));
+            headers.append("exclude-patterns", pattern.parse().unwrap());
         }
         let (requests, body) = mpsc::unbounded_channel();
         let response = self.call("/moby.filesync.v1.FileSync/DiffCopy", headers, Outgoing(body)).await;
@@ -328,7 +340,7 @@ impl Control for Daemon {
         &self,
         _: tonic::Request<proto::BuildHistoryRequest>,
     ) -> Reply<Self::ListenBuildHistoryStream> {
-        Ok(tonic::Response::new(Box::pin(empty())))
+        unreachable!()
     }
 
     async fn list_workers(
@@ -351,11 +363,34 @@ impl Control for Daemon {
         unreachable!()
     }
 
+    /// The session without an upgrade, as buildkitd has it.
     async fn session(
         &self,
-        _: tonic::Request<tonic::Streaming<proto::BytesMessage>>,
+        request: tonic::Request<tonic::Streaming<proto::BytesMessage>>,
     ) -> Reply<Self::SessionStream> {
-        unreachable!()
+        self.0.seen.lock().unwrap().session = request.metadata().clone().into_headers();
+        let mut from_client = request.into_inner();
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let (mut read, mut write) = tokio::io::split(theirs);
+        let daemon = self.clone();
+        self.spawn(async move { daemon.attach(TokioIo::new(ours)).await });
+        self.spawn(async move {
+            while let Ok(Some(message)) = from_client.message().await {
+                write.write_all(&message.data).await.unwrap();
+            }
+        });
+        let (to_client, messages) = mpsc::unbounded_channel();
+        self.spawn(async move {
+            let mut data = vec![0; 1 << 14];
+            while let Ok(length @ 1..) = read.read(&mut data).await {
+                let message = proto::BytesMessage { data: data[..length].to_vec() };
+                let _gone = to_client.send(Ok(message));
+            }
+        });
+        let messages = futures_util::stream::unfold(messages, |mut messages| async {
+            messages.recv().await.map(|message| (message, messages))
+        });
+        Ok(tonic::Response::new(Box::pin(messages)))
     }
 
     async fn info(&self, _: tonic::Request<proto::InfoRequest>) -> Reply<proto::InfoResponse> {

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -249,6 +251,13 @@ fn we_announce_what_fsutil_announces() {
     assert!(refused < filters.len() / 4, "{refused} filters were refused: they test little");
 }
 
+/// What generated filters are made of.
+#[rustfmt::skip]
+const PARTS: [&str; 24] = [
+    "src", "deep", "er", "x.log", "keep.log", "docs", "README.md", "*.md", "*", "**", "a", "a*",
+    "ln", "real", "sub", "f", "?", "*.log", "link", "[a-d]*", "[!a]*", "node_modules", "l*", "größe",
+];
+
 /// A filter made of parts that mean something in the zoo, always the same for a seed.
 fn generated(seed: u64) -> Filter {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -258,32 +267,6 @@ fn generated(seed: u64) -> Filter {
         state ^= state << 17;
         usize::try_from(state % 1_000_003).unwrap() % count
     };
-    const PARTS: [&str; 24] = [
-        "src",
-        "deep",
-        "er",
-        "x.log",
-        "keep.log",
-        "docs",
-        "README.md",
-        "*.md",
-        "*",
-        "**",
-        "a",
-        "a*",
-        "ln",
-        "real",
-        "sub",
-        "f",
-        "?",
-        "*.log",
-        "link",
-        "[a-d]*",
-        "[!a]*",
-        "node_modules",
-        "l*",
-        "größe",
-    ];
     let mut path = |length: usize| {
         let parts: Vec<&str> = (0..=pick(length)).map(|_| PARTS[pick(PARTS.len())]).collect();
         (parts.join("/"), pick(4))
@@ -352,7 +335,6 @@ fn a_filtered_tree_keeps_its_links() {
     assert!(!to.path().join("a.txt").exists() && !to.path().join("src/deep/er/x.log").exists());
     assert_eq!(fs::read(to.path().join("src/deep/er/keep.log")).unwrap(), b"kept");
     // The first name of the hard links was left out; the next ones are still one file.
-    use std::os::unix::fs::MetadataExt;
     let inode = |name: &str| fs::metadata(to.path().join(name)).unwrap().ino();
     assert_eq!(inode("src/hard"), inode("z-hard"));
     assert_eq!(fs::read(to.path().join("z-hard")).unwrap(), b"a");
@@ -373,7 +355,7 @@ fn twenty_thousand_files() {
         fs::create_dir_all(&path).unwrap();
         for file in 0..100_usize {
             let length = (directory * 131 + file * 977) % 8192;
-            fs::write(path.join(format!("f{file}")), vec![(file % 251) as u8; length]).unwrap();
+            fs::write(path.join(format!("f{file}")), vec![b'x'; length]).unwrap();
         }
     }
     let (sent, report) = transfer(from.path(), to.path(), Filter::default());
@@ -409,7 +391,6 @@ fn credentials_stay_here() {
 
 #[test]
 fn faults_reach_the_receiver() {
-    use std::os::unix::ffi::OsStrExt;
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(from.path(), "good", b"good");
     fs::create_dir(from.path().join("dir")).unwrap();
@@ -438,8 +419,6 @@ fn faults_reach_the_receiver() {
 /// Root may read everything, so root runs this test again as nobody.
 #[test]
 fn what_is_unreadable_is_named() {
-    use std::os::unix::fs::MetadataExt;
-    use std::os::unix::process::CommandExt;
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         let again = Command::new("/proc/self/exe")
             .args(["--exact", "diffcopy::what_is_unreadable_is_named"])
@@ -456,7 +435,7 @@ fn what_is_unreadable_is_named() {
     write(dir.path(), "open/file", b"");
     write(dir.path(), "open/shut/file", b"");
     let shut = dir.path().join("open/shut");
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
     let ours = |exclude: &[&str]| announced_by_us(dir.path(), &filter(&[], exclude, &[]));
     let fault = ours(&[]).unwrap_err();
     let excluded = ours(&["open/shut"]).map(|stats| stats.len());

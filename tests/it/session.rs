@@ -57,7 +57,16 @@ async fn run(daemon: &Daemon, cancel: impl Future<Output = ()>) -> Result<BuildO
 
 #[tokio::test]
 async fn two_megabytes_of_ignore_patterns() {
-    let daemon = Daemon::start(Door::Open, Script::Sync { directory: "context", patterns: 40_000 });
+    a_transfer(Door::Open, 8_000).await;
+}
+
+#[tokio::test]
+async fn the_session_as_a_stream() {
+    a_transfer(Door::None, 10).await;
+}
+
+async fn a_transfer(door: Door, patterns: usize) {
+    let daemon = Daemon::start(door, Script::Sync { directory: "context", patterns });
     let outcome = run(&daemon, pending()).await.unwrap();
     assert_eq!(outcome.digest.unwrap().as_str(), DIGEST);
     assert_eq!(outcome.transfers.len(), 1);

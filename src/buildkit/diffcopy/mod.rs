@@ -12,14 +12,14 @@ mod chunk;
 mod files;
 mod packet;
 mod reader;
+mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bollard_buildkit_proto::fsutil::types::Packet;
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
@@ -28,12 +28,11 @@ use prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::chunk::{CAPACITY, Pool};
-use self::files::Files;
+use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop, StopOnPanic};
 use crate::context::Filter;
 use crate::context::credentials::Blanked;
 use crate::context::root::Root;
-use crate::context::walk::{Selection, WalkError, walk};
+use crate::context::walk::{Selection, WalkError, printable, walk};
 
 /// Chunks between the threads and the caller's queue.
 const QUEUE: usize = 4;
@@ -43,9 +42,6 @@ const ANNOUNCED_ENOUGH: usize = 32 * 1024;
 
 /// Requests that wait before a second reader is worth its thread.
 const SECOND_READER: usize = 8;
-
-/// How many of the largest files are reported.
-const LARGEST: usize = 5;
 
 /// What was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,8 +82,9 @@ pub enum TransferError {
     Context(#[from] WalkError),
     /// The content is not what was announced.
     #[error(
-        "`{path}` of the build context changed while it was being sent: \
-         let nothing write to it during the build, or list it in .dockerignore"
+        "`{}` of the build context changed while it was being sent: \
+         let nothing write to it during the build, or list it in .dockerignore",
+        printable(path)
     )]
     Changed {
         /// Relative to the context.
@@ -95,7 +92,8 @@ pub enum TransferError {
     },
     /// A file of a Git directory is too large to be searched for credentials.
     #[error(
-        "`{path}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore"
+        "`{}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore",
+        printable(path)
     )]
     CarrierTooLarge {
         /// Relative to the context.
@@ -161,7 +159,13 @@ pub async fn send(
     };
     shared.stop();
     drop(queue);
-    while threads.join_next().await.is_some() {}
+    while let Some(ended) = threads.join_next().await {
+        if let Err(fault) = ended
+            && fault.is_panic()
+        {
+            std::panic::resume_unwind(fault.into_panic());
+        }
+    }
     let finished = outcome.map_err(|fault| shared.fault.lock_anyway().take().unwrap_or(fault))?;
     if let Some(fault) = shared.fault.lock_anyway().take() {
         return Err(fault);
@@ -215,7 +219,8 @@ async fn receive(
 
 /// The walking thread.
 fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: Outbox) {
-    let walked = || -> Result<ControlFlow<()>, TransferError> {
+    let _stop = StopOnPanic(shared);
+    let mut walked = || -> Result<ControlFlow<()>, TransferError> {
         let root = Root::open(path).map_err(|fault| WalkError::unreadable(&path.to_string_lossy(), fault))?;
         let root = shared.root.get_or_init(|| root);
         let selection = Selection::new(root, filter)?;
@@ -249,7 +254,6 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
         }
         Ok(flow)
     };
-    let mut walked = walked;
     match walked() {
         Ok(ControlFlow::Continue(())) => {}
         Ok(ControlFlow::Break(())) => shared.stop(),
@@ -259,6 +263,7 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
 
 /// A reading thread.
 fn serve(shared: &Shared, mut out: Outbox) {
+    let _stop = StopOnPanic(shared);
     while let Some(id) = shared.next_request(&mut out) {
         let served = shared.files.lock_anyway().take(id).zip(shared.root.get()).map(|(file, root)| {
             let sent = reader::send_file(root, id, &file, &mut out);
@@ -274,184 +279,5 @@ fn serve(shared: &Shared, mut out: Outbox) {
             Some((_, Ok(ControlFlow::Break(())))) => return shared.stop(),
             Some((_, Err(fault))) => return shared.fail(&fault, &mut out),
         }
-    }
-}
-
-/// What is reported at the end.
-#[derive(Default)]
-struct Notes {
-    blanked: Vec<Blanked>,
-    largest: Vec<(String, u64)>,
-}
-
-/// What the threads and the caller's task have in common.
-struct Shared {
-    root: std::sync::OnceLock<Root>,
-    stop: AtomicBool,
-    files: Mutex<Files>,
-    requests: Mutex<VecDeque<u32>>,
-    /// A request came, or the end.
-    wake: Condvar,
-    /// Where threads get their way out from; nothing once no more should start.
-    chunks: Mutex<Option<mpsc::Sender<Bytes>>>,
-    pool: Pool,
-    fault: Mutex<Option<TransferError>>,
-    progress: Arc<TransferProgress>,
-    notes: Mutex<Notes>,
-}
-
-impl Shared {
-    fn new(chunks: mpsc::Sender<Bytes>, progress: Arc<TransferProgress>) -> Self {
-        Self {
-            root: std::sync::OnceLock::new(),
-            stop: AtomicBool::new(false),
-            files: Mutex::default(),
-            requests: Mutex::default(),
-            wake: Condvar::new(),
-            chunks: Mutex::new(Some(chunks)),
-            pool: Pool::default(),
-            fault: Mutex::default(),
-            progress,
-            notes: Mutex::default(),
-        }
-    }
-
-    fn outbox(&self) -> Option<Outbox> {
-        let chunks = self.chunks.lock_anyway().clone()?;
-        Some(Outbox { buffer: self.pool.take(), pool: self.pool.clone(), chunks })
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Lets every thread end as soon as it looks.
-    fn stop(&self) {
-        self.chunks.lock_anyway().take();
-        let _requests = self.requests.lock_anyway();
-        self.stop.store(true, Ordering::Relaxed);
-        self.wake.notify_all();
-    }
-
-    /// Records the first fault and tells the daemon.
-    fn fail(&self, fault: &TransferError, out: &mut Outbox) {
-        let first = {
-            let mut slot = self.fault.lock_anyway();
-            let first = slot.is_none();
-            slot.get_or_insert_with(|| fault.clone());
-            first
-        };
-        if first {
-            // What was collected is whole messages, but of no use to anybody any more.
-            out.buffer.clear();
-            packet::put_error(&mut out.buffer, &fault.to_string());
-            // When nobody takes it, nobody needs it.
-            let _gone = out.flush();
-        }
-        self.stop();
-    }
-
-    /// Queues requests; how many are waiting now.
-    fn request(&self, ids: &[u32]) -> usize {
-        let mut requests = self.requests.lock_anyway();
-        requests.extend(ids);
-        if ids.len() == 1 {
-            self.wake.notify_one();
-        } else {
-            self.wake.notify_all();
-        }
-        requests.len()
-    }
-
-    /// The next file to send. Whatever was collected goes out before this waits.
-    fn next_request(&self, out: &mut Outbox) -> Option<u32> {
-        let mut requests = self.requests.lock_anyway();
-        loop {
-            if self.stopped() {
-                return None;
-            }
-            if let Some(id) = requests.pop_front() {
-                return Some(id);
-            }
-            if !out.buffer.is_empty() {
-                drop(requests);
-                if out.flush().is_break() {
-                    return None;
-                }
-                requests = self.requests.lock_anyway();
-                continue;
-            }
-            requests = self.wake.wait(requests).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn sent(&self, file: files::Announced, blanked: Option<Blanked>) {
-        self.progress.files.fetch_add(1, Ordering::Relaxed);
-        self.progress.bytes.fetch_add(file.size, Ordering::Relaxed);
-        let mut notes = self.notes.lock_anyway();
-        notes.blanked.extend(blanked);
-        let largest = &mut notes.largest;
-        if largest.len() < LARGEST || largest.last().is_some_and(|(_, size)| *size < file.size) {
-            let at = largest.partition_point(|(_, size)| *size >= file.size);
-            largest.insert(at, (file.path, file.size));
-            largest.truncate(LARGEST);
-        }
-    }
-
-    fn transfer(&self) -> Transfer {
-        let (entries, files_sent, bytes_sent) = self.progress.read();
-        let Notes { mut blanked, largest } = std::mem::take(&mut *self.notes.lock_anyway());
-        blanked.sort_by(|a, b| a.path.cmp(&b.path));
-        Transfer { entries, files_sent, bytes_sent, blanked, largest }
-    }
-}
-
-/// Stops the threads when the future that owns them goes.
-struct StopOnDrop(Arc<Shared>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
-/// Messages collected by one thread, on their way out.
-struct Outbox {
-    buffer: Vec<u8>,
-    pool: Pool,
-    chunks: mpsc::Sender<Bytes>,
-}
-
-impl Outbox {
-    /// Sends what was collected; breaks when nobody takes it.
-    fn flush(&mut self) -> ControlFlow<()> {
-        if self.buffer.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        let full = std::mem::replace(&mut self.buffer, self.pool.take());
-        match self.chunks.blocking_send(self.pool.freeze(full)) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
-    }
-
-    /// Makes sure that this many bytes fit without the buffer growing.
-    fn make_room(&mut self, bytes: usize) -> ControlFlow<()> {
-        if CAPACITY - self.buffer.len().min(CAPACITY) < bytes {
-            self.flush()
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-}
-
-/// A lock whose holder panicked guards nothing here that could be half done.
-trait LockAnyway<T> {
-    fn lock_anyway(&self) -> MutexGuard<'_, T>;
-}
-
-impl<T> LockAnyway<T> for Mutex<T> {
-    fn lock_anyway(&self) -> MutexGuard<'_, T> {
-        self.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,7 +12,8 @@ use rustix::io::{Errno, read};
 
 use super::chunk::{CAPACITY, ENOUGH};
 use super::files::{Announced, time_mark};
-use super::{Outbox, TransferError, packet};
+use super::shared::Outbox;
+use super::{TransferError, packet};
 use crate::context::credentials::{Blanked, blank};
 use crate::context::entry;
 use crate::context::root::Root;

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::chunk::CAPACITY;
 use super::*;
 
 struct Daemon {
