@@ -35,6 +35,7 @@ pub(super) struct Follower {
     updates: mpsc::Sender<StatusUpdate>,
     pending: Option<StatusUpdate>,
     failed: BTreeMap<String, String>,
+    begun: bool,
 }
 
 impl Follower {
@@ -42,7 +43,13 @@ impl Follower {
     pub(super) fn new(mut control: Control, reference: &str, updates: mpsc::Sender<StatusUpdate>) -> Self {
         let request = proto::StatusRequest { r#ref: reference.to_owned() };
         let opening = Box::pin(async move { control.status(request).await });
-        Self { stream: Stream::Opening(opening), updates, pending: None, failed: BTreeMap::new() }
+        Self {
+            stream: Stream::Opening(opening),
+            updates,
+            pending: None,
+            failed: BTreeMap::new(),
+            begun: false,
+        }
     }
 
     /// Takes the stream one step further; `false` when it has ended. Loses nothing when dropped halfway.
@@ -71,6 +78,7 @@ impl Follower {
             Stream::Open(stream) => match stream.message().await {
                 Ok(Some(message)) => {
                     let update = update(message);
+                    self.begun = true;
                     self.remember(&update);
                     self.pending = Some(update);
                 }
@@ -80,6 +88,11 @@ impl Follower {
             Stream::Ended => return false,
         }
         true
+    }
+
+    /// Whether anything was said at all.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// The name of a step that failed, by its digest.
