@@ -1,4 +1,53 @@
-//! Build, tag and push container images from GitHub in one step.
+//! Build, tag and push container images from GitHub in one step: a native BuildKit client as a container action.
+//!
+//! # Bird's-eye view
+//!
+//! A run reads the world once, decides, acts, and reports, in this order and never back:
+//!
+//! ```text
+//! environment + event ─► RawInputs, RunnerContext ─► Config
+//! gather(Config)      ─► CheckoutFacts, DaemonFacts, head of a pull request
+//! Config + facts      ─► Metadata (tags with reasons, labels) ─► RunPlan ─► check ─► display
+//! RunPlan.build       ─► session ∥ solve ∥ status ─► digest in the registry, under no tag
+//! RunPlan + digest    ─► PublishPlan ─► tags on the digest, the image re-read from the registry
+//! Record              ─► outputs, job summary, annotations, exit code
+//! ```
+//!
+//! Everything up to the plan is free of side effects, so `dry_run` is the same run, ended there.
+//!
+//! # Code map
+//!
+//! | room | owns |
+//! |---|---|
+//! | [`model`] | the vocabulary: references, digests, tags, platforms, secrets; what exists is valid |
+//! | [`inputs`] | from `INPUT_*` to [`inputs::config::Config`]; one table makes `action.yml` and the README |
+//! | [`runner`] | the GitHub runner: event payloads, workflow commands, output files, the summary, paths |
+//! | [`git`] | what is checked out, read natively |
+//! | [`github`] | the REST API, for what a payload leaves open |
+//! | [`metadata`] | which tags and labels, and why: pure |
+//! | [`plan`] | what will be done, as a value that prints and checks itself: pure |
+//! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
+//! | [`buildkit`] | the BuildKit client: connection, session, solve, status, the sender of files |
+//! | [`docker`] | the daemon's API: facts, our own container, the relay to a registry on the host's loopback |
+//! | [`registry`] | the OCI distribution protocol: logins, manifests, tags |
+//! | [`progress`] | the build's status stream folded into a state and rendered as a log; the only writer to the terminal |
+//! | [`engine`] | the effects, in order |
+//! | [`error`] | the errors of a run and their one printer |
+//!
+//! Dependencies point one way, `model ← inputs, runner, metadata, context, plan, progress ← buildkit, docker, registry,
+//! github, git ← engine ← main`; a test reads the `use` lines and holds them to it.
+//!
+//! # Invariants
+//!
+//! - Plans are values without handles and secrets. The engine carries them out and decides nothing about *what*.
+//! - Foreign types stop at the door: bollard in `docker`, tonic and prost in `buildkit` (and `context`'s file records),
+//!   octocrab in `github`, gix in `git`, envy in `inputs`.
+//! - Only `main` reads the environment, randomness and signals; only [`progress::reporter`] writes to the terminal.
+//! - A tag is put only on a digest that is in the registry. Whatever ends a run, each tag is either old or new.
+//! - A [`model::Secret`] cannot be printed and is masked before the first line of the log. It goes to its own host only.
+//! - Text from outside (build output, branch names, registries, daemons) is hostile: it passes `runner::untrusted` or
+//!   `runner::markdown` before a person or the runner reads it.
+//! - Every task and thread is owned, joined or ended with its owner; every wait is bounded.
 
 pub mod buildkit;
 pub mod context;
