@@ -38,6 +38,7 @@ pub fn parts_with_store() -> Option<&'static Parts> {
 /// Tests run beside each other, but for those that look at the whole engine.
 static ENGINE: RwLock<()> = RwLock::new(());
 
+#[allow(dead_code, reason = "a guard is held, not read")]
 enum Turn {
     Beside(RwLockReadGuard<'static, ()>),
     Alone(RwLockWriteGuard<'static, ()>),

@@ -20,5 +20,6 @@ mod emulator;
 mod events;
 mod job;
 mod reach;
+mod registry;
 mod stores;
 mod trust;
