@@ -8,6 +8,7 @@ use std::io;
 use super::address::Address;
 use super::detail::Details;
 use super::diffcopy::TransferError;
+use super::status::FailedStep;
 use crate::progress::event::SourceLocation;
 
 /// No connection to a daemon.
@@ -198,11 +199,11 @@ impl BuildError {
         Self::from_failed_call(status, "a call", |_| None)
     }
 
-    /// From a failed call; `step_name` knows the steps that failed, by digest.
+    /// From a failed call; `failed_step` knows the steps that failed, by digest.
     pub(super) fn from_failed_call(
         status: &tonic::Status,
         doing: &'static str,
-        step_name: impl Fn(&str) -> Option<String>,
+        failed_step: impl Fn(&str) -> Option<FailedStep>,
     ) -> Self {
         let message = clean(status.message());
         if let Some(transport) = std::error::Error::source(status) {
@@ -214,7 +215,9 @@ impl BuildError {
         let Details { vertex, exit_code, location, frontend } = Details::parse(status.details());
         match vertex {
             Some(digest) => {
-                let step = step_name(&digest).map_or_else(|| "a step".into(), |name| clean(&name));
+                let FailedStep { name, foreign } = failed_step(&digest).unwrap_or_default();
+                let step = if name.is_empty() { "a step".into() } else { clean(&name) };
+                let message = if foreign { format!("{message}: exec format error") } else { message };
                 Self::StepFailed { step, digest, message, exit_code, location }
             }
             None if location.is_some() || frontend || blames_dockerfile(&message) => {

@@ -24,6 +24,8 @@ use crate::progress::event::StatusUpdate;
 
 /// Longest silence of the status stream after Solve has returned (buildx waits as long).
 const STATUS_IDLE: Duration = Duration::from_secs(5);
+/// The same when the request was refused: Status then waits for a build that never begins.
+const REFUSED: Duration = Duration::from_millis(250);
 /// Longest wait for the last statuses of a build that was cancelled.
 const CANCELLED: Duration = Duration::from_secs(2);
 
@@ -105,8 +107,9 @@ async fn solve(
             }
             solved = ready(&mut solving), if solving.is_some() => {
                 solving = None;
+                let refused = solved.is_err() && !follower.has_begun();
+                deadline = Instant::now() + if refused { REFUSED } else { STATUS_IDLE };
                 answer = Some(solved);
-                deadline = Instant::now() + STATUS_IDLE;
             }
             () = sleep_until(deadline), if solving.is_none() => {
                 tracing::debug!("the status stream does not end");

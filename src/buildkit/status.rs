@@ -3,7 +3,7 @@
 //! Back pressure reaches only this stream. A slow reader makes the daemon keep what it has not sent
 //! yet; its build goes on (`util/progress` never waits for a reader, and a step's log is cut at 2 MiB).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -35,6 +35,17 @@ pub(super) struct Follower {
     updates: mpsc::Sender<StatusUpdate>,
     pending: Option<StatusUpdate>,
     failed: BTreeMap<String, String>,
+    foreign: BTreeSet<String>,
+    begun: bool,
+}
+
+/// A step that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct FailedStep {
+    /// What people read.
+    pub name: String,
+    /// The machine cannot run its program, which only its log says.
+    pub foreign: bool,
 }
 
 impl Follower {
@@ -42,7 +53,14 @@ impl Follower {
     pub(super) fn new(mut control: Control, reference: &str, updates: mpsc::Sender<StatusUpdate>) -> Self {
         let request = proto::StatusRequest { r#ref: reference.to_owned() };
         let opening = Box::pin(async move { control.status(request).await });
-        Self { stream: Stream::Opening(opening), updates, pending: None, failed: BTreeMap::new() }
+        Self {
+            stream: Stream::Opening(opening),
+            updates,
+            pending: None,
+            failed: BTreeMap::new(),
+            foreign: BTreeSet::new(),
+            begun: false,
+        }
     }
 
     /// Takes the stream one step further; `false` when it has ended. Loses nothing when dropped halfway.
@@ -71,6 +89,7 @@ impl Follower {
             Stream::Open(stream) => match stream.message().await {
                 Ok(Some(message)) => {
                     let update = update(message);
+                    self.begun = true;
                     self.remember(&update);
                     self.pending = Some(update);
                 }
@@ -82,15 +101,26 @@ impl Follower {
         true
     }
 
-    /// The name of a step that failed, by its digest.
-    pub(super) fn failed_step(&self, digest: &str) -> Option<String> {
-        self.failed.get(digest).cloned()
+    /// Whether anything was said at all.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// A step that failed, by its digest.
+    pub(super) fn failed_step(&self, digest: &str) -> Option<FailedStep> {
+        let name = self.failed.get(digest)?.clone();
+        Some(FailedStep { name, foreign: self.foreign.contains(digest) })
     }
 
     fn remember(&mut self, update: &StatusUpdate) {
         for vertex in update.vertexes.iter().filter(|vertex| !vertex.error.is_empty()) {
             if self.failed.len() < FAILED_STEPS {
                 self.failed.insert(vertex.digest.clone(), vertex.name.clone());
+            }
+        }
+        for log in update.logs.iter().filter(|log| is_exec_format_error(&log.message)) {
+            if self.foreign.len() < FAILED_STEPS {
+                self.foreign.insert(log.vertex.clone());
             }
         }
     }
@@ -102,6 +132,11 @@ impl Follower {
         }
         self.stream = Stream::Ended;
     }
+}
+
+/// What runc (or the engine) writes when the kernel refuses a program: `exec /bin/sh: exec format error`.
+fn is_exec_format_error(log: &[u8]) -> bool {
+    log.trim_ascii_end().ends_with(b"exec format error") && log.len() < 4096
 }
 
 fn update(message: proto::StatusResponse) -> StatusUpdate {
@@ -183,6 +218,13 @@ mod tests {
         ] {
             assert_eq!(time(WireTime { seconds, nanos }), expected);
         }
+    }
+
+    #[test]
+    fn programs_for_another_machine() {
+        assert!(is_exec_format_error(b"exec /bin/sh: exec format error\n"));
+        assert!(!is_exec_format_error(b"exec /bin/sh: no such file or directory\n"));
+        assert!(!is_exec_format_error(b""));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::buildkit::{self, BuildError, BuildIds, BuildOutcome, Connection, Transfer};
+use crate::buildkit::{self, BuildError, BuildIds, BuildOutcome, Connection};
 use crate::docker::{Reached, RelayOptions, reach_loopback};
 use crate::error::RunError;
 use crate::inputs::config::Config;
@@ -101,8 +101,8 @@ async fn build(
     record.progress = Some(state);
     match result {
         Ok(outcome) => {
-            for (_, transfer) in &outcome.transfers {
-                sent(process, transfer);
+            for blanked in outcome.transfers.iter().flat_map(|(_, transfer)| &transfer.blanked) {
+                process.reporter.warn(&blanked.to_string());
             }
             record.digest = outcome.digest;
             Ok(true)
@@ -115,19 +115,6 @@ async fn build(
             Ok(false)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// What there is to say about the files that were sent.
-fn sent(process: &Process, transfer: &Transfer) {
-    for blanked in &transfer.blanked {
-        let lines: Vec<String> = blanked.lines.iter().map(usize::to_string).collect();
-        process.reporter.warn(&format!(
-            "`{}` in the build context holds credentials; they were blanked (line {}). Put `{}` into `.dockerignore`",
-            blanked.path,
-            lines.join(", "),
-            blanked.ignore_line()
-        ));
     }
 }
 

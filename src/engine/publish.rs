@@ -33,8 +33,8 @@ pub async fn publish(
     let host = repository.registry().clone();
     let client = RegistryClient::new(host, config.credentials.as_ref(), way.dial(), Timeouts::default());
     let manifest = client.get_manifest(repository, &publish.digest).await?;
+    let published = &mut record.published;
     let tagging = async {
-        let mut done = Vec::new();
         for stage in &publish.stages {
             let mut answers = futures_util::stream::iter(stage)
                 .map(async |tag| (tag, client.put_tag(repository, &tag.tag, &manifest).await))
@@ -42,23 +42,21 @@ pub async fn publish(
             let mut failure = None;
             while let Some((tag, answer)) = answers.next().await {
                 match answer {
-                    Ok(()) => done.push(tag.clone()),
+                    Ok(()) => {
+                        process.reporter.info(&format!("✓ {repository}:{}", tag.tag));
+                        published.push(tag.clone());
+                    }
                     Err(error) => failure = failure.or(Some(error)),
                 }
             }
             if let Some(error) = failure {
-                return (done, Err(error));
+                return Err(error);
             }
         }
-        (done, Ok(()))
+        Ok(())
     };
-    let ((done, tagged), metadata) = tokio::join!(tagging, client.metadata_of(repository, &manifest));
-    // As planned, not as answers came in.
-    record.published = plan.tags.iter().filter(|tag| done.contains(tag)).cloned().collect();
+    let (tagged, metadata) = tokio::join!(tagging, client.metadata_of(repository, &manifest));
     process.reporter.phase("tags", started.elapsed());
-    for tag in &record.published {
-        process.reporter.info(&format!("✓ {repository}:{}", tag.tag));
-    }
     tagged?;
     record.pushed = true;
     match metadata {

@@ -111,13 +111,17 @@ pub fn failure(
         || format!("failed: {}", step.error.as_deref().unwrap_or("no reason given")),
         |code| format!("failed with exit code {code}"),
     );
-    let mut message = format!("`{}` {why}", step.name);
-    for line in &step.tail {
-        message.push_str("\n  ");
-        message.push_str(line);
-    }
     let (file, lines) = place(location, dockerfile);
-    Annotation { level: Level::Error, message, title: Some("build step failed".into()), file, lines }
+    let title = Some("build step failed".into());
+    let mut annotation = Annotation { level: Level::Error, message: String::new(), title, file, lines };
+    // In the log a person sees the message only.
+    let place = annotation.place().map_or_else(String::new, |place| format!(" (`{place}`)"));
+    annotation.message = format!("`{}` {why}{place}", step.name);
+    for line in &step.tail {
+        annotation.message.push_str("\n  ");
+        annotation.message.push_str(line);
+    }
+    annotation
 }
 
 /// The same for the summary; `annotation` is what [`failure`] made of it.

@@ -50,6 +50,8 @@ pub enum Script {
     Call { method: &'static str, message: Bytes },
     /// Answers with this failure.
     Fail(tonic::Status),
+    /// The same before there is a build, whose status is then waited for.
+    Refuse(tonic::Status),
     /// Breaks the connection.
     Die,
     /// Never answers.
@@ -264,7 +266,7 @@ impl Daemon {
                 let response = self.call(method, HeaderMap::new(), Outgoing(body)).await;
                 self.note(response, |_| {}).await;
             }
-            Script::Fail(status) => return Err(status.clone()),
+            Script::Fail(status) | Script::Refuse(status) => return Err(status.clone()),
             Script::Die => {
                 self.0.grpc.lock().unwrap().take().unwrap().abort();
                 std::future::pending::<()>().await;
@@ -332,6 +334,7 @@ impl Control for Daemon {
         let first = tonic::codegen::tokio_stream::once(Ok(update));
         Ok(tonic::Response::new(match self.0.script {
             Script::Hang => Box::pin(first.chain(pending())),
+            Script::Refuse(_) => Box::pin(pending()),
             _ => Box::pin(first),
         }))
     }

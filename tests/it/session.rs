@@ -154,6 +154,16 @@ async fn a_failure_with_a_megabyte_of_details() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_refused() {
+    let refusal = tonic::Status::unknown("exporter \"image\" could not be found");
+    let daemon = Daemon::start(Door::Open, Script::Refuse(refusal));
+    let begun = std::time::Instant::now();
+    let error = run(&daemon, pending()).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("containerd image store"), "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "the status of no build was waited for");
+}
+
+#[tokio::test]
 async fn cancelling_gives_up_the_call() {
     let daemon = Daemon::start(Door::Open, Script::Hang);
     let begun = daemon.clone();
