@@ -66,6 +66,7 @@ fn main() -> ExitCode {
         show::title("The registry, read over HTTP");
         let repository = format!("{REPOSITORY}/api");
         show::registry(&parts.open_registry(), &repository);
+        good &= exactly_the_tags(&parts, &sample, &repository);
         good &= runs_on_arm64(&parts, &repository);
     }
     good &= act::demonstrate(&parts, &sample);
@@ -110,6 +111,19 @@ fn push(
     .run();
     show::result(&result);
     result.success
+}
+
+/// The registry holds what the two pushes ask for, each tag for both platforms, and nothing else.
+fn exactly_the_tags(parts: &Parts, sample: &Repository, repository: &str) -> bool {
+    let sha = sample.rev("main");
+    let mut wanted = vec![format!("{sha}-main"), format!("{sha}-v1.2.3")];
+    wanted.extend(["latest", "main", "v1.2.3"].map(str::to_owned));
+    let registry = parts.open_registry();
+    let tags = registry.tags(repository);
+    let both = |tag: &String| registry.platforms(repository, tag).keys().eq(["linux/amd64", "linux/arm64"]);
+    let good = tags == wanted && tags.iter().all(both);
+    println!("--- exactly these tags, each for both platforms: {}", if good { "yes" } else { "NO" });
+    good
 }
 
 /// The foreign platform's image, started by the docker client.

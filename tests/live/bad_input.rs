@@ -4,7 +4,8 @@ use crate::job::{Job, parts};
 use crate::runner::log::Level;
 use crate::runner::step::StepResult;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Duration;
 
 /// The step failed, its errors name everything in `parts`, and nothing is in the registry.
 fn refused(job: &Job, result: &StepResult, wanted: &[&str]) {
@@ -156,3 +157,53 @@ fn a_file_name_that_is_no_text_is_named() {
     let result = job.run();
     refused(&job, &result, &["caf"]);
 }
+
+#[test]
+fn a_file_that_may_not_be_read_is_named() {
+    if crate::job::parts_with_store().is_none() {
+        return;
+    }
+    let job = Job::new(
+        "unreadable",
+        &[("Dockerfile", COPY_ALL), ("secret/notes.txt", "x"), (".dockerignore", ".git\n")],
+    )
+    .input("registry", &parts().registry);
+    let file = job.machine.workspace().join("secret/notes.txt");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    // Root may read everything; without this right it is like anybody else.
+    let mut step = job.native();
+    let rights = "-dac_override,-dac_read_search";
+    step.wrapper = vec!["setpriv".into(), format!("--bounding-set={rights}"), format!("--inh-caps={rights}")];
+    let result = step.run();
+    refused(&job, &result, &["secret/notes.txt"]);
+    assert!(result.errors().to_lowercase().contains("permission denied"), "{}", result.errors());
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_named() {
+    if crate::job::parts_with_store().is_none() {
+        return;
+    }
+    let job = Job::new("changing", &[("Dockerfile", COPY_ALL), (".dockerignore", ".git\n")])
+        .input("platform", "linux/amd64")
+        .input("registry", &parts().registry);
+    let path = job.machine.workspace().join("large.bin");
+    // A hole: quick to make, slow enough to send.
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(4 << 30).unwrap();
+    let mut running = job.native().start();
+    let open_files = format!("/proc/{}/fd", running.process());
+    let is_read = || {
+        let entries = std::fs::read_dir(&open_files).into_iter().flatten().flatten();
+        entries.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|target| target == path)
+    };
+    while !is_read() {
+        assert!(!running.ends_within(Duration::from_millis(1)), "the file was never opened");
+    }
+    file.set_len(1 << 20).unwrap();
+    let result = running.wait();
+    refused(&job, &result, &["large.bin"]);
+    assert!(result.errors().contains("chang"), "{}", result.errors());
+}
+
+const COPY_ALL: &str = "ARG BASE=busybox\nFROM ${BASE}\nCOPY . /all\n";

@@ -1,6 +1,6 @@
 //! A cancelled step: it ends in time, and nothing of it is left.
 
-use crate::job::{Job, parts_with_store};
+use crate::job::{DOCKERFILE, Job, parts, parts_with_store};
 use crate::runner::parts::docker;
 use crate::runner::step::{Killed, StepResult};
 use std::path::Path;
@@ -128,4 +128,36 @@ fn a_step_that_is_cancelled_at_once_ends_at_once() {
     assert!(!result.success);
     assert_eq!(everything(&job), before);
     assert!(is_gone("sleep 989", Duration::from_secs(5)), "the build goes on without us");
+}
+
+/// A run of the usual build is cancelled at many moments; `SOAK=1` tries many more.
+#[test]
+fn no_moment_is_a_bad_one_to_cancel() {
+    if parts_with_store().is_none() {
+        return;
+    }
+    let moments = if std::env::var_os("SOAK").is_some() { 100 } else { 8 };
+    let job = Job::alone("any-moment", &[("Dockerfile", DOCKERFILE), ("greeting", "hello\n")])
+        .input("no_cache", "true");
+    let whole = job.run();
+    assert!(whole.success, "{}", whole.log());
+    let before = everything(&job);
+    let mut cancelled = 0;
+    for moment in 0..moments {
+        let mut running = job.step().start();
+        running.ends_within(whole.duration * moment / moments);
+        let asked = Instant::now();
+        let result = running.cancel();
+        let took = asked.elapsed();
+        assert!(took <= LIMIT, "moment {moment}: {took:?}\n{}", result.log());
+        // Before the process has its handlers, the docker client is all that there is to end.
+        assert!(!result.success || result.outputs["pushed"] == "true", "moment {moment}: {}", result.log());
+        cancelled += u32::from(!result.success);
+        assert_eq!(everything(&job), before, "moment {moment}: {}", result.log());
+        // A tag that is there names an image that is there.
+        for tag in job.tags() {
+            assert!(parts().open_registry().manifest(&job.repository(), &tag).is_some(), "{tag}");
+        }
+    }
+    assert!(cancelled > moments / 2, "{cancelled} of {moments} were cancelled");
 }

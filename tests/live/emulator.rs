@@ -1,6 +1,6 @@
 //! The stand-in for the runner, held against a real engine: a container of the base image in the action's place.
 
-use crate::job::parts;
+use crate::job::{beside, parts};
 use crate::runner::action::Action;
 use crate::runner::event::Event;
 use crate::runner::machine::{Machine, RUNNER_UID};
@@ -38,6 +38,7 @@ fn script(text: &str) -> Action {
 
 #[test]
 fn a_container_gets_mounts_variables_and_files() {
+    let _turn = beside();
     let machine = Machine::new("acme/shop");
     let action = script(
         "pwd; tr '\\000' '\\n' </proc/1/environ; stat -c '%n %u %a' $GITHUB_OUTPUT $GITHUB_EVENT_PATH; ls -d /github/*; ls -l /var/run/docker.sock
@@ -90,6 +91,7 @@ fn a_container_gets_mounts_variables_and_files() {
 
 #[test]
 fn cancel_reaches_the_first_process_of_the_container() {
+    let _turn = beside();
     let machine = Machine::new("acme/shop");
     let polite = script("trap 'echo bye; exit 130' INT; echo ready; while :; do sleep 0.1; done");
     let running = step(&machine, &polite).start();
@@ -101,6 +103,7 @@ fn cancel_reaches_the_first_process_of_the_container() {
 
 #[test]
 fn a_deaf_container_outlives_its_step() {
+    let _turn = beside();
     let machine = Machine::new("acme/shop");
     let action = script("trap '' INT TERM; echo ready; while :; do sleep 0.1; done");
     let running = step(&machine, &action).start();

@@ -15,7 +15,7 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard
 pub const IMAGE: &str = "docker-push-action:test";
 
 /// A Dockerfile with a step of its own on each platform.
-pub const DOCKERFILE: &str = "ARG BASE\nFROM ${BASE}\nARG TARGETARCH\nRUN echo built for $TARGETARCH >/built\nCOPY greeting /greeting\nCMD [\"cat\", \"/built\", \"/greeting\"]\n";
+pub const DOCKERFILE: &str = "ARG BASE=busybox\nFROM ${BASE}\nARG TARGETARCH\nRUN echo built for $TARGETARCH >/built\nCOPY greeting /greeting\nCMD [\"cat\", \"/built\", \"/greeting\"]\n";
 
 /// The suite's parts; without them nothing runs, and one line says why.
 pub fn parts() -> &'static Parts {

@@ -60,6 +60,7 @@ async fn publish(client: &RegistryClient, repository: &Repository, source: &str)
 
 #[tokio::test]
 async fn tags_on_a_digest_in_an_open_registry() {
+    let _turn = crate::job::beside();
     let registry = variable("PARTS_REGISTRY");
     let name = format!("{registry}/registry-client/open");
     succeed(Command::new("crane").args([
@@ -110,6 +111,7 @@ async fn tags_on_a_digest_in_an_open_registry() {
 
 #[tokio::test]
 async fn a_registry_that_wants_a_login() {
+    let _turn = crate::job::beside();
     let registry = variable("PARTS_AUTH_REGISTRY");
     let (username, password) = (variable("PARTS_AUTH_USERNAME"), variable("PARTS_AUTH_PASSWORD"));
     let name = format!("{registry}/registry-client/auth");
@@ -154,6 +156,7 @@ impl Drop for Running {
 /// Another implementation: go-containerregistry's.
 #[tokio::test]
 async fn tags_in_a_registry_of_other_make() {
+    let _turn = crate::job::beside();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut serve = Command::new("crane");
     serve.args(["registry", "serve", "--address", &free.to_string()]).stderr(std::process::Stdio::null());

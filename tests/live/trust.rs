@@ -1,6 +1,7 @@
 //! Credentials: never in an image, in a log, or at a host that is not theirs.
 
 use crate::job::{Job, parts_with_store};
+use crate::runner::log::Level;
 use crate::runner::parts::try_docker;
 use crate::runner::step::StepResult;
 use base64::Engine as _;
@@ -167,4 +168,19 @@ fn the_jobs_token_goes_to_no_other_registry() {
     for secret in [job.machine.token.as_str(), basic.as_str(), "uthorization:"] {
         assert!(!heard.contains(secret), "a credential went to a host that is not its own: {heard}");
     }
+}
+
+#[test]
+fn a_pull_request_without_access_is_built_and_succeeds() {
+    let Some(parts) = parts_with_store() else { return };
+    let registry = format!("localhost:{}", parts.auth_registry.rsplit_once(':').unwrap().1);
+    let (job, ..) = Job::usual("pull-refused").pull_request("pull_request", 42, "feature/Bigger_Boxes");
+    let job = job.input("registry", &registry).input("platform", "linux/amd64").without("username");
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    assert_eq!(result.outputs["pushed"], "false");
+    assert!(result.log().contains("COPY greeting"), "it was built: {}", result.log());
+    let warned = result.of(Level::Warning).iter().any(|note| note.message.contains(&registry));
+    assert!(warned, "{:?}", result.annotations);
+    assert_eq!(parts.closed_registry().tags(&job.repository()), Vec::<String>::new());
 }

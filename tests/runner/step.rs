@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -123,12 +123,15 @@ type State = Arc<(Mutex<Shared>, Condvar)>;
 /// A step that is under way.
 pub struct RunningStep {
     pid: u32,
-    exited: Receiver<std::io::Result<std::process::ExitStatus>>,
+    exited: Receiver<Ending>,
     state: State,
     files: BTreeMap<&'static str, PathBuf>,
     started: Instant,
     container: String,
+    ended: Option<Ending>,
 }
+
+type Ending = std::io::Result<std::process::ExitStatus>;
 
 impl Step<'_> {
     /// Starts the step and waits for its end.
@@ -158,7 +161,7 @@ impl Step<'_> {
             Arc::new((Mutex::new(Shared { log, raw: Vec::new(), readers: 2 }), Condvar::new()));
         read(child.stdout.take(), &state);
         read(child.stderr.take(), &state);
-        RunningStep { pid: child.id(), exited: exit_of(child), state, files, started, container }
+        RunningStep { pid: child.id(), exited: exit_of(child), state, files, started, container, ended: None }
     }
 
     /// The container's variables with host paths, in the runner's order of precedence, and the undeclared inputs.
@@ -267,10 +270,23 @@ impl RunningStep {
         }
     }
 
+    /// The process that was started: the docker client, or the action itself when it is native.
+    pub fn process(&self) -> u32 {
+        self.pid
+    }
+
+    /// Waits for the step's end, but no longer than `limit`; whether it has ended.
+    pub fn ends_within(&mut self, limit: Duration) -> bool {
+        if self.ended.is_none() {
+            self.ended = self.exited.recv_timeout(limit).ok();
+        }
+        self.ended.is_some()
+    }
+
     /// Waits for the step's end; stops the test when that takes longer than any step of ours may.
-    pub fn wait(self) -> StepResult {
-        if let Ok(status) = self.exited.recv_timeout(STEP_LIMIT) {
-            return self.finish(status, Killed::No);
+    pub fn wait(mut self) -> StepResult {
+        if self.ends_within(STEP_LIMIT) {
+            return self.finish(Killed::No);
         }
         self.signal("KILL");
         let log = lock(&self.state.0).log.lines.join("\n");
@@ -279,22 +295,18 @@ impl RunningStep {
 
     /// Cancels the step as the runner does: SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, all to the process that it
     /// started, which for a container is the docker client.
-    pub fn cancel(self) -> StepResult {
+    pub fn cancel(mut self) -> StepResult {
         for (signal, killed, limit) in
             [("INT", Killed::Sigint, SIGINT_TIMEOUT), ("TERM", Killed::Sigterm, SIGTERM_TIMEOUT)]
         {
             self.signal(signal);
-            match self.exited.recv_timeout(limit) {
-                Ok(status) => return self.finish(status, killed),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!("the thread that waits for the process is gone")
-                }
+            if self.ends_within(limit) {
+                return self.finish(killed);
             }
         }
         self.signal("KILL");
-        let status = self.exited.recv().expect("the thread that waits for the process lives");
-        self.finish(status, Killed::Sigkill)
+        self.ends_within(STEP_LIMIT);
+        self.finish(Killed::Sigkill)
     }
 
     /// Sends a signal by its short name.
@@ -303,8 +315,9 @@ impl RunningStep {
         assert!(sent.is_ok(), "`kill` could not be started");
     }
 
-    fn finish(self, status: std::io::Result<std::process::ExitStatus>, killed: Killed) -> StepResult {
-        let status = status.expect("a child of ours can be waited for");
+    fn finish(mut self, killed: Killed) -> StepResult {
+        let status =
+            self.ended.take().expect("the process ended").expect("a child of ours can be waited for");
         let deadline = Instant::now() + PIPE_TIMEOUT;
         let (mutex, changed) = &*self.state;
         let mut shared = lock(mutex);
@@ -390,7 +403,7 @@ fn container_name(launch: &Launch, files: &BTreeMap<&'static str, PathBuf>) -> S
     format!("{}_{random:06x}", kept.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
-fn exit_of(mut child: Child) -> Receiver<std::io::Result<std::process::ExitStatus>> {
+fn exit_of(mut child: Child) -> Receiver<Ending> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || sender.send(child.wait()));
     receiver
