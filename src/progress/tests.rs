@@ -202,7 +202,11 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
     let annotation = super::text::failure(step, Some(&location), Some(&names));
     assert_eq!(annotation.place().unwrap(), "api/Dockerfile:7");
     assert_eq!(annotation.lines, Some((7, 8)));
-    assert!(annotation.message.starts_with("`[2/3] RUN false` failed with exit code 3 (`api/Dockerfile:7`)\n  line 11\n"));
+    assert!(
+        annotation
+            .message
+            .starts_with("`[2/3] RUN false` failed with exit code 3 (`api/Dockerfile:7`)\n  line 11\n")
+    );
     let elsewhere = SourceLocation { file: "other".into(), ..location };
     assert_eq!(super::text::failure(step, Some(&elsewhere), Some(&names)).file, None);
 }
