@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use crate::buildkit::{BuildError, ConnectError, InvalidAddress};
-use crate::docker::{DockerError, ReachError};
+use crate::docker::ReachError;
 use crate::github::GitHubError;
 use crate::inputs::fault::InputFault;
 use crate::metadata::StrategyError;
@@ -51,9 +51,6 @@ pub enum RunError {
     /// The build or its push.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The Docker daemon's API.
-    #[error(transparent)]
-    Docker(#[from] DockerError),
     /// A registry on this machine's loopback cannot be reached from this container.
     #[error(transparent)]
     Reach(#[from] ReachError),
@@ -100,7 +97,6 @@ impl RunError {
             Self::Connect(error) | Self::Build(BuildError::Session(error)) => error.hint().map(Into::into),
             Self::Build(error) | Self::Daemon(error) => error.hint().map(Into::into),
             Self::Registry(error) => error.hint(),
-            Self::Docker(error) => error.hint().map(Into::into),
             Self::GitHub(_) => Some("give `token` the permission to read pull requests".into()),
             _ => None,
         }

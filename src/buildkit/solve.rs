@@ -121,7 +121,7 @@ async fn solve(
         None => Err(BuildError::Cancelled),
         Some(Err(status)) => Err(failure(&status, session, &follower).await),
         Some(Ok(_)) if plan.export == Export::Nothing => Ok(None),
-        Some(Ok(response)) => exported_digest(response.get_ref()).map(Some),
+        Some(Ok(response)) => exported_digest(response.get_ref()).map(Some).map_err(BuildError::Nonsense),
     }
 }
 

@@ -6,15 +6,15 @@
 
 mod connection;
 mod error;
-mod facts;
 mod helper;
 mod own_container;
 mod reach;
 pub mod relay;
+mod version;
 
 pub use connection::DaemonClient;
 pub use error::DockerError;
-pub use facts::DaemonFacts;
 pub use helper::RelayOptions;
 pub use own_container::{OwnContainer, OwnMount};
 pub use reach::{ReachError, Reached, Tried, reach_loopback};
+pub use version::daemon_version;

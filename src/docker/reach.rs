@@ -7,12 +7,14 @@
 //! the daemon removes it then.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::connection::DaemonClient;
+use super::error::DockerError;
 use super::error::clean;
 use super::helper::{Helper, RelayOptions};
 use super::relay;
@@ -51,10 +53,11 @@ fn list(tried: &[Tried]) -> String {
 
 /// For a gateway of a bridge on this machine to answer.
 const GATEWAY: Duration = Duration::from_millis(500);
-/// Finds a way to a loopback registry. Any other registry is reached directly: nothing is tried.
+/// Finds a way to a loopback registry. Any other registry is reached directly: nothing is tried. The daemon behind
+/// `socket` is asked only when the registry does not answer where we are.
 pub async fn reach_loopback(
     registry: &RegistryHost,
-    daemon: &DaemonClient,
+    socket: &Path,
     options: &RelayOptions,
 ) -> Result<Reached, ReachError> {
     let direct = Reached { dial: Dial::Direct, helper: None };
@@ -66,14 +69,16 @@ pub async fn reach_loopback(
         Ok(_) => return Ok(direct),
         Err(said) => failed("directly".into(), said),
     }
-    let own = match daemon.own_container().await {
-        Ok(own) => own,
-        Err(error) => {
-            failed("through our own container's network".into(), error.to_string());
-            None
-        }
+    let asked = async {
+        let daemon = DaemonClient::connect(socket).await?;
+        let own = daemon.own_container().await?;
+        Ok::<_, DockerError>(own.map(|own| (daemon, own)))
     };
-    if let Some(own) = own.filter(|own| !own.host_network) {
+    let own = asked.await.unwrap_or_else(|error| {
+        failed("through our own container's network".into(), error.to_string());
+        None
+    });
+    if let Some((daemon, own)) = own.filter(|(_, own)| !own.host_network) {
         for gateway in &own.gateways {
             let address = SocketAddr::new(*gateway, addresses[0].port());
             match answers_as_registry(address, registry).await {
@@ -81,7 +86,7 @@ pub async fn reach_loopback(
                 Err(said) => failed(format!("through the gateway `{address}`"), said),
             }
         }
-        match Helper::start(registry, daemon, &own, options).await {
+        match Helper::start(registry, &daemon, &own, options).await {
             Ok(helper) => {
                 return Ok(Reached { dial: Dial::Socket(helper.socket()), helper: Some(helper) });
             }

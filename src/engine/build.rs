@@ -55,7 +55,7 @@ pub async fn build_and_reach(
         program: process.program.clone(),
         timeout: Duration::from_secs(10),
     };
-    let reach = reach_loopback(plan.repository.registry(), &daemon.client, &options);
+    let reach = reach_loopback(plan.repository.registry(), connection.address().path(), &options);
     // Both begin at once. A registry that cannot be reached ends a build whose result could get no tag.
     let mut reach = std::pin::pin!(reach);
     let mut building = std::pin::pin!(build(process, config, connection, plan, record));

@@ -1,7 +1,7 @@
 //! Facts: what the daemon can do, what is checked out, what the event leaves open; all at the same time.
 
 use crate::buildkit::{Address, Connection};
-use crate::docker::{DaemonClient, DockerError};
+use crate::docker;
 use crate::error::RunError;
 use crate::git;
 use crate::github::GitHub;
@@ -25,8 +25,6 @@ pub struct Facts {
 pub struct Daemon {
     /// To its BuildKit.
     pub connection: Connection,
-    /// To its API.
-    pub client: DaemonClient,
     /// What it can do.
     pub facts: DaemonFacts,
 }
@@ -65,21 +63,17 @@ async fn daemon(address: &Address) -> Result<Daemon, RunError> {
         let workers = connection.workers().await.map_err(RunError::Daemon)?;
         Ok::<_, RunError>((connection, workers))
     };
-    let docker = async {
-        let client = DaemonClient::connect(address.path()).await?;
-        let version = client.version().await?;
-        Ok::<_, DockerError>((client, version))
-    };
-    let (buildkit, docker) = tokio::join!(buildkit, docker);
+    // People want to know which daemon it is; nothing depends on it.
+    let (buildkit, version) = tokio::join!(buildkit, docker::daemon_version(address.path()));
     let (connection, workers) = buildkit?;
-    let (client, version) = docker?;
     let platforms = workers.iter().flat_map(|worker| &worker.platforms);
     let mut platforms: Vec<Platform> = platforms.filter_map(|text| Platform::parse(text).ok()).collect();
     platforms.dedup();
     let facts = DaemonFacts {
-        name: format!("Docker Engine {version}"),
+        name: version
+            .map_or_else(|| "the Docker daemon".into(), |version| format!("Docker Engine {version}")),
         containerd_image_store: workers.iter().any(|worker| worker.snapshotter().is_some()),
         platforms,
     };
-    Ok(Daemon { connection, client, facts })
+    Ok(Daemon { connection, facts })
 }

@@ -215,7 +215,8 @@ impl State {
         };
         let step = &mut self.steps[id];
         if !vertex.name.is_empty() {
-            step.name = untrusted::cut(untrusted::plain(&vertex.name).trim(), MAX_NAME);
+            let name = untrusted::plain(&vertex.name);
+            step.name = untrusted::cut(&super::text::short_digests(name.trim()), MAX_NAME);
         }
         step.cached = vertex.cached;
         step.error = (!vertex.error.is_empty())

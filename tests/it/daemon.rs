@@ -239,7 +239,7 @@ impl Daemon {
                 }
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap();
-                    status = trailers["grpc-status"].to_str().unwrap().to_owned();
+                    status.push_str(trailers["grpc-status"].to_str().unwrap());
                 }
             }
         }

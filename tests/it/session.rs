@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::daemon::{DIGEST, Daemon, Door, Script};
 
 /// Far more than any of these takes; a hang is a failure, not a stuck run.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn plan(context: &std::path::Path) -> BuildPlan {
     let dockerfile = Dockerfile {

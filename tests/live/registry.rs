@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use docker_push_action::docker::{DaemonClient, RelayOptions, reach_loopback};
+use docker_push_action::docker::{RelayOptions, reach_loopback};
 use docker_push_action::model::{Credentials, Dial, Digest, RegistryHost, Repository, Secret, Tag};
 use docker_push_action::registry::{ImageMetadata, Kind, RegistryClient, Timeouts};
 
@@ -216,9 +216,7 @@ const INSIDE: [&str; 4] = ["registry::inside", "--exact", "--ignored", "--nocapt
 #[ignore = "run by the tests below, in a container"]
 async fn inside() {
     let registry = host(&variable("REGISTRY"));
-    let began = Instant::now();
-    let daemon = DaemonClient::connect(Path::new("/var/run/docker.sock")).await.unwrap();
-    let connected = began.elapsed();
+    let socket = Path::new("/var/run/docker.sock");
     let options = RelayOptions {
         run: RUN.into(),
         id: variable("HELPER"),
@@ -230,13 +228,13 @@ async fn inside() {
         // At any moment of its start: a signal does the same.
         for milliseconds in (0..200).step_by(8) {
             let options = RelayOptions { id: format!("{}{milliseconds}", options.id), ..options.clone() };
-            let start = reach_loopback(&registry, &daemon, &options);
+            let start = reach_loopback(&registry, socket, &options);
             let _ = tokio::time::timeout(Duration::from_millis(milliseconds), start).await;
         }
         return;
     }
     let began = Instant::now();
-    let reached = match reach_loopback(&registry, &daemon, &options).await {
+    let reached = match reach_loopback(&registry, socket, &options).await {
         Ok(reached) => reached,
         Err(error) => {
             println!("error: {error}");
@@ -244,7 +242,7 @@ async fn inside() {
             return;
         }
     };
-    println!("reached: {:?} in {:?}, daemon in {connected:?}", reached.dial, began.elapsed());
+    println!("reached: {:?} in {:?}", reached.dial, began.elapsed());
     let way = match &reached.dial {
         Dial::Direct => "direct",
         Dial::Address(_) => "gateway",
