@@ -18,6 +18,7 @@ mod context_parity;
 mod default_run;
 mod emulator;
 mod events;
+mod inputs;
 mod job;
 mod reach;
 mod registry;
