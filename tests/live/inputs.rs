@@ -121,8 +121,8 @@ fn names_are_no_markdown_and_no_html() {
     assert!(!prose.contains("<img"), "{}", result.summary);
     assert_eq!(result.summary.matches("</details>").count(), result.summary.matches("<details>").count());
     for row in result.summary.lines().filter(|line| line.starts_with("| ") && line.contains("img")) {
-        let bars = row.replace("\\|", "").matches('|').count();
-        assert!(bars <= 5, "a name opened another cell: {row}");
+        let cells = row.replace("\\|", "").matches('|').count();
+        assert!(cells <= 5, "a name opened another cell: {row}");
     }
 }
 
