@@ -23,6 +23,7 @@ mod context_parity;
 mod default_run;
 mod emulator;
 mod events;
+mod faults;
 mod inputs;
 mod job;
 mod reach;
