@@ -35,7 +35,7 @@ pub enum RunError {
     Connect(#[from] ConnectError),
     /// The daemon answers, but not this.
     #[error("asking the daemon what it can do")]
-    Daemon(#[source] BuildError),
+    Daemon(#[source] Box<BuildError>),
     /// GitHub was asked and gave no answer.
     #[error(transparent)]
     GitHub(#[from] GitHubError),
@@ -50,7 +50,7 @@ pub enum RunError {
     Contradiction(Vec<String>),
     /// The build or its push.
     #[error(transparent)]
-    Build(#[from] BuildError),
+    Build(Box<BuildError>),
     /// A registry on this machine's loopback cannot be reached from this container.
     #[error(transparent)]
     Reach(#[from] ReachError),
@@ -90,11 +90,17 @@ impl std::fmt::Display for Stop {
     }
 }
 
+impl From<BuildError> for RunError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
 impl RunError {
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Connect(error) | Self::Build(BuildError::Session(error)) => error.hint().map(Into::into),
+            Self::Connect(error) => error.hint().map(Into::into),
             Self::Build(error) | Self::Daemon(error) => error.hint().map(Into::into),
             Self::Registry(error) => error.hint(),
             Self::GitHub(_) => Some("give `token` the permission to read pull requests".into()),
