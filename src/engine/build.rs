@@ -114,6 +114,11 @@ async fn build(
             record.refused = Some(why);
             Ok(false)
         }
+        Err(error) if error.is_refusal() => Err(RunError::Refused {
+            source: Box::new(error),
+            registry: plan.repository.registry().clone(),
+            username: config.credentials.as_ref().map(|login| login.username.clone()),
+        }),
         Err(error) => Err(error.into()),
     }
 }

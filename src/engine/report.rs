@@ -171,8 +171,9 @@ fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outco
     let repository = plan.map(|plan| plan.repository.to_string());
     let repository =
         repository.or_else(|| record.config.as_ref().map(|config| config.repository.to_string()));
-    let tags = match (plan, record.pushed || record.published.is_empty()) {
-        (Some(plan), true) => &plan.tags,
+    // After a failure only what was really put is shown.
+    let tags = match plan {
+        Some(plan) if result.is_ok() => &plan.tags,
         _ => &record.published,
     };
     SummaryInput {
