@@ -10,6 +10,7 @@ use crate::docker::ReachError;
 use crate::github::GitHubError;
 use crate::inputs::fault::InputFault;
 use crate::metadata::StrategyError;
+use crate::model::RegistryHost;
 use crate::plan::PlanError;
 use crate::registry::RegistryError;
 use crate::runner::context::ContextError;
@@ -35,7 +36,7 @@ pub enum RunError {
     Connect(#[from] ConnectError),
     /// The daemon answers, but not this.
     #[error("asking the daemon what it can do")]
-    Daemon(#[source] BuildError),
+    Daemon(#[source] Box<BuildError>),
     /// GitHub was asked and gave no answer.
     #[error(transparent)]
     GitHub(#[from] GitHubError),
@@ -50,7 +51,17 @@ pub enum RunError {
     Contradiction(Vec<String>),
     /// The build or its push.
     #[error(transparent)]
-    Build(#[from] BuildError),
+    Build(Box<BuildError>),
+    /// The registry would not let the daemon push.
+    #[error("{source}")]
+    Refused {
+        /// What the daemon was told.
+        source: Box<BuildError>,
+        /// The registry.
+        registry: RegistryHost,
+        /// The user name that was sent, if one was.
+        username: Option<String>,
+    },
     /// A registry on this machine's loopback cannot be reached from this container.
     #[error(transparent)]
     Reach(#[from] ReachError),
@@ -90,13 +101,20 @@ impl std::fmt::Display for Stop {
     }
 }
 
+impl From<BuildError> for RunError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
 impl RunError {
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Connect(error) | Self::Build(BuildError::Session(error)) => error.hint().map(Into::into),
+            Self::Connect(error) => error.hint().map(Into::into),
             Self::Build(error) | Self::Daemon(error) => error.hint().map(Into::into),
             Self::Registry(error) => error.hint(),
+            Self::Refused { registry, username, .. } => Some(refused(registry, username.as_deref())),
             Self::GitHub(_) => Some("give `token` the permission to read pull requests".into()),
             _ => None,
         }
@@ -137,6 +155,23 @@ pub fn explain(error: &RunError) -> String {
     text
 }
 
+/// What to look at when a registry refuses a push.
+fn refused(registry: &RegistryHost, username: Option<&str>) -> String {
+    let Some(username) = username else {
+        return format!("no login was sent to `{registry}`: give `username` and `password`");
+    };
+    let mut hint = format!(
+        "`{registry}` was given the login `{username}`: check `password`, and that it may write there"
+    );
+    if registry.as_str() == "ghcr.io" {
+        hint.push_str(
+            "; the job needs `permissions: packages: write`, and a package that exists already must grant this \
+             repository the role `write` (package settings, \"Manage Actions access\")",
+        );
+    }
+    hint
+}
+
 fn plural(count: usize, one: &str, more: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {more}") }
 }
@@ -166,6 +201,21 @@ mod tests {
             explain(&RunError::Inputs(faults)),
             "2 inputs cannot be used\n  input `version`: bad\n  input `platform`: worse (do)"
         );
+    }
+
+    #[test]
+    fn a_refused_push_says_which_login_it_was() {
+        let refusal = |host: &str, username: Option<&str>| {
+            let source = BuildError::PushFailed { repository: format!("{host}/a"), message: "denied".into() };
+            let (source, registry) = (Box::new(source), RegistryHost::parse(host).unwrap());
+            explain(&RunError::Refused { source, registry, username: username.map(Into::into) })
+        };
+        assert_eq!(
+            refusal("r.io", None),
+            "pushing to `r.io/a`: denied\nhint: no login was sent to `r.io`: give `username` and `password`"
+        );
+        assert!(refusal("r.io", Some("bob")).contains("the login `bob`"));
+        assert!(refusal("ghcr.io", Some("bob")).contains("packages: write"));
     }
 
     #[test]

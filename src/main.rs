@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 async fn dispatch(arguments: &[String], variables: BTreeMap<String, String>, reporter: Reporter) -> u8 {
     match arguments.first().map(String::as_str) {
-        None => action(variables, reporter).await,
+        None => Box::pin(action(variables, reporter)).await,
         // The relay reports on its lifeline; all that is left to say is whether it went well.
         Some("relay") => u8::from(docker_push_action::docker::relay::serve(&arguments[1..]).await.is_err()),
         Some("--version") => {

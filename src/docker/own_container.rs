@@ -160,7 +160,7 @@ mod tests {
              703 700 8:1 /srv/containers/{other}/hosts /data rw - ext4 /dev/sda1 rw\nshort\n"
         );
         let cgroup = format!("0::/system.slice/docker-{other}.scope\n4:memory:/docker/{id}\n3:cpu:/\n");
-        assert_eq!(hints(&mountinfo, "0::/\n", "a1a1a1a1a1a1\n"), [id.clone()]);
+        assert_eq!(hints(&mountinfo, "0::/\n", "a1a1a1a1a1a1\n"), std::slice::from_ref(&id));
         assert_eq!(hints(&mountinfo, &cgroup, "runner"), [id.clone(), other.clone()]);
         assert_eq!(hints("", &cgroup, "0123456789ab\n"), [other, id, "0123456789ab".into()]);
         assert_eq!(hints("", "", "runner-host"), Vec::<String>::new());

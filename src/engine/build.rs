@@ -87,12 +87,12 @@ async fn build(
 ) -> Result<bool, RunError> {
     let started = Instant::now();
     let dockerfile = &plan.build.dockerfile;
-    let mut plain = Plain::new(PlainOptions {
+    let mut log = Plain::new(PlainOptions {
         fence: format!("{:032x}", process.random_u128()),
         dockerfile: Some((dockerfile.file_name.clone(), dockerfile.in_workspace.clone())),
     });
-    let result = follow(process, config, connection, plan, &mut plain).await;
-    let state = plain.into_state();
+    let result = follow(process, config, connection, plan, &mut log).await;
+    let state = log.into_state();
     let pushing = state.time_of("pushing");
     process.reporter.phase("build", started.elapsed().saturating_sub(pushing));
     if !pushing.is_zero() {
@@ -114,6 +114,11 @@ async fn build(
             record.refused = Some(why);
             Ok(false)
         }
+        Err(error) if error.is_refusal() => Err(RunError::Refused {
+            source: Box::new(error),
+            registry: plan.repository.registry().clone(),
+            username: config.credentials.as_ref().map(|login| login.username.clone()),
+        }),
         Err(error) => Err(error.into()),
     }
 }
@@ -128,7 +133,7 @@ async fn follow(
     config: &Config,
     connection: &Connection,
     plan: &RunPlan,
-    plain: &mut Plain,
+    log: &mut Plain,
 ) -> Result<BuildOutcome, BuildError> {
     let began = Instant::now();
     let ids = BuildIds::from_random((process.random)());
@@ -143,16 +148,16 @@ async fn follow(
     let result = loop {
         tokio::select! {
             Some(update) = incoming.recv() => {
-                process.reporter.lines(&plain.update(&update, began.elapsed()));
+                process.reporter.lines(&log.update(&update, began.elapsed()));
             }
-            _ = tick.tick() => process.reporter.lines(&plain.tick(began.elapsed())),
+            _ = tick.tick() => process.reporter.lines(&log.tick(began.elapsed())),
             result = &mut building => break result,
         }
     };
     while let Ok(update) = incoming.try_recv() {
-        process.reporter.lines(&plain.update(&update, began.elapsed()));
+        process.reporter.lines(&log.update(&update, began.elapsed()));
     }
-    process.reporter.lines(&plain.finish(began.elapsed()));
+    process.reporter.lines(&log.finish(began.elapsed()));
     result
 }
 

@@ -60,7 +60,7 @@ async fn head(config: &Config, context: &RunnerContext) -> Result<Option<CommitI
 async fn daemon(address: &Address) -> Result<Daemon, RunError> {
     let buildkit = async {
         let connection = Connection::open(address).await?;
-        let workers = connection.workers().await.map_err(RunError::Daemon)?;
+        let workers = connection.workers().await.map_err(|error| RunError::Daemon(Box::new(error)))?;
         Ok::<_, RunError>((connection, workers))
     };
     // People want to know which daemon it is; nothing depends on it.

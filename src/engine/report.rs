@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::buildkit::BuildError;
 use crate::error::{RunError, explain};
 use crate::model::Digest;
 use crate::plan::{self, PushPlan, RunPlan};
@@ -57,8 +58,9 @@ fn outcome(record: &Record, result: &Result<(), RunError>) -> Outcome {
         (Err(error), ..) => Outcome::Failed(explain(error)),
         (Ok(()), Some(why), ..) => Outcome::Nothing(why.clone()),
         (Ok(()), ..) if record.dry_run => Outcome::DryRun,
-        (Ok(()), _, Some(why), _) => Outcome::Built(why.clone()),
-        (Ok(()), _, _, Some(RunPlan { push: PushPlan::Keep { why }, .. })) => Outcome::Built(why.clone()),
+        (Ok(()), _, Some(why), _) | (Ok(()), _, _, Some(RunPlan { push: PushPlan::Keep { why }, .. })) => {
+            Outcome::Built(why.clone())
+        }
         _ => Outcome::Pushed,
     }
 }
@@ -105,15 +107,13 @@ fn annotations(record: &Record, error: &RunError) -> Vec<Annotation> {
         _ => None,
     };
     let failed = record.progress.as_ref().and_then(|state| state.failed());
-    match (error, failed) {
-        (RunError::Build(crate::buildkit::BuildError::StepFailed { .. }), Some(step)) => {
-            vec![text::failure(step, location, place.as_ref())]
-        }
-        _ => {
-            let (file, lines) = text::place(location, place.as_ref());
-            vec![Annotation { file, lines, ..Annotation::new(Level::Error, explain(error)) }]
-        }
+    if let (RunError::Build(cause), Some(step)) = (error, failed)
+        && matches!(**cause, BuildError::StepFailed { .. })
+    {
+        return vec![text::failure(step, location, place.as_ref())];
     }
+    let (file, lines) = text::place(location, place.as_ref());
+    vec![Annotation { file, lines, ..Annotation::new(Level::Error, explain(error)) }]
 }
 
 /// Outputs in the order of need, should they ever be too long together.
@@ -171,8 +171,9 @@ fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outco
     let repository = plan.map(|plan| plan.repository.to_string());
     let repository =
         repository.or_else(|| record.config.as_ref().map(|config| config.repository.to_string()));
-    let tags = match (plan, record.pushed || record.published.is_empty()) {
-        (Some(plan), true) => &plan.tags,
+    // After a failure only what was really put is shown.
+    let tags = match plan {
+        Some(plan) if result.is_ok() => &plan.tags,
         _ => &record.published,
     };
     SummaryInput {

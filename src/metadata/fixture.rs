@@ -125,8 +125,8 @@ pub(crate) fn events() -> impl Strategy<Value = Event> {
     let heads = || proptest::option::of(prop_oneof![Just("acme/shop".to_owned()), Just("x/y".to_owned())]);
     let number = || proptest::option::of(1u64..);
     let pull = (any::<bool>(), heads()).prop_map(|(closed, head_repository)| PullRequest {
-        closed,
         head_repository,
+        closed,
         ..pull_request("")
     });
     prop_oneof![

@@ -8,6 +8,7 @@ use crate::inputs::config::{Push, VersionInput};
 use crate::model::GitRef;
 use crate::runner::context::{Event, RunnerContext};
 
+#[allow(clippy::unnecessary_wraps, reason = "the input may be absent")]
 fn version(text: &str) -> Option<VersionInput> {
     Some(VersionInput::Semver(semver::Version::parse(text).unwrap()))
 }
@@ -332,7 +333,7 @@ proptest! {
         let ancestry = if ancestor { Ancestry::Ancestor } else { Ancestry::NotAncestor };
         let compared_with = triggering_commit(&context).clone();
         let head = CheckoutFacts { ancestry, compared_with, describe: Ok(said), ..checkout(commit('3')) };
-        let version = [None, version("1.2.3"), Some(VersionInput::Auto)][input as usize].clone();
+        let version = [None, version("1.2.3"), Some(VersionInput::Auto)][usize::try_from(input).unwrap()].clone();
         let config = crate::inputs::config::Config { version, ..config() };
         let Ok(Outcome::Build(metadata)) = derive(&context, &head, Rules::from(&config), None) else {
             return Ok(());

@@ -271,6 +271,7 @@ fn stages_of_publishing() {
 
 #[test]
 fn broken_plans_are_found() {
+    type Change<'a> = &'a dyn Fn(&mut RunPlan);
     let config = config();
     let sound = planned(&main_push(), &config, &daemon()).unwrap();
     let request = planned(&fork(), &config, &daemon()).unwrap();
@@ -279,7 +280,6 @@ fn broken_plans_are_found() {
         change(&mut plan);
         violations(&plan, &config).join("; ")
     };
-    type Change<'a> = &'a dyn Fn(&mut RunPlan);
     let table: &[(Change, &str)] = &[
         (&|plan| plan.tags.swap(0, 2), "tags are not in the order of publishing"),
         (&|plan| plan.tags.push(plan.tags[2].clone()), "a tag is there twice"),

@@ -51,7 +51,7 @@ fn pushed() -> SummaryInput {
         ],
         phases: vec![
             Phase { name: "facts".into(), time: Duration::from_millis(420) },
-            Phase { name: "build".into(), time: Duration::from_millis(65_000) },
+            Phase { name: "build".into(), time: Duration::from_secs(65) },
         ],
         steps: vec![
             step(1, "[internal] load build definition from Dockerfile", 0, 20),
@@ -189,7 +189,7 @@ fn skeleton(page: &str) -> Vec<String> {
             match c {
                 '\\' => drop(chars.next()),
                 '|' | '<' | '>' | '!' | '[' | ']' | '(' | ')' | '*' | '_' | '~' | '@' | '#' | '&' => {
-                    marks.push(c)
+                    marks.push(c);
                 }
                 _ => {}
             }

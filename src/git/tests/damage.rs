@@ -86,7 +86,8 @@ fn template() -> &'static (CommitId, Vec<(PathBuf, Vec<u8>)>) {
             }
         }
     }
-    static FILES: std::sync::OnceLock<(CommitId, Vec<(PathBuf, Vec<u8>)>)> = std::sync::OnceLock::new();
+    type Files = Vec<(PathBuf, Vec<u8>)>;
+    static FILES: std::sync::OnceLock<(CommitId, Files)> = std::sync::OnceLock::new();
     FILES.get_or_init(|| {
         let mut repo = Repo::new();
         let first = repo.commit();
