@@ -7,12 +7,22 @@ use std::path::Path;
 
 const BOTH: &str = "linux/arm64,linux/amd64";
 
-/// Measures everything; the rows come in the table's order. Says when each case is done, as the table comes last.
-pub fn all(bench: &Bench) -> Vec<Row> {
-    let cases: [fn(&Bench) -> Vec<Row>; 6] =
-        [small, many_files, large_file, whole_action, memory_at_200_000_files, image_size];
+/// Measures the cases that `wanted` names, or all; the rows come in the table's order. Says when each case is done, as
+/// the table comes last.
+pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
+    let cases: [(&str, fn(&Bench) -> Vec<Row>); 6] = [
+        ("small", small),
+        ("files", many_files),
+        ("large", large_file),
+        ("action", whole_action),
+        ("memory", memory_at_200_000_files),
+        ("image", image_size),
+    ];
     let mut rows = Vec::new();
-    for case in cases {
+    for (name, case) in cases {
+        if !wanted.is_empty() && !wanted.iter().any(|known| known == name) {
+            continue;
+        }
         let measured = case(bench);
         for row in &measured {
             println!("measured: {}", row.case());

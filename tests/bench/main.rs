@@ -3,9 +3,9 @@
 //! of one run count.
 //!
 //! Both clients do the same: build the same Dockerfile for the same platforms and, in the first case, push it under
-//! the same tags; the cases about transfer push nothing. The binary is the static one of the image; it runs on the host, since buildx does. Each run's peak memory is the
-//! kernel's own figure for the process and its children, taken by a parent that is small itself (busybox `time`), as
-//! a child's figure begins with its parent's.
+//! the same tags; the cases about transfer push nothing. The binary is the static one of the image; it runs on the
+//! host, since buildx does. Each run's peak memory is the kernel's own figure for the process and its children, taken
+//! by a parent that is small itself (busybox `time`), as a child's figure begins with its parent's.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,7 +36,9 @@ fn main() -> ExitCode {
     };
     let bench = measure::Bench::new(parts);
     println!("{}\n", bench.heading());
-    let rows = cases::all(&bench);
+    // cargo adds `--bench`; other words choose cases: `cargo bench --bench bench -- small files`.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let rows = cases::measure(&bench, &wanted);
     println!("{}", table::render(&rows));
     ExitCode::SUCCESS
 }
