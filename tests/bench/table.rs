@@ -26,6 +26,11 @@ impl Row {
         Self { case, figures: Figures::Compared { ours, buildx, ratio, mebibytes } }
     }
 
+    /// What was measured.
+    pub fn case(&self) -> &str {
+        self.case
+    }
+
     /// A figure that stands alone.
     pub fn absolute(case: &'static str, value: String, target: &'static str, met: bool) -> Self {
         Self { case, figures: Figures::Absolute { value, target, met } }

@@ -169,7 +169,7 @@ fn a_file_that_may_not_be_read_is_named() {
     )
     .input("registry", &parts().registry);
     let file = job.machine.workspace().join("secret/notes.txt");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root may read everything; without this right it is like anybody else.
     let mut step = job.native();
     let rights = "-dac_override,-dac_read_search";

@@ -39,7 +39,7 @@ fn build_output_gives_no_orders() {
         return;
     }
     // In a file, so that the step's own name is harmless: that one is ours to print.
-    let lines: String = HOSTILE.iter().map(|line| format!("{line}\\n")).collect();
+    let lines: String = HOSTILE.join("\\n") + "\\n";
     let script = format!("printf '{}'\nprintf '{}' >&2\n", lines.replace('%', "%%"), STDERR);
     let dockerfile = "ARG BASE\nFROM ${BASE}\nCOPY hostile /hostile\nRUN sh /hostile\n";
     let job = Job::new("hostile", &[("Dockerfile", dockerfile), ("hostile", &script)])

@@ -78,7 +78,7 @@ fn a_cancelled_build_ends_and_leaves_nothing() {
     let running = job.step().start();
     assert!(running.wait_for_line(
         |line| line.contains("has started") && !line.contains("echo"),
-        Duration::from_secs(120)
+        Duration::from_mins(2)
     ));
     assert!(runs("sleep 987"), "the step's process is visible");
     let asked = Instant::now();
@@ -97,7 +97,7 @@ fn sigterm_and_a_second_signal_end_it_too() {
         let running = job.step().start();
         assert!(running.wait_for_line(
             |line| line.contains("has started") && !line.contains("echo"),
-            Duration::from_secs(120)
+            Duration::from_mins(2)
         ));
         let asked = Instant::now();
         running.signal("TERM");
@@ -120,7 +120,7 @@ fn a_step_that_is_cancelled_at_once_ends_at_once() {
     let before = everything(&job);
     // The first sign of life is enough: handlers are there before anything is said.
     let running = job.step().start();
-    assert!(running.wait_for_line(|_| true, Duration::from_secs(60)));
+    assert!(running.wait_for_line(|_| true, Duration::from_mins(1)));
     let asked = Instant::now();
     let result = running.cancel();
     assert!(asked.elapsed() <= LIMIT, "{:?}\n{}", asked.elapsed(), result.log());

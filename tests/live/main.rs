@@ -5,7 +5,12 @@
 //! client, the log as the runner reads it. On an engine without the containerd image store only the tests that say
 //! so have something to prove; the others end at once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at what it did not expect, and reads the environment that it is started in"
+)]
 
 #[path = "../runner/mod.rs"]
 #[allow(dead_code, reason = "the demo and the bench use the rest")]
@@ -18,6 +23,8 @@ mod context_parity;
 mod default_run;
 mod emulator;
 mod events;
+mod faults;
+mod inputs;
 mod job;
 mod reach;
 mod registry;

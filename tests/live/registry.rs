@@ -3,6 +3,9 @@
 //! What was pushed is read by `crane`. The ways to a registry are tried from inside a container: this very
 //! test program, started by the `docker` client in the action's image with the runner's mounts.
 
+#![allow(clippy::await_holding_lock, reason = "one thread runs one test; the lock is between tests")]
+#![allow(clippy::print_stdout, reason = "what runs in a container reports through its log")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@ use crate::runner::step::StepResult;
 use base64::Engine as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// No line of the process holds a secret, but for those that ask the runner to hide it.
@@ -67,7 +68,10 @@ fn a_registry_with_a_password() {
         .input("registry", &registry)
         .input("username", &parts.auth_username)
         .input("password", &parts.auth_password);
-    let result = job.run();
+    let running = job.step().start();
+    let watch = Watch::for_arguments_with(&parts.auth_password);
+    let result = running.wait();
+    assert_eq!(watch.found(), Vec::<String>::new(), "a secret in an argument list");
     assert!(result.success, "{}", result.log());
     assert_eq!(parts.closed_registry().tags(&job.repository()).len(), 3);
     let basic = base64(&format!("{}:{}", parts.auth_username, parts.auth_password));
@@ -80,6 +84,38 @@ fn a_registry_with_a_password() {
         .arg(job.machine.temp())
         .output();
     assert_eq!(String::from_utf8_lossy(&left.unwrap().stdout), "");
+}
+
+/// Looks at the arguments of every process until it is told to stop.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    looker: std::thread::JoinHandle<Vec<String>>,
+}
+
+impl Watch {
+    fn for_arguments_with(secret: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (until, secret) = (Arc::clone(&stop), secret.to_owned());
+        let looker = std::thread::spawn(move || {
+            let mut found = Vec::new();
+            while !until.load(Ordering::Relaxed) {
+                for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+                    let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                    let line = String::from_utf8_lossy(&line).replace('\0', " ");
+                    if line.contains(&secret) {
+                        found.push(line);
+                    }
+                }
+            }
+            found
+        });
+        Self { stop, looker }
+    }
+
+    fn found(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.looker.join().unwrap()
+    }
 }
 
 #[test]

@@ -21,7 +21,8 @@ fn after(lines: &[&str]) -> Log {
 #[test]
 fn a_line_is_a_command_or_text() {
     // (line, the names and data of the commands that it runs, the lines that it leaves)
-    let table: &[(&str, &[(&str, &str)], &[&str])] = &[
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: &[Row<'_>] = &[
         ("plain", &[], &["plain"]),
         ("", &[], &[""]),
         ("::notice::hi", &[("notice", "hi")], &["##[notice]hi"]),
@@ -171,8 +172,8 @@ fn a_file_is_named_from_the_repository() {
 
 #[test]
 fn annotations_are_counted_and_cut() {
-    let long = format!("::error::{}", "ß😀".repeat(3000));
-    let lines: Vec<&str> = std::iter::repeat_n(long.as_str(), 12).chain(["::notice::n"]).collect();
+    let message = format!("::error::{}", "ß😀".repeat(3000));
+    let lines: Vec<&str> = std::iter::repeat_n(message.as_str(), 12).chain(["::notice::n"]).collect();
     let log = after(&lines);
     assert_eq!(log.annotations.len(), 11, "ten of a level");
     assert_eq!(log.lines.len(), 13, "all of them in the log");

@@ -1,6 +1,11 @@
 //! Tables for the runner emulator's own rules: what the runner reads as a command, hides, keeps and refuses.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at what it did not expect, and reads the environment that it is started in"
+)]
 
 #[path = "mod.rs"]
 #[allow(dead_code, reason = "the live suite, the demo and the bench use the rest")]

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 pub const SIGINT_TIMEOUT: Duration = Duration::from_millis(7500);
 pub const SIGTERM_TIMEOUT: Duration = Duration::from_millis(2500);
 /// No step of a test may take longer.
-const STEP_LIMIT: Duration = Duration::from_secs(120);
+const STEP_LIMIT: Duration = Duration::from_mins(2);
 /// How long the runner waits for the pipes after the process has ended.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(5);
 
