@@ -23,7 +23,7 @@ pub fn all(bench: &Bench) -> Vec<Row> {
 }
 
 fn small(bench: &Bench) -> Vec<Row> {
-    let build = Build { name: "small".into(), context: "small".into(), platforms: BOTH };
+    let build = Build { name: "small".into(), context: "small".into(), platforms: BOTH, pushed: true };
     let context = bench.context(&build);
     write(&context.join("Dockerfile"), crate::measure::SMALL);
     write(&context.join("greeting"), "hello\n");
@@ -74,7 +74,7 @@ fn large_file(bench: &Bench) -> Vec<Row> {
 }
 
 fn whole_action(bench: &Bench) -> Vec<Row> {
-    let build = Build { name: "small".into(), context: "small".into(), platforms: BOTH };
+    let build = Build { name: "small".into(), context: "small".into(), platforms: BOTH, pushed: true };
     bench.whole_action(&build);
     let runs = Runs((0..bench.runs).map(|_| bench.whole_action(&build)).collect());
     vec![Row::absolute(
@@ -165,6 +165,7 @@ impl<'a> Fresh<'a> {
             name: self.name.into(),
             context: format!("{}-{}", self.name, self.count),
             platforms: "linux/amd64",
+            pushed: false,
         }
     }
 

@@ -2,8 +2,8 @@
 //! registry; a Markdown table with the targets. It reports and never fails for being slow: machines differ, ratios
 //! of one run count.
 //!
-//! Both clients do the same: build the same Dockerfile for the same platforms and push it under the same tags. The
-//! binary is the static one of the image; it runs on the host, since buildx does. Each run's peak memory is the
+//! Both clients do the same: build the same Dockerfile for the same platforms and, in the first case, push it under
+//! the same tags; the cases about transfer push nothing. The binary is the static one of the image; it runs on the host, since buildx does. Each run's peak memory is the
 //! kernel's own figure for the process and its children, taken by a parent that is small itself (busybox `time`), as
 //! a child's figure begins with its parent's.
 

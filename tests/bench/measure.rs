@@ -174,6 +174,7 @@ impl Bench {
             ("context", build.context.clone()),
             ("dockerfile", format!("{}/Dockerfile", build.context)),
             ("platform", build.platforms.to_owned()),
+            ("push", build.pushed.to_string()),
             ("build_args", format!("BASE={}", self.parts.base)),
         ];
         let result = Step {
@@ -199,12 +200,18 @@ impl Bench {
     pub fn buildx(&self, build: &Build) -> Run {
         let mut command = self.timed();
         let context = self.context(build);
-        command.arg(docker_path()).args(["buildx", "build", "--builder", "default", "--push"]);
+        command.arg(docker_path()).args(["buildx", "build", "--builder", "default"]);
         command.args(["--provenance=false", "--platform", build.platforms]);
         command.args(["--build-arg", &format!("BASE={}", self.parts.base)]);
-        let sha = self.origin.rev("main");
-        for tag in [format!("{sha}-main"), "main".to_owned(), "latest".to_owned()] {
-            command.args(["--tag", &format!("{}/buildx/{}:{tag}", self.parts.registry, build.name)]);
+        if build.pushed {
+            command.arg("--push");
+            let sha = self.origin.rev("main");
+            for tag in [format!("{sha}-main"), "main".to_owned(), "latest".to_owned()] {
+                command.args(["--tag", &format!("{}/buildx/{}:{tag}", self.parts.registry, build.name)]);
+            }
+        } else {
+            // Ours makes the image, to know its digest; this makes none.
+            command.args(["--output", "type=cacheonly"]);
         }
         command.arg("--file").arg(context.join("Dockerfile")).arg(&context);
         self.measure(command)
@@ -229,6 +236,8 @@ pub struct Build {
     /// Relative to the workspace.
     pub context: String,
     pub platforms: &'static str,
+    /// Pushed under three tags, or built and thrown away: what remains is the client and the transfer.
+    pub pushed: bool,
 }
 
 /// A build that is all start and push: one step, one small file.
