@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use docker_push_action::engine::{self, Process};
 use docker_push_action::error::Stop;
 use docker_push_action::progress::debug::DebugLines;
@@ -18,23 +19,30 @@ fn main() -> ExitCode {
     let variables = variables();
     let debug = variables.get("RUNNER_DEBUG").is_some_and(|value| value == "1");
     let reporter = Reporter::new(std::io::stdout(), debug);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            reporter.error(&format!("the runtime cannot be started: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let code = runtime.block_on(dispatch(&arguments, variables, reporter));
-    // A file that is being read must not keep a cancelled step alive.
-    runtime.shutdown_background();
+    let code = start(variables, &reporter).unwrap_or_else(|error| {
+        reporter.error(&format!("{error:#}"));
+        1
+    });
     ExitCode::from(code)
 }
 
-async fn dispatch(arguments: &[String], variables: BTreeMap<String, String>, reporter: Reporter) -> u8 {
-    match arguments.first().map(String::as_str) {
-        None => Box::pin(action(variables, reporter)).await,
+fn start(variables: BTreeMap<String, String>, reporter: &Reporter) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("starting the runtime")?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let code = runtime.block_on(dispatch(&arguments, variables, reporter.clone()));
+    // A file that is being read must not keep a cancelled step alive.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(
+    arguments: &[String],
+    variables: BTreeMap<String, String>,
+    reporter: Reporter,
+) -> anyhow::Result<u8> {
+    Ok(match arguments.first().map(String::as_str) {
+        None => Box::pin(action(variables, reporter)).await?,
         // The relay reports on its lifeline; all that is left to say is whether it went well.
         Some("relay") => u8::from(docker_push_action::docker::relay::serve(&arguments[1..]).await.is_err()),
         Some("--version") => {
@@ -47,29 +55,25 @@ async fn dispatch(arguments: &[String], variables: BTreeMap<String, String>, rep
             ));
             2
         }
-    }
+    })
 }
 
-async fn action(variables: BTreeMap<String, String>, reporter: Reporter) -> u8 {
+async fn action(variables: BTreeMap<String, String>, reporter: Reporter) -> anyhow::Result<u8> {
     if variables.get("RUNNER_DEBUG").is_some_and(|value| value == "1") {
         // Only fails when there is one already.
         let _ = tracing::subscriber::set_global_default(DebugLines::new(reporter.clone()));
     }
-    let (interrupt, terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-        (Err(error), _) | (_, Err(error)) => {
-            reporter.error(&format!("signals cannot be handled: {error}"));
-            return 1;
-        }
-    };
+    // As PID 1 of its container a program that does not handle them would not even see them.
+    let interrupt = signal(SignalKind::interrupt()).context("handling SIGINT")?;
+    let terminate = signal(SignalKind::terminate()).context("handling SIGTERM")?;
     let (tell, stop) = watch::channel(None);
     // `/proc` always knows; without it there is the image's own path.
     let program = std::env::current_exe().unwrap_or_else(|_| "/docker-push-action".into());
     let process = Process { variables, reporter, program, random, stop };
-    tokio::select! {
+    Ok(tokio::select! {
         code = engine::run(&process) => code,
         stop = signals(interrupt, terminate, tell) => stop.exit_code(),
-    }
+    })
 }
 
 /// Tells of the first signal; ready at the second one, or when the time for an orderly end is over.

@@ -271,14 +271,27 @@ impl BuildError {
     }
 }
 
+/// Whether a registry's answer is about access. URLs in the text are left out: a digest has any three digits in it,
+/// and a repository any word.
 fn refuses_access(message: &str) -> bool {
-    ["401", "403", "denied", "authoriz", "authentication", "insufficient_scope"]
-        .iter()
-        .any(|word| message.contains(word))
+    const WORDS: &[&str] = &[
+        "401 unauthorized",
+        "403 forbidden",
+        "denied",
+        "unauthorized",
+        "authorization failed",
+        "authentication required",
+        "no basic auth credentials",
+        "insufficient_scope",
+        "insufficient scope",
+    ];
+    let words = message.split_whitespace().filter(|word| !word.contains("://"));
+    let said = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    WORDS.iter().any(|word| said.contains(word))
 }
 
 fn push_hint(message: &str) -> Option<&'static str> {
-    if has(message, FORBIDDEN) {
+    if refuses_access(message) {
         Some("check `username` and `password`, and that they may write to this repository")
     } else if has(message, UNREACHABLE) {
         Some("the daemon cannot reach the registry")
@@ -290,7 +303,7 @@ fn push_hint(message: &str) -> Option<&'static str> {
 }
 
 fn pull_hint(message: &str) -> Option<&'static str> {
-    if has(message, FORBIDDEN) {
+    if refuses_access(message) {
         Some("the base image's registry does not let us read it: is the name right, is a login needed?")
     } else if has(message, UNREACHABLE) {
         Some("the daemon cannot reach the base image's registry")
@@ -299,7 +312,6 @@ fn pull_hint(message: &str) -> Option<&'static str> {
     }
 }
 
-const FORBIDDEN: &[&str] = &["401", "403 ", "denied", "authoriz", "authentication", "insufficient_scope"];
 const UNREACHABLE: &[&str] = &["connection refused", "lookup ", "i/o timeout", "no route to host"];
 
 fn has(message: &str, words: &[&str]) -> bool {
@@ -396,6 +408,27 @@ mod tests {
         ] {
             let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
             assert!(error.hint().unwrap().contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_hiccup() {
+        for (message, refusal) in [
+            ("unexpected status from HEAD request to http://r/v2/a/blobs/sha256:00: 401 Unauthorized", true),
+            ("failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden", true),
+            ("push access denied, repository does not exist or may require authorization", true),
+            ("server message: insufficient_scope: authorization failed", true),
+            (
+                "unexpected status from HEAD request to http://r/v2/denied/blobs/sha256:401403: 500 Internal",
+                false,
+            ),
+            (
+                "failed to do request: Put \"https://r/v2/unauthorized/manifests/x\": connection reset by peer",
+                false,
+            ),
+        ] {
+            let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
+            assert_eq!(error.is_refusal(), refusal, "{message}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::assemble::Assembler;
 use super::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
-use crate::runner::untrusted;
+use crate::runner::{units, untrusted};
 
 /// Lines kept of a step's output, for the report of its failure.
 pub const TAIL_LINES: usize = 20;
@@ -216,7 +216,7 @@ impl State {
         let step = &mut self.steps[id];
         if !vertex.name.is_empty() {
             let name = untrusted::plain(&vertex.name);
-            step.name = untrusted::cut(&super::text::short_digests(name.trim()), MAX_NAME);
+            step.name = untrusted::cut(&units::short_digests(name.trim()), MAX_NAME);
         }
         step.cached = vertex.cached;
         step.error = (!vertex.error.is_empty())

@@ -45,30 +45,10 @@ pub(super) fn result(step: &Step) -> String {
         .filter(|part| part.current == 0 && part.total == 0)
         .filter_map(|part| Some((part, part.duration().filter(|time| *time >= NOTABLE)?)))
         .take(4)
-        .map(|(part, time)| format!("{} {}", short_digests(&part.name), units::seconds(time)))
+        .map(|(part, time)| format!("{} {}", units::short_digests(&part.name), units::seconds(time)))
         .collect();
     let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     format!("✓ #{number} {name} {time}{moved}{parts}")
-}
-
-/// The text with every whole digest cut to what people compare: `busybox@sha256:0123456789ab…`.
-pub(super) fn short_digests(text: &str) -> String {
-    const ALGORITHM: &str = "sha256:";
-    let mut short = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(ALGORITHM) {
-        let (before, digest) = rest.split_at(at + ALGORITHM.len());
-        short.push_str(before);
-        let hex = digest.bytes().take_while(u8::is_ascii_hexdigit).count();
-        let kept = if hex == 64 { 12 } else { hex };
-        short.push_str(&digest[..kept]);
-        if kept < hex {
-            short.push('…');
-        }
-        rest = &digest[hex..];
-    }
-    short.push_str(rest);
-    short
 }
 
 /// The frontend's own steps that took no time worth a line.
@@ -93,7 +73,8 @@ pub(super) fn still_running<'a>(steps: impl Iterator<Item = (&'a Step, Duration)
         .take(3)
         .map(|(step, time)| {
             let part = step.transfers.iter().rev().find(|part| part.began.is_some() && part.ended.is_none());
-            let part = part.map_or_else(String::new, |part| format!(": {}", short_digests(&part.name)));
+            let part =
+                part.map_or_else(String::new, |part| format!(": {}", units::short_digests(&part.name)));
             format!("#{} {}{part} ({})", step.number, step.name, units::seconds(*time))
         })
         .collect();
@@ -182,25 +163,6 @@ mod tests {
     use super::super::event::{StatusUpdate, Vertex};
     use super::super::state::State;
     use super::*;
-
-    #[test]
-    fn parts_are_named_shortly() {
-        let digest = format!("sha256:{}", "a".repeat(64));
-        for (name, expected) in [
-            ("pushing layers", "pushing layers"),
-            (&format!("extracting {digest}"), "extracting sha256:aaaaaaaaaaaa…"),
-            (
-                &format!("FROM x@{digest} AS {digest}!"),
-                "FROM x@sha256:aaaaaaaaaaaa… AS sha256:aaaaaaaaaaaa…!",
-            ),
-            (&format!("{digest}0"), &format!("{digest}0")),
-            ("sha256:éééééééé", "sha256:éééééééé"),
-            ("sha256:abc", "sha256:abc"),
-            ("sha256:", "sha256:"),
-        ] {
-            assert_eq!(short_digests(name), expected);
-        }
-    }
 
     #[test]
     fn summary_rows_come_from_the_fold() {

@@ -1,4 +1,4 @@
-//! Sizes and times as people read them: decimal units as registries and GitHub show them, seconds first.
+//! Sizes, times and digests as people read them: decimal units as registries and GitHub show them, seconds first.
 
 use std::time::Duration;
 
@@ -25,6 +25,26 @@ pub fn seconds(time: Duration) -> String {
         60..3600 => format!("{} m {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} m", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// The text with every whole digest cut to what people compare: `busybox@sha256:0123456789ab…`.
+pub fn short_digests(text: &str) -> String {
+    const ALGORITHM: &str = "sha256:";
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(ALGORITHM) {
+        let (before, digest) = rest.split_at(at + ALGORITHM.len());
+        short.push_str(before);
+        let hex = digest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let kept = if hex == 64 { 12 } else { hex };
+        short.push_str(&digest[..kept]);
+        if kept < hex {
+            short.push('…');
+        }
+        rest = &digest[hex..];
+    }
+    short.push_str(rest);
+    short
 }
 
 #[cfg(test)]
@@ -60,6 +80,25 @@ mod tests {
             (7_380_000, "2 h 03 m"),
         ] {
             assert_eq!(seconds(Duration::from_millis(millis)), expected);
+        }
+    }
+
+    #[test]
+    fn digests_are_cut() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for (name, expected) in [
+            ("pushing layers", "pushing layers"),
+            (&format!("extracting {digest}"), "extracting sha256:aaaaaaaaaaaa…"),
+            (
+                &format!("FROM x@{digest} AS {digest}!"),
+                "FROM x@sha256:aaaaaaaaaaaa… AS sha256:aaaaaaaaaaaa…!",
+            ),
+            (&format!("{digest}0"), &format!("{digest}0")),
+            ("sha256:éééééééé", "sha256:éééééééé"),
+            ("sha256:abc", "sha256:abc"),
+            ("sha256:", "sha256:"),
+        ] {
+            assert_eq!(short_digests(name), expected);
         }
     }
 }
