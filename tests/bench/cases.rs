@@ -7,10 +7,12 @@ use std::path::Path;
 
 const BOTH: &str = "linux/arm64,linux/amd64";
 
+type Case = fn(&Bench) -> Vec<Row>;
+
 /// Measures the cases that `wanted` names, or all; the rows come in the table's order. Says when each case is done, as
 /// the table comes last.
 pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
-    let cases: [(&str, fn(&Bench) -> Vec<Row>); 6] = [
+    let cases: [(&str, Case); 6] = [
         ("small", small),
         ("files", many_files),
         ("large", large_file),
