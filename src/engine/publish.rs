@@ -6,7 +6,8 @@ use crate::error::RunError;
 use crate::inputs::config::Config;
 use crate::plan::RunPlan;
 use crate::plan::publish::plan_publish;
-use crate::registry::{RegistryClient, Timeouts};
+use crate::registry::{self, RegistryClient, RegistryError, Timeouts};
+use crate::runner::units;
 
 use super::Process;
 use super::build::Way;
@@ -32,12 +33,15 @@ pub async fn publish(
     let repository = &publish.repository;
     let host = repository.registry().clone();
     let client = RegistryClient::new(host, config.credentials.as_ref(), way.dial(), Timeouts::default());
-    let manifest = client.get_manifest(repository, &publish.digest).await?;
+    let manifest = persist(process, async || client.get_manifest(repository, &publish.digest).await).await?;
     let published = &mut record.published;
     let tagging = async {
         for stage in &publish.stages {
             let mut answers = futures_util::stream::iter(stage)
-                .map(async |tag| (tag, client.put_tag(repository, &tag.tag, &manifest).await))
+                .map(async |tag| {
+                    let put = async || client.put_tag(repository, &tag.tag, &manifest).await;
+                    (tag, persist(process, put).await)
+                })
                 .buffer_unordered(IN_PARALLEL);
             let mut failure = None;
             while let Some((tag, answer)) = answers.next().await {
@@ -55,7 +59,8 @@ pub async fn publish(
         }
         Ok(())
     };
-    let (tagged, metadata) = tokio::join!(tagging, client.metadata_of(repository, &manifest));
+    let (tagged, metadata) =
+        tokio::join!(tagging, persist(process, async || client.metadata_of(repository, &manifest).await));
     process.reporter.phase("tags", started.elapsed());
     tagged?;
     record.pushed = true;
@@ -64,4 +69,22 @@ pub async fn publish(
         Err(error) => process.reporter.warn(&format!("the image is published, but {error}")),
     }
     Ok(())
+}
+
+/// Repeats a request as long as that is of use. The one place that sleeps.
+async fn persist<T>(
+    process: &Process,
+    request: impl AsyncFn() -> Result<T, RegistryError>,
+) -> Result<T, RegistryError> {
+    let mut failures = 0;
+    loop {
+        let error = match request().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        failures += 1;
+        let Some(pause) = registry::decide(&error, failures) else { return Err(error) };
+        process.reporter.info(&format!("{error}; trying again in {}", units::seconds(pause)));
+        tokio::time::sleep(pause).await;
+    }
 }

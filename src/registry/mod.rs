@@ -11,6 +11,7 @@ mod error;
 mod index;
 mod login;
 mod metadata;
+mod retry;
 mod token;
 mod transport;
 
@@ -18,5 +19,6 @@ pub use client::{Descriptor, Manifest, Reference, RegistryClient};
 pub use error::{Answered, Kind, RegistryError};
 pub use index::{Attests, Child, Document, Image, InvalidManifest};
 pub use metadata::{AttestationMetadata, ImageMetadata, PlatformMetadata};
+pub use retry::decide;
 pub use token::Access;
 pub use transport::Timeouts;
