@@ -151,10 +151,14 @@ fn a_dry_run_changes_nothing() {
 /// What the engine holds, and the records of its build cache.
 fn everything() -> Vec<String> {
     let all: [&[&str]; 3] = [&["ps", "-aq"], &["volume", "ls", "-q"], &["images", "-aq", "--no-trunc"]];
-    let mut found: Vec<String> = all.iter().map(|args| docker(args)).collect();
+    // The daemon's order of images of the same second is not always the same.
+    let lines = |args: &&[&str]| sorted(docker(args).lines().map(str::to_owned)).join("\n");
+    let mut found: Vec<String> = all.iter().map(lines).collect();
     let cache = docker(&["buildx", "du", "--builder", "default"]);
     let records = cache.lines().filter(|line| !line.contains(':'));
-    found.extend(sorted(records.filter_map(|line| line.split_whitespace().next().map(str::to_owned))));
+    found.extend(sorted(
+        records.filter_map(|line| Some(line.split_whitespace().next()?.trim_end_matches('*').to_owned())),
+    ));
     found
 }
 
