@@ -1,6 +1,6 @@
 //! Buffers that messages are collected in, and their way back once they are on the wire.
 //!
-//! A chunk is one or more whole messages. Allocating a quarter of a megabyte for each would cost more than reading the file (a
+//! A chunk is one or more whole messages. Allocating that much for each would cost more than reading the file (a
 //! static binary's allocator gives such blocks back to the system every time), so the buffer returns to its pool when the last
 //! reader of the bytes lets go of them.
 
@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Size of a buffer: the largest message, content and all. BuildKit accepts 16 MiB, but is fastest between 128 and 256 KiB.
-pub const CAPACITY: usize = 256 * 1024;
+/// Size of a buffer: the largest message, content and all. BuildKit accepts 16 MiB, but is fastest between 128 and 256 KiB;
+/// the smaller holds less memory.
+pub const CAPACITY: usize = 128 * 1024;
 
 /// A chunk of at least this size is sent without waiting for more.
 pub const ENOUGH: usize = 64 * 1024;
