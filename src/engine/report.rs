@@ -10,7 +10,7 @@ use crate::progress::text;
 use crate::registry::ImageMetadata;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::{append_outputs, append_summary, delimiter};
-use crate::runner::summary::{self, Failure, Outcome, PlatformRow, SummaryInput};
+use crate::runner::summary::{self, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use super::Process;
@@ -158,15 +158,10 @@ fn image_id(metadata: Option<&ImageMetadata>) -> String {
 fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outcome: Outcome) -> SummaryInput {
     let plan = record.plan.as_ref();
     let state = record.progress.as_ref();
-    let place = match result {
-        Err(RunError::Build(error)) => error.location().zip(record.config.as_ref()),
-        _ => None,
-    };
-    let failure = state.and_then(|state| state.failed()).filter(|_| result.is_err()).map(|step| Failure {
-        step: step.name.clone(),
-        place: place
-            .map(|(location, config)| format!("{}:{}", config.dockerfile.in_workspace, location.line)),
-        lines: step.tail.iter().cloned().collect(),
+    let failed = state.and_then(|state| state.failed()).zip(result.as_ref().err());
+    let failure = failed.and_then(|(step, error)| {
+        // The same place as in the annotation.
+        Some(text::failed_step(step, annotations(record, error).first()?))
     });
     let repository = plan.map(|plan| plan.repository.to_string());
     let repository =
