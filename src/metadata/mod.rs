@@ -45,13 +45,6 @@ pub struct Metadata {
     pub warnings: Vec<String>,
 }
 
-impl Metadata {
-    /// The tag that says most about the image: a version, else the commit's.
-    pub fn most_specific(&self) -> Option<&PlannedTag> {
-        most_specific(&self.tags)
-    }
-}
-
 /// The tag that says most about the image: a version, else the commit's.
 pub fn most_specific(tags: &[PlannedTag]) -> Option<&PlannedTag> {
     tags.iter().find(|tag| tag.kind == TagKind::Version).or_else(|| tags.first())

@@ -152,11 +152,11 @@ fn versions() {
         let got = (tags(&metadata), metadata.version.unwrap_or_default(), metadata.warnings.len());
         assert_eq!(got, (expected.to_owned(), said.to_owned(), warnings), "{git_ref}");
     }
-    let most_specific = |metadata: &Metadata| metadata.most_specific().map(|tag| tag.tag.to_string());
+    let named = |metadata: &Metadata| most_specific(&metadata.tags).map(|tag| tag.tag.to_string());
     let with = crate::inputs::config::Config { version: version("1.0.0"), ..config() };
     let main = built(&context(push(), main), &with).unwrap();
-    assert_eq!(most_specific(&main).unwrap(), "v1.0.0");
-    assert_eq!(most_specific(&built(&context(pull(), merge), &with).unwrap()).unwrap(), "2222222-pr-5");
+    assert_eq!(named(&main).unwrap(), "v1.0.0");
+    assert_eq!(named(&built(&context(pull(), merge), &with).unwrap()).unwrap(), "2222222-pr-5");
     let of_tag = built(&context(push(), "refs/tags/v1.2.3"), &config()).unwrap();
     assert_eq!(
         of_tag.tags.iter().map(|tag| tag.kind).collect::<Vec<_>>(),
