@@ -4,15 +4,20 @@
 //! chain of sources is walked here and nowhere else.
 
 use std::error::Error;
+use std::fmt::Write as _;
 
 use crate::buildkit::{BuildError, ConnectError, InvalidAddress};
-use crate::docker::ReachError;
+use crate::docker::builder::BuilderError;
+use crate::docker::{DockerError, EmulatorError, ReachError};
 use crate::github::GitHubError;
 use crate::inputs::fault::InputFault;
+use crate::login::LoginError;
 use crate::metadata::StrategyError;
-use crate::model::RegistryHost;
+use crate::model::{Credentials, RegistryHost, Repository, how_to_log_in};
 use crate::plan::PlanError;
-use crate::registry::RegistryError;
+use crate::plan::order::VersionTaken;
+use crate::plan::promote::NoCandidate;
+use crate::registry::{JoinError, LegsError, RegistryError};
 use crate::runner::context::ContextError;
 use crate::runner::event_file::EventFileError;
 
@@ -37,6 +42,28 @@ pub enum RunError {
     /// The daemon answers, but not this.
     #[error("asking the daemon what it can do")]
     Daemon(#[source] Box<BuildError>),
+    /// A builder answers, but not this.
+    #[error("asking the builder `{address}` what it can do")]
+    Builder {
+        /// As the input names it.
+        address: String,
+        /// What it said.
+        source: Box<BuildError>,
+    },
+    /// A builder container.
+    #[error(transparent)]
+    Container(#[from] BuilderError),
+    /// The builder container ended under a build.
+    #[error("{why}; the build ended with it")]
+    Fallen {
+        /// What became of it.
+        why: BuilderError,
+        /// What the build heard.
+        source: Box<BuildError>,
+    },
+    /// An identity that buys no login.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// GitHub was asked and gave no answer.
     #[error(transparent)]
     GitHub(#[from] GitHubError),
@@ -49,6 +76,12 @@ pub enum RunError {
     /// A plan that contradicts itself: nothing was done.
     #[error("the plan contradicts itself, which is a fault of this action: {}", .0.join("; "))]
     Contradiction(Vec<String>),
+    /// The Docker daemon, asked for something besides a build.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    /// Emulators that a step needs.
+    #[error(transparent)]
+    Emulator(#[from] EmulatorError),
     /// The build or its push.
     #[error(transparent)]
     Build(Box<BuildError>),
@@ -59,15 +92,38 @@ pub enum RunError {
         source: Box<BuildError>,
         /// The registry.
         registry: RegistryHost,
-        /// The user name that was sent, if one was.
-        username: Option<String>,
+        /// The login that was sent, if one was.
+        login: Option<Credentials>,
     },
     /// A registry on this machine's loopback cannot be reached from this container.
     #[error(transparent)]
     Reach(#[from] ReachError),
-    /// The registry, when tags were put.
+    /// The registry: it lets nobody with this login push, or did not take a tag.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A version's tag is on another commit.
+    #[error(transparent)]
+    VersionTaken(VersionTaken),
+    /// `promote: only`, and nothing to promote.
+    #[error(transparent)]
+    NoCandidate(NoCandidate),
+    /// What several nodes have pushed makes no image.
+    #[error("joining the images of the builder's nodes: {0}")]
+    Join(JoinError),
+    /// At some of several repositories, each by itself.
+    #[error("{} of {of} repositories failed", .errors.len())]
+    Each {
+        /// How many there are.
+        of: usize,
+        /// What went wrong, at least one.
+        errors: Vec<(Repository, RunError)>,
+    },
+    /// The legs of this run make no image.
+    #[error(transparent)]
+    Legs(LegsError),
+    /// What the legs have pushed makes no image.
+    #[error("joining the legs: {0}")]
+    JoinLegs(JoinError),
     /// The runner asked to stop.
     #[error("cancelled by {0}")]
     Stopped(Stop),
@@ -108,13 +164,40 @@ impl From<BuildError> for RunError {
 }
 
 impl RunError {
+    /// What went wrong at this many repositories, if it went wrong at any.
+    ///
+    /// # Errors
+    /// The error itself if there is one repository only.
+    pub fn each(of: usize, mut errors: Vec<(Repository, Self)>) -> Result<(), Self> {
+        match (errors.len(), of) {
+            (0, _) => Ok(()),
+            (_, 0 | 1) => errors.pop().map_or(Ok(()), |(_, error)| Err(error)),
+            _ => Err(Self::Each { of, errors }),
+        }
+    }
+
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Connect(error) => error.hint().map(Into::into),
-            Self::Build(error) | Self::Daemon(error) => error.hint().map(Into::into),
+            Self::Build(error) | Self::Daemon(error) | Self::Builder { source: error, .. } => {
+                error.hint().map(Into::into)
+            }
+            Self::Container(error) | Self::Fallen { why: error, .. } => error.hint().map(Into::into),
             Self::Registry(error) => error.hint(),
-            Self::Refused { registry, username, .. } => Some(refused(registry, username.as_deref())),
+            Self::Login(error) => error.hint().map(Into::into),
+            Self::Docker(error) => error.hint().map(Into::into),
+            Self::Emulator(error) => Some(error.hint().into()),
+            Self::Refused { registry, login, .. } => Some(refused(registry, login.as_ref())),
+            Self::Join(_) => {
+                Some("no tag was moved; is each node in `builder` one that builds its platforms?".into())
+            }
+            Self::Legs(error) => Some(error.hint()),
+            Self::JoinLegs(_) => Some("no tag was moved; re-run all jobs".into()),
+            Self::NoCandidate(_) => Some("`promote` is `only`: build the commit first, or leave `promote` out".into()),
+            Self::VersionTaken(_) => Some(
+                "release another version, or set `existing_version` to `skip` (it stays) or `overwrite` (it moves)".into(),
+            ),
             Self::GitHub(_) => Some("give `token` the permission to read pull requests".into()),
             _ => None,
         }
@@ -131,6 +214,27 @@ impl RunError {
 
 /// The error with its causes, and its hint in a line of its own.
 pub fn explain(error: &RunError) -> String {
+    let mut text = chain(error);
+    if let RunError::Inputs(faults) = error {
+        for fault in faults {
+            text.push_str("\n  ");
+            text.push_str(&fault.to_string());
+        }
+    }
+    if let RunError::Each { errors, .. } = error {
+        for (repository, error) in errors {
+            let _ = write!(text, "\n`{repository}`: {}", explain(error));
+        }
+    }
+    if let Some(hint) = error.hint() {
+        text.push_str("\nhint: ");
+        text.push_str(&hint);
+    }
+    text
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
@@ -142,26 +246,17 @@ pub fn explain(error: &RunError) -> String {
         }
         cause = source.source();
     }
-    if let RunError::Inputs(faults) = error {
-        for fault in faults {
-            text.push_str("\n  ");
-            text.push_str(&fault.to_string());
-        }
-    }
-    if let Some(hint) = error.hint() {
-        text.push_str("\nhint: ");
-        text.push_str(&hint);
-    }
     text
 }
 
 /// What to look at when a registry refuses a push.
-fn refused(registry: &RegistryHost, username: Option<&str>) -> String {
-    let Some(username) = username else {
-        return format!("no login was sent to `{registry}`: give `username` and `password`");
+fn refused(registry: &RegistryHost, login: Option<&Credentials>) -> String {
+    let Some(login) = login else {
+        return format!("no login was sent to `{registry}`: {}", how_to_log_in(registry));
     };
     let mut hint = format!(
-        "`{registry}` was given the login `{username}`: check `password`, and that it may write there"
+        "`{registry}` was given the login {}: check that it is right, and that it may write there",
+        login.shown()
     );
     if registry.as_str() == "ghcr.io" {
         hint.push_str(
@@ -195,6 +290,19 @@ mod tests {
     }
 
     #[test]
+    fn names_every_repository() {
+        let at = |name: &str| Repository::parse(name).unwrap();
+        assert!(RunError::each(2, Vec::new()).is_ok());
+        let one = RunError::each(1, vec![(at("r.io/a"), RunError::Contradiction(vec!["x".into()]))]);
+        assert!(matches!(one, Err(RunError::Contradiction(_))));
+        let taken = || RunError::NoCandidate(NoCandidate("none".into()));
+        let both = RunError::each(3, vec![(at("r.io/a"), taken()), (at("s.io/a"), taken())]).unwrap_err();
+        let line = "no image of this commit can be promoted: none\n\
+                    hint: `promote` is `only`: build the commit first, or leave `promote` out";
+        assert_eq!(explain(&both), format!("2 of 3 repositories failed\n`r.io/a`: {line}\n`s.io/a`: {line}"));
+    }
+
+    #[test]
     fn names_every_input() {
         let faults = vec![InputFault::new("version", "bad"), InputFault::new("platform", "worse").hint("do")];
         assert_eq!(
@@ -206,15 +314,22 @@ mod tests {
     #[test]
     fn a_refused_push_says_which_login_it_was() {
         let refusal = |host: &str, username: Option<&str>| {
+            let login = username.map(|name| {
+                Credentials::new(
+                    RegistryHost::parse(host).unwrap(),
+                    name,
+                    crate::model::Secret::new("hunter2"),
+                )
+            });
             let source = BuildError::PushFailed { repository: format!("{host}/a"), message: "denied".into() };
             let (source, registry) = (Box::new(source), RegistryHost::parse(host).unwrap());
-            explain(&RunError::Refused { source, registry, username: username.map(Into::into) })
+            explain(&RunError::Refused { source, registry, login })
         };
         assert_eq!(
             refusal("r.io", None),
-            "pushing to `r.io/a`: denied\nhint: no login was sent to `r.io`: give `username` and `password`"
+            "pushing to `r.io/a`: denied\nhint: no login was sent to `r.io`: give `username` and `password`, or an entry of `registry_auth`, for `r.io`"
         );
-        assert!(refusal("r.io", Some("bob")).contains("the login `bob`"));
+        assert!(refusal("r.io", Some("bob")).contains("the login `bob` from `username` and `password`"));
         assert!(refusal("ghcr.io", Some("bob")).contains("packages: write"));
     }
 

@@ -9,7 +9,7 @@
 //! gather(Config)      ─► CheckoutFacts, DaemonFacts, head of a pull request
 //! Config + facts      ─► Metadata (tags with reasons, labels) ─► RunPlan ─► check ─► display
 //! RunPlan.build       ─► session ∥ solve ∥ status ─► digest in the registry, under no tag
-//! RunPlan + digest    ─► PublishPlan ─► tags on the digest, the image re-read from the registry
+//! RunPlan + digest    ─► for each repository PublishPlan ─► Steps ─► tags on the digest, the image re-read
 //! Record              ─► outputs, job summary, annotations, exit code
 //! ```
 //!
@@ -28,21 +28,23 @@
 //! | [`plan`] | what will be done, as a value that prints and checks itself: pure |
 //! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
 //! | [`buildkit`] | the BuildKit client: connection, session, solve, status, the sender of files |
-//! | [`docker`] | the daemon's API: facts, our own container, the relay to a registry on the host's loopback |
+//! | [`docker`] | the daemon's API: facts, our own container, the relay to a registry on the host's loopback, emulators |
+//! | [`net`] | connections to hosts, proxies, and whom TLS trusts |
 //! | [`registry`] | the OCI distribution protocol: logins, manifests, tags |
+//! | [`login`] | identities exchanged for logins: OIDC, AWS, Google, Azure, Docker Hub |
 //! | [`progress`] | the build's status stream folded into a state and rendered as a log; the only writer to the terminal |
 //! | [`engine`] | the effects, in order |
 //! | [`error`] | the errors of a run and their one printer |
 //!
-//! Dependencies point one way, `model ← inputs, runner, metadata, context, plan, progress ← buildkit, docker, registry,
-//! github, git ← engine ← main`; a test reads the `use` lines and holds them to it.
+//! Dependencies point one way, `model ← inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker, registry,
+//! github, git ← login ← engine ← main`; a test reads the `use` lines and holds them to it.
 //!
 //! # Invariants
 //!
 //! - Plans are values without handles and secrets. The engine carries them out and decides nothing about *what*.
 //! - Foreign types stop at the door: bollard in `docker`, tonic and prost in `buildkit` (and `context`'s file records),
 //!   octocrab in `github`, gix in `git`, envy in `inputs`.
-//! - Only `main` reads the environment, randomness and signals; only [`progress::reporter`] writes to the terminal.
+//! - Only `main` reads the environment, the clock, randomness and signals; only [`progress::reporter`] writes to the terminal.
 //! - A tag is put only on a digest that is in the registry. Whatever ends a run, each tag is either old or new.
 //! - A [`model::Secret`] cannot be printed and is masked before the first line of the log. It goes to its own host only.
 //! - Text from outside (build output, branch names, registries, daemons) is hostile: it passes `runner::untrusted` or
@@ -57,8 +59,10 @@ pub mod error;
 pub mod git;
 pub mod github;
 pub mod inputs;
+pub mod login;
 pub mod metadata;
 pub mod model;
+pub mod net;
 pub mod plan;
 pub mod progress;
 pub mod registry;

@@ -1,6 +1,7 @@
-//! The process: environment in, exit code out. The only place that reads the environment, randomness and signals.
+//! The process: environment in, exit code out. The only place that reads the environment, the clock, randomness and signals.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const GRACE: Duration = Duration::from_millis(6500);
 fn main() -> ExitCode {
     let variables = variables();
     let debug = variables.get("RUNNER_DEBUG").is_some_and(|value| value == "1");
-    let reporter = Reporter::new(std::io::stdout(), debug);
+    let reporter = reporter(&variables, debug);
     let code = start(variables, &reporter).unwrap_or_else(|error| {
         reporter.error(&format!("{error:#}"));
         1
@@ -42,7 +43,12 @@ async fn dispatch(
     reporter: Reporter,
 ) -> anyhow::Result<u8> {
     Ok(match arguments.first().map(String::as_str) {
-        None => Box::pin(action(variables, reporter)).await?,
+        None => Box::pin(action(variables, reporter, Work::Run)).await?,
+        Some("prepare") => Box::pin(action(variables, reporter, Work::Prepare)).await?,
+        // What `prepare` leaves running.
+        Some("prepare-builder") => {
+            Box::pin(action(variables, reporter, Work::Builder(&arguments[1..]))).await?
+        }
         // The relay reports on its lifeline; all that is left to say is whether it went well.
         Some("relay") => u8::from(docker_push_action::docker::relay::serve(&arguments[1..]).await.is_err()),
         Some("--version") => {
@@ -58,7 +64,21 @@ async fn dispatch(
     })
 }
 
-async fn action(variables: BTreeMap<String, String>, reporter: Reporter) -> anyhow::Result<u8> {
+/// What this process is for.
+enum Work<'a> {
+    /// The action.
+    Run,
+    /// The second action.
+    Prepare,
+    /// Its helper.
+    Builder(&'a [String]),
+}
+
+async fn action(
+    variables: BTreeMap<String, String>,
+    reporter: Reporter,
+    work: Work<'_>,
+) -> anyhow::Result<u8> {
     if variables.get("RUNNER_DEBUG").is_some_and(|value| value == "1") {
         // Only fails when there is one already.
         let _ = tracing::subscriber::set_global_default(DebugLines::new(reporter.clone()));
@@ -69,9 +89,16 @@ async fn action(variables: BTreeMap<String, String>, reporter: Reporter) -> anyh
     let (tell, stop) = watch::channel(None);
     // `/proc` always knows; without it there is the image's own path.
     let program = std::env::current_exe().unwrap_or_else(|_| "/docker-push-action".into());
-    let process = Process { variables, reporter, program, random, stop };
+    let process = Process { variables, reporter, program, now, random, stop };
+    let work = async {
+        match work {
+            Work::Run => Box::pin(engine::run(&process)).await,
+            Work::Prepare => engine::prepare(&process).await,
+            Work::Builder(arguments) => engine::prepare_builder(&process, arguments).await,
+        }
+    };
     Ok(tokio::select! {
-        code = engine::run(&process) => code,
+        code = work => code,
         stop = signals(interrupt, terminate, tell) => stop.exit_code(),
     })
 }
@@ -93,11 +120,35 @@ async fn signals(mut interrupt: Signal, mut terminate: Signal, tell: watch::Send
     }
 }
 
+/// GitHub's log, or a terminal with a person before it.
+fn reporter(variables: &BTreeMap<String, String>, debug: bool) -> Reporter {
+    let is = |name: &str, value: &str| variables.get(name).is_some_and(|found| found == value);
+    let person = std::io::stdout().is_terminal() && !is("GITHUB_ACTIONS", "true") && !is("TERM", "dumb");
+    if person {
+        let colours = variables.get("NO_COLOR").is_none_or(String::is_empty);
+        Reporter::on_terminal(std::io::stdout(), debug, columns, colours)
+    } else {
+        Reporter::new(std::io::stdout(), debug)
+    }
+}
+
+/// Width of the terminal; what a terminal that does not say has.
+fn columns() -> u16 {
+    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| size.ws_col)
+}
+
 /// The environment. Values that are no UTF-8 are none that a runner sets.
 #[allow(clippy::disallowed_methods, reason = "the one place")]
 fn variables() -> BTreeMap<String, String> {
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
     std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+}
+
+/// Seconds since 1970; before that it is 1970.
+#[allow(clippy::disallowed_methods, reason = "the one place")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Random bytes from the system.

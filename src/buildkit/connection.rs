@@ -1,33 +1,32 @@
-//! The way to a BuildKit: one HTTP/2 connection for its Control service, and further ones for sessions.
+//! A connection to a BuildKit: HTTP/2 for its Control service, and at a Docker daemon further ones for sessions.
 //!
 //! A Docker daemon speaks HTTP/1.1 on its socket and gives its BuildKit out by two upgrades to `h2c`:
 //! `POST /grpc` (we are the client) and `POST /session` (the daemon is). It refuses HTTP/2 without the
-//! upgrade; buildkitd's own socket takes nothing else. See moby's `api/server/router/{grpc,session}`.
+//! upgrade; buildkitd takes nothing else. See moby's `api/server/router/{grpc,session}`. How the bytes get
+//! there is `dial`'s matter.
 //!
 //! Both sides of a connection are hyper's: tonic's channel would reconnect by itself, spawn tasks that
 //! nobody owns, and keep a limit of 16 KiB for trailers, which a failed build's details exceed.
 
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1 as proto;
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use proto::control_client::ControlClient;
-use tokio::net::UnixStream;
 
 use super::address::Address;
-use super::error::{BuildError, ConnectError};
+use super::dial::{self, Io, Witness};
+use super::error::BuildError;
 use super::tasks::Tasks;
+use super::unreached::ConnectError;
 
-/// Longest wait for the daemon to answer an upgrade, or to list its workers.
+/// Longest wait for a list of workers.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// BuildKit's own limit of one message.
 const MESSAGE_LIMIT: usize = 16 << 20;
@@ -35,10 +34,12 @@ const MESSAGE_LIMIT: usize = 16 << 20;
 const HEADER_LIMIT: u32 = 16 << 20;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-
-/// What a connection is made of, whichever way it was made.
-pub(super) trait Io: hyper::rt::Read + hyper::rt::Write + Send + Unpin {}
-impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> Io for T {}
+/// Over a network, silence is broken by pings, so that a machine that is gone is noticed in mid-build. buildkitd
+/// (grpc-go) allows one in five minutes, counted from its own last message; it sends one each five seconds, to see
+/// whether the session lives.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Longest wait for the answer to a ping.
+const PING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// BuildKit's Control service over this connection.
 pub(super) type Control = ControlClient<Http2>;
@@ -49,6 +50,7 @@ pub struct Connection {
     address: Address,
     http2: Http2,
     tasks: Tasks,
+    witness: Witness,
 }
 
 /// One worker of a BuildKit: what it can build for and how it was set up.
@@ -66,27 +68,56 @@ impl Worker {
     pub fn snapshotter(&self) -> Option<&str> {
         self.labels.get("org.mobyproject.buildkit.worker.snapshotter").map(String::as_str)
     }
+
+    /// Where its steps reach the host, `host-gateway`. Only a Docker daemon names it.
+    pub fn host_gateway(&self) -> Option<std::net::IpAddr> {
+        self.labels.get("org.mobyproject.buildkit.worker.moby.host-gateway-ip")?.parse().ok()
+    }
 }
 
 impl Connection {
-    /// Connects. A daemon that does not answer within 20 seconds is an error.
+    /// Connects. One that does not answer in time is an error: a Docker daemon has 20 seconds, a builder 5, in which
+    /// it has to answer a first call too.
     pub async fn open(address: &Address) -> Result<Self, ConnectError> {
-        let io = bounded(address, dial(address, "/grpc", &HeaderMap::new())).await?;
+        let witness = Witness::default();
+        let patience = dial::patience(address);
+        let opened = tokio::time::timeout(patience, Self::connect(address, witness.clone())).await;
+        opened.unwrap_or_else(|_| Err(ConnectError::silent(address, patience, &witness.seen())))
+    }
+
+    async fn connect(address: &Address, witness: Witness) -> Result<Self, ConnectError> {
+        let io = dial::dial(address, "/grpc", &HeaderMap::new(), &witness).await?;
         let tasks = Tasks::default();
-        let (sender, driver) = hyper::client::conn::http2::Builder::new(tasks.spawner())
+        let mut builder = hyper::client::conn::http2::Builder::new(tasks.spawner());
+        builder
             .timer(TokioTimer::new())
             .max_header_list_size(HEADER_LIMIT)
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .handshake::<_, tonic::body::Body>(io)
-            .await
-            .map_err(|source| ConnectError::protocol(address, source))?;
+            .initial_connection_window_size(CONNECTION_WINDOW);
+        if address.is_remote() {
+            builder.keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_PATIENCE);
+        }
+        let (sender, driver) = match builder.handshake::<_, tonic::body::Body>(io).await {
+            Ok(pair) => pair,
+            Err(source) if address.is_docker() => return Err(ConnectError::protocol(address, source)),
+            Err(source) => return Err(explain(address, &witness, None, &source.to_string()).await),
+        };
         tasks.spawn(async move {
             if let Err(error) = driver.await {
                 tracing::debug!(%error, "the connection to BuildKit broke");
             }
         });
-        Ok(Self { address: address.clone(), http2: Http2(sender), tasks })
+        let http2 = Http2(sender);
+        let connection = Self { address: address.clone(), http2, tasks, witness };
+        if !address.is_docker() {
+            // Whether it is a BuildKit, and takes our certificate, shows in an answer and not before.
+            // Not by a list of the workers, for which it tries each emulator.
+            if let Err(status) = connection.control().info(proto::InfoRequest::default()).await {
+                let answered = std::error::Error::source(&status).is_none().then(|| status.code());
+                return Err(explain(address, &connection.witness, answered, status.message()).await);
+            }
+        }
+        Ok(connection)
     }
 
     /// Where it leads.
@@ -96,13 +127,22 @@ impl Connection {
 
     /// What the daemon's workers are. At most 20 seconds.
     pub async fn workers(&self) -> Result<Vec<Worker>, BuildError> {
-        let mut control = self.control();
-        let answer = control.list_workers(proto::ListWorkersRequest::default());
-        let answer = tokio::time::timeout(PATIENCE, answer)
+        tokio::time::timeout(PATIENCE, self.list_workers())
             .await
             .map_err(|_| BuildError::silent("listing the workers of BuildKit"))?
-            .map_err(|status| BuildError::from_status(&status))?;
+            .map_err(|status| BuildError::from_status(&status))
+    }
+
+    async fn list_workers(&self) -> Result<Vec<Worker>, tonic::Status> {
+        let mut control = self.control();
+        let answer = control.list_workers(proto::ListWorkersRequest::default()).await?;
         Ok(answer.into_inner().record.into_iter().map(worker).collect())
+    }
+
+    /// What a program between us and BuildKit wrote last, if it wrote anything: why a connection broke.
+    pub(super) fn last_words(&self) -> Option<String> {
+        let said = super::error::clean(&String::from_utf8_lossy(&self.witness.seen().stderr));
+        (!said.is_empty()).then_some(said)
     }
 
     /// Ends the connection and everything that runs on it. Dropping it does the same without waiting.
@@ -117,9 +157,29 @@ impl Connection {
         ControlClient::with_origin(self.http2.clone(), origin).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
-    /// A second connection to the same daemon, on which it will be the client.
+    /// A second connection to the same Docker daemon, on which it will be the client.
     pub(super) async fn dial_session(&self, headers: &HeaderMap) -> Result<Box<dyn Io>, ConnectError> {
-        bounded(&self.address, dial(&self.address, "/session", headers)).await
+        let (witness, patience) = (Witness::default(), dial::patience(&self.address));
+        let dialled =
+            tokio::time::timeout(patience, dial::dial(&self.address, "/session", headers, &witness));
+        dialled.await.unwrap_or_else(|_| Err(ConnectError::silent(&self.address, patience, &witness.seen())))
+    }
+}
+
+/// Why the first call to a builder failed; `answered`: it was a BuildKit or the like that said so.
+async fn explain(
+    address: &Address,
+    witness: &Witness,
+    answered: Option<tonic::Code>,
+    message: &str,
+) -> ConnectError {
+    let seen = witness.seen();
+    match answered {
+        Some(code) => ConnectError::NotBuildkit {
+            address: address.clone(),
+            said: format!("{} ({code:?})", super::error::clean(message)),
+        },
+        None => ConnectError::broken(address, &seen, dial::exit_code(address, &seen).await, message),
     }
 }
 
@@ -133,89 +193,6 @@ fn worker(record: proto::types::WorkerRecord) -> Worker {
         text
     });
     Worker { platforms: platforms.collect(), labels: record.labels.into_iter().collect() }
-}
-
-async fn bounded<T>(
-    address: &Address,
-    work: impl Future<Output = Result<T, ConnectError>>,
-) -> Result<T, ConnectError> {
-    let silent = || ConnectError::Silent { address: address.clone(), seconds: PATIENCE.as_secs() };
-    tokio::time::timeout(PATIENCE, work).await.map_err(|_| silent())?
-}
-
-/// Opens the socket and, where the address needs it, upgrades it.
-async fn dial(
-    address: &Address,
-    path: &'static str,
-    headers: &HeaderMap,
-) -> Result<Box<dyn Io>, ConnectError> {
-    let socket = UnixStream::connect(address.path()).await.map_err(|error| unreachable(address, error))?;
-    let socket = TokioIo::new(socket);
-    match address {
-        Address::BuildkitSocket(_) => Ok(Box::new(socket)),
-        Address::DockerSocket(_) => upgrade(address, socket, path, headers).await,
-    }
-}
-
-/// The file system's part of the answer: `connect` says "refused" for a directory too.
-fn unreachable(address: &Address, error: io::Error) -> ConnectError {
-    let address = address.clone();
-    match std::fs::metadata(address.path()) {
-        Ok(found) if found.is_dir() => ConnectError::Directory { address },
-        _ => match error.kind() {
-            io::ErrorKind::NotFound => ConnectError::Missing { address },
-            io::ErrorKind::PermissionDenied => ConnectError::Denied { address },
-            io::ErrorKind::ConnectionRefused => ConnectError::Refused { address },
-            _ => ConnectError::Socket { address, source: error },
-        },
-    }
-}
-
-async fn upgrade(
-    address: &Address,
-    socket: TokioIo<UnixStream>,
-    path: &'static str,
-    headers: &HeaderMap,
-) -> Result<Box<dyn Io>, ConnectError> {
-    let failed = |source| ConnectError::protocol(address, source);
-    let mut request = Request::post(path)
-        .header(http::header::HOST, "docker")
-        .header(http::header::CONNECTION, "Upgrade")
-        .header(http::header::UPGRADE, "h2c")
-        .body(Empty::<Bytes>::new())
-        .map_err(|source| ConnectError::Request { address: address.clone(), source })?;
-    request.headers_mut().extend(headers.clone());
-
-    let (mut sender, driver) = hyper::client::conn::http1::handshake(socket).await.map_err(failed)?;
-    let tasks = Tasks::default();
-    // It hands the socket over when the upgrade is done, and ends.
-    tasks.spawn(async move {
-        if let Err(error) = driver.with_upgrades().await {
-            tracing::debug!(%error, path, "the daemon's side of an upgrade broke");
-        }
-    });
-    let response = sender.send_request(request).await.map_err(failed)?;
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let status = response.status();
-        let said = Limited::new(response.into_body(), 4096).collect().await;
-        let said = said.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        return Err(ConnectError::NoUpgrade {
-            address: address.clone(),
-            path,
-            status: status.as_u16(),
-            said: super::error::clean(&message_of(&said)),
-        });
-    }
-    let upgraded = hyper::upgrade::on(response).await.map_err(failed)?;
-    tasks.close().await;
-    Ok(Box::new(upgraded))
-}
-
-/// Docker answers `{"message":"…"}`.
-fn message_of(body: &[u8]) -> String {
-    let json = serde_json::from_slice::<serde_json::Value>(body).ok();
-    let message = json.as_ref().and_then(|json| json.get("message")?.as_str());
-    message.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned)
 }
 
 /// hyper's HTTP/2 client as tonic wants it.
@@ -239,13 +216,6 @@ impl tower::Service<Request<tonic::body::Body>> for Http2 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_docker_said() {
-        assert_eq!(message_of(br#"{"message":"page not found"}"#), "page not found");
-        assert_eq!(message_of(br#"{"message":7}"#), r#"{"message":7}"#);
-        assert_eq!(message_of(b"404 page not found\n"), "404 page not found\n");
-    }
 
     #[test]
     fn platforms_and_snapshotter() {

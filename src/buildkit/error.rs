@@ -1,125 +1,22 @@
-//! What can go wrong with a daemon and with a build, told apart as far as somebody acts on it.
+//! What can go wrong with a build, told apart as far as somebody acts on it.
 //!
-//! `detail.rs` reads what BuildKit attaches to a failed call. All texts from the other side are hostile;
-//! they pass `clean` on their way in.
+//! `unreached.rs` has what goes wrong before there is one, `advice.rs` what to change. `detail.rs` reads what BuildKit attaches to a failed call.
+//! All texts from the other side are hostile; they pass `clean` on their way in.
 
 use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::address::Address;
+use super::advice;
 use super::detail::Details;
 use super::diffcopy::TransferError;
+use super::push_trouble;
+use super::ssh::{SshError, joined};
 use super::status::FailedStep;
+use super::unreached::ConnectError;
+use crate::model::Trouble;
 use crate::progress::event::SourceLocation;
-
-/// No connection to a daemon.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// Nothing is there.
-    #[error("the daemon's socket `{address}` does not exist")]
-    Missing {
-        /// Where.
-        address: Address,
-    },
-    /// Docker makes a directory for a bind mount whose source is missing.
-    #[error("the daemon's socket `{address}` is a directory")]
-    Directory {
-        /// Where.
-        address: Address,
-    },
-    /// Not for this user.
-    #[error("no permission to use the daemon's socket `{address}`")]
-    Denied {
-        /// Where.
-        address: Address,
-    },
-    /// A socket without a listener, or no socket.
-    #[error("nobody listens on the daemon's socket `{address}`")]
-    Refused {
-        /// Where.
-        address: Address,
-    },
-    /// Any other trouble with the socket.
-    #[error("connecting to the daemon at `{address}`")]
-    Socket {
-        /// Where.
-        address: Address,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It answered, but not with the upgrade.
-    #[error("the daemon at `{address}` answers `POST {path}` with {status} instead of an upgrade: {said}")]
-    NoUpgrade {
-        /// Where.
-        address: Address,
-        /// `/grpc` or `/session`.
-        path: &'static str,
-        /// HTTP status.
-        status: u16,
-        /// Its message.
-        said: String,
-    },
-    /// It took the connection and said nothing.
-    #[error("the daemon at `{address}` did not answer within {seconds} s")]
-    Silent {
-        /// Where.
-        address: Address,
-        /// How long we waited.
-        seconds: u64,
-    },
-    /// What it said is not HTTP.
-    #[error("talking to the daemon at `{address}`")]
-    Protocol {
-        /// Where.
-        address: Address,
-        /// What is wrong with it.
-        source: hyper::Error,
-    },
-    /// A header that cannot be sent.
-    #[error("making a request for the daemon at `{address}`")]
-    Request {
-        /// Where.
-        address: Address,
-        /// What is wrong with it.
-        source: http::Error,
-    },
-    /// The session as a stream of the Control service was refused.
-    #[error("the daemon at `{address}` takes no session: {said}")]
-    NoSession {
-        /// Where.
-        address: Address,
-        /// Its message.
-        said: String,
-    },
-}
-
-impl ConnectError {
-    pub(super) fn protocol(address: &Address, source: hyper::Error) -> Self {
-        Self::Protocol { address: address.clone(), source }
-    }
-
-    /// What to change, when that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Missing { .. } => Some(
-                "is Docker installed and running on this runner? in a job with `container:`, mount the host's \
-                 `/var/run/docker.sock` into it",
-            ),
-            Self::Directory { .. } => Some(
-                "docker mounted it from a path that does not exist on the host, and made a directory there: the \
-                 host's daemon listens elsewhere or is not running",
-            ),
-            Self::Denied { .. } => Some("run as root or as a member of the socket's group"),
-            Self::Refused { .. } => Some("the daemon was stopped or is starting: `systemctl status docker`"),
-            Self::NoUpgrade { status: 404, .. } => {
-                Some("a Docker daemon of 18.09 or newer is needed; Podman's socket has no BuildKit")
-            }
-            Self::NoUpgrade { status: 403, .. } => Some(
-                "a proxy before the daemon forbids it: it must let `POST /grpc` and `POST /session` through",
-            ),
-            _ => None,
-        }
-    }
-}
+use crate::progress::node::step_of_node;
 
 /// A build that did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +59,17 @@ pub enum BuildError {
         /// What is wrong with it.
         source: TransferError,
     },
+    /// Nobody to sign for the input `ssh`: every fault. Nothing was begun.
+    #[error("{}", joined(.0))]
+    Ssh(Vec<SshError>),
+    /// Everything was built and the cache written, but not the file that names it.
+    #[error("writing `index.json` of the cache directory `{directory}`")]
+    CacheIndex {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// No session with the daemon.
     #[error("opening a session")]
     Session(#[from] ConnectError),
@@ -173,6 +81,23 @@ pub enum BuildError {
         /// What the transport said.
         message: String,
     },
+    /// On one node of several.
+    #[error("on the node `{node}`: {source}")]
+    Node {
+        /// The node.
+        node: String,
+        /// What went wrong there.
+        source: Box<BuildError>,
+    },
+    /// A layer of a cache does not arrive.
+    #[error("nothing of its layers came for {} s", .0.as_secs())]
+    CacheStalled(Duration),
+    /// BuildKit is still busy with such a layer, which it was not asked for any more.
+    #[error(
+        "BuildKit has begun no step for {} s: it is held up by the cache that did not arrive",
+        .0.as_secs()
+    )]
+    HeldUp(Duration),
     /// On our own demand.
     #[error("the build was cancelled")]
     Cancelled,
@@ -192,6 +117,35 @@ pub enum BuildError {
 impl BuildError {
     pub(super) fn silent(doing: &'static str) -> Self {
         Self::Disconnected { doing, message: "no answer".into() }
+    }
+
+    /// A connection that broke, with what the program in between said when it ended.
+    pub(super) fn with_last_words(self, said: Option<String>) -> Self {
+        match (self, said) {
+            (Self::Disconnected { doing, message }, Some(said)) => {
+                Self::Disconnected { doing, message: format!("{message}: {said}") }
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// The same, of one node of several: `part` stands before its steps' names in the log, `node` is its name.
+    #[must_use]
+    pub fn on_node(mut self, part: &str, node: &str) -> Self {
+        match &mut self {
+            Self::Cancelled => return self,
+            Self::StepFailed { step, .. } => *step = step_of_node(part, step),
+            _ => {}
+        }
+        Self::Node { node: node.to_owned(), source: Box::new(self) }
+    }
+
+    /// What went wrong, on whichever node.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Node { source, .. } => source.cause(),
+            other => other,
+        }
     }
 
     /// From a failed call, without knowledge of the steps' names.
@@ -230,92 +184,55 @@ impl BuildError {
 
     /// Where in the Dockerfile, when BuildKit says.
     pub fn location(&self) -> Option<&SourceLocation> {
-        match self {
+        match self.cause() {
             Self::StepFailed { location, .. } | Self::Dockerfile { location, .. } => location.as_ref(),
             _ => None,
         }
     }
 
+    /// BuildKit waits for a layer of a cache; as long as it does it may do nothing else.
+    pub fn is_stalled(&self) -> bool {
+        matches!(self, Self::CacheStalled(_))
+    }
+
+    /// A cache that was read may be why, so that the same build without it may succeed. One that stands still is
+    /// [`Self::is_stalled`], as it takes more than that.
+    pub fn may_come_from_cache(&self) -> bool {
+        super::cache::may_come_from_cache(self)
+    }
+
+    /// Whether the connection ended in the middle of it: what was at the other end may be gone.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Disconnected { .. })
+    }
+
     /// The registry refused access to the push: not a fault of the network, and none that time mends.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::PushFailed { message, .. } if refuses_access(message))
+        matches!(self.cause(), Self::PushFailed { message, .. } if advice::refuses_access(message))
+    }
+
+    /// What another push would meet, if this is one that failed.
+    pub fn push_trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::PushFailed { message, .. } => Some(push_trouble::trouble(message)),
+            _ => None,
+        }
+    }
+
+    /// The same of a solve that had nothing left to do but the push: what keeps it from that is no fault of the build.
+    pub fn push_trouble_again(&self) -> Option<Trouble> {
+        match self {
+            Self::Dockerfile { message, .. } | Self::Other { message, .. } => {
+                Some(push_trouble::trouble(message)).filter(|trouble| *trouble != Trouble::Lasting)
+            }
+            other => other.push_trouble(),
+        }
     }
 
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Session(error) => error.hint(),
-            Self::StepFailed { message, .. } | Self::Dockerfile { message, .. }
-                if message.contains("exec format error") =>
-            {
-                Some("this machine cannot run that platform's programs: register an emulator (QEMU) first")
-            }
-            Self::StepFailed { message, .. }
-                if message.contains("failed to calculate checksum of ref")
-                    && message.contains("not found") =>
-            {
-                Some("is the file in the build context, and not excluded by `.dockerignore`?")
-            }
-            Self::Dockerfile { message, .. } if message.contains("no match for platform") => {
-                Some("the base image is not published for that platform")
-            }
-            Self::Dockerfile { message, .. } if message.contains("failed to resolve source metadata") => {
-                pull_hint(message)
-            }
-            Self::PushFailed { message, .. } => push_hint(message),
-            Self::Other { message, .. } if message.contains("exporter \"image\" could not be found") => Some(
-                "the daemon does not use the containerd image store, without which it cannot push what it builds",
-            ),
-            _ => None,
-        }
+        advice::hint(self.cause())
     }
-}
-
-/// Whether a registry's answer is about access. URLs in the text are left out: a digest has any three digits in it,
-/// and a repository any word.
-fn refuses_access(message: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "401 unauthorized",
-        "403 forbidden",
-        "denied",
-        "unauthorized",
-        "authorization failed",
-        "authentication required",
-        "no basic auth credentials",
-        "insufficient_scope",
-        "insufficient scope",
-    ];
-    let words = message.split_whitespace().filter(|word| !word.contains("://"));
-    let said = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-    WORDS.iter().any(|word| said.contains(word))
-}
-
-fn push_hint(message: &str) -> Option<&'static str> {
-    if refuses_access(message) {
-        Some("check `username` and `password`, and that they may write to this repository")
-    } else if has(message, UNREACHABLE) {
-        Some("the daemon cannot reach the registry")
-    } else if has(message, &["server gave HTTP response to HTTPS client"]) {
-        Some("the registry speaks plain HTTP: the daemon needs it in its `insecure-registries`")
-    } else {
-        None
-    }
-}
-
-fn pull_hint(message: &str) -> Option<&'static str> {
-    if refuses_access(message) {
-        Some("the base image's registry does not let us read it: is the name right, is a login needed?")
-    } else if has(message, UNREACHABLE) {
-        Some("the daemon cannot reach the base image's registry")
-    } else {
-        None
-    }
-}
-
-const UNREACHABLE: &[&str] = &["connection refused", "lookup ", "i/o timeout", "no route to host"];
-
-fn has(message: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| message.contains(word))
 }
 
 /// BuildKit wraps what goes wrong in a push: `failed to push REPOSITORY: …`.
@@ -392,43 +309,6 @@ mod tests {
         ] {
             let error = BuildError::from_status(&tonic::Status::unknown(message));
             assert!(matches!(error, BuildError::Dockerfile { location: None, .. }), "{error}");
-        }
-    }
-
-    #[test]
-    fn push_hints() {
-        for (message, part) in [
-            (
-                "unexpected status from POST request to http://r/v2/a/blobs/uploads/: 401 Unauthorized",
-                "password",
-            ),
-            ("denied: requested access to the resource is denied", "password"),
-            ("dial tcp 127.0.0.1:5000: connect: connection refused", "reach"),
-            ("http: server gave HTTP response to HTTPS client", "insecure-registries"),
-        ] {
-            let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
-            assert!(error.hint().unwrap().contains(part), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_told_from_a_hiccup() {
-        for (message, refusal) in [
-            ("unexpected status from HEAD request to http://r/v2/a/blobs/sha256:00: 401 Unauthorized", true),
-            ("failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden", true),
-            ("push access denied, repository does not exist or may require authorization", true),
-            ("server message: insufficient_scope: authorization failed", true),
-            (
-                "unexpected status from HEAD request to http://r/v2/denied/blobs/sha256:401403: 500 Internal",
-                false,
-            ),
-            (
-                "failed to do request: Put \"https://r/v2/unauthorized/manifests/x\": connection reset by peer",
-                false,
-            ),
-        ] {
-            let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
-            assert_eq!(error.is_refusal(), refusal, "{message}");
         }
     }
 }

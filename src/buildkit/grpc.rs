@@ -16,8 +16,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Bytes before each message.
 pub(super) const PREFIX: usize = 5;
-/// Longest message that is taken. The daemon's are short: a number, a host, a name.
-const LIMIT: usize = 4 << 20;
+/// Longest message that is taken where nothing else is said. The daemon's are short: a number, a host, a
+/// name. Each open call may hold this much, so that a hostile daemon's many calls stay bearable.
+const LIMIT: usize = 256 << 10;
 
 /// The codes of gRPC's `status.proto` that a session answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,12 @@ pub(super) enum Code {
     Unknown = 2,
     InvalidArgument = 3,
     NotFound = 5,
+    AlreadyExists = 6,
+    PermissionDenied = 7,
+    FailedPrecondition = 9,
+    OutOfRange = 11,
     Unimplemented = 12,
+    Unavailable = 14,
 }
 
 /// How a call ended, when not well.
@@ -47,8 +53,8 @@ impl Status {
     }
 }
 
-/// Takes the next whole message off the buffer; `None` when more bytes are needed.
-pub(super) fn take_message(buffer: &mut BytesMut) -> Result<Option<Bytes>, Status> {
+/// Takes the next whole message, of at most `limit` bytes, off the buffer; `None` when more bytes are needed.
+fn take_message(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Status> {
     let Some((&[flags, a, b, c, d], _)) = buffer.split_first_chunk::<PREFIX>() else {
         return Ok(None);
     };
@@ -56,7 +62,7 @@ pub(super) fn take_message(buffer: &mut BytesMut) -> Result<Option<Bytes>, Statu
         return Err(Status::new(Code::Unimplemented, "compressed messages are not supported"));
     }
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    if length > LIMIT {
+    if length > limit {
         return Err(Status::new(Code::InvalidArgument, format!("a message of {length} bytes is too long")));
     }
     if buffer.len() < PREFIX + length {
@@ -82,6 +88,7 @@ pub(super) fn encode(message: &impl prost::Message) -> Bytes {
 pub(super) struct Messages<B> {
     body: B,
     buffer: BytesMut,
+    limit: usize,
 }
 
 impl<B> Messages<B>
@@ -90,13 +97,18 @@ where
     B::Error: std::fmt::Display,
 {
     pub(super) fn new(body: B) -> Self {
-        Self { body, buffer: BytesMut::new() }
+        Self { body, buffer: BytesMut::new(), limit: LIMIT }
+    }
+
+    /// The same with messages of up to this many bytes.
+    pub(super) fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
     }
 
     /// The next message; `None` when the caller has sent its last.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         loop {
-            if let Some(message) = take_message(&mut self.buffer)? {
+            if let Some(message) = take_message(&mut self.buffer, self.limit)? {
                 return Ok(Some(message));
             }
             let frame = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await;
@@ -232,7 +244,7 @@ mod tests {
         let mut taken = Vec::new();
         for byte in wire {
             buffer.put_u8(byte);
-            while let Some(message) = take_message(&mut buffer).unwrap() {
+            while let Some(message) = take_message(&mut buffer, LIMIT).unwrap() {
                 taken.push(message);
             }
         }
@@ -242,9 +254,11 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        let refused = |bytes: &[u8]| take_message(&mut BytesMut::from(bytes)).unwrap_err().code;
+        let refused = |bytes: &[u8]| take_message(&mut BytesMut::from(bytes), LIMIT).unwrap_err().code;
         assert_eq!(refused(b"\x01\0\0\0\0"), Code::Unimplemented);
         assert_eq!(refused(b"\0\xff\xff\xff\xff"), Code::InvalidArgument);
+        assert!(take_message(&mut BytesMut::from(&b"\0\0\0\0\x03abc"[..]), 3).is_ok());
+        assert!(take_message(&mut BytesMut::from(&b"\0\0\0\0\x03abc"[..]), 2).is_err());
     }
 
     #[tokio::test]

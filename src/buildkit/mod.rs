@@ -7,21 +7,31 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `address`, `connection`, `tasks` | where a BuildKit is, the way there, who owns what runs on it |
+//! | `address`, `connection`, `tasks` | where a BuildKit is, a connection to it, who owns what runs on it |
+//! | `dial` | the ways there: sockets, an exec in a container, the network with TLS |
+//! | `cache` | the build cache in a request |
+//! | `provisions` | what a build needs and a plan does not hold |
 //! | `session`, `grpc` | the server half: dispatch and framing |
 //! | `health`, `auth`, `filesync`, `metadata`, `transfers` | one service each; how file requests are written, how they ended |
 //! | `diffcopy` | fsutil's sender |
-//! | `request` | plan → `SolveRequest` |
+//! | `secrets`, `ssh`, `content` | what steps mount, who signs for them, image layouts and caches in directories |
+//! | `request`, `contexts` | plan → `SolveRequest` |
+//! | `pins`, `push_trouble` | for a push that is tried again: which images were meant, what its failure means |
 //! | `solve`, `status`, `result` | a build from beginning to end, its updates, its digest |
-//! | `error`, `detail` | what went wrong, and where in the Dockerfile |
+//! | `error`, `unreached`, `detail`, `advice` | what went wrong, on the way and in the build, where in the Dockerfile, what to change |
 //!
 //! Wire types (prost, tonic, hyper) end here. It obeys BuildKit's `api/services/control`, `session/`
 //! and `client/solve.go`. It does not use the gateway (`LLBBridge`): plain Solve is enough but for subrequests.
 
 mod address;
+mod advice;
 mod auth;
+mod cache;
 mod connection;
+mod content;
+mod contexts;
 mod detail;
+mod dial;
 pub mod diffcopy;
 mod error;
 mod filesync;
@@ -29,17 +39,29 @@ mod grpc;
 mod health;
 mod ids;
 mod metadata;
+mod pins;
+mod provisions;
+mod push_trouble;
 mod request;
 mod result;
+mod secrets;
 mod session;
 mod solve;
+mod ssh;
 mod status;
 mod tasks;
 mod transfers;
+mod unreached;
 
 pub use address::{Address, InvalidAddress};
 pub use connection::{Connection, Worker};
+pub use content::MissingCache;
+pub use dial::tls::TlsFault;
 pub use diffcopy::{Transfer, TransferError};
-pub use error::{BuildError, ConnectError};
+pub use error::BuildError;
 pub use ids::BuildIds;
+pub use pins::Pins;
+pub use provisions::{GithubCache, Provisions};
 pub use solve::{BuildOutcome, build};
+pub use ssh::{KeyFault, SshError};
+pub use unreached::ConnectError;

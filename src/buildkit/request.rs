@@ -2,15 +2,18 @@
 //! result is to be the same (`build/opt.go`), and the attributes of BuildKit's `exptypes/keys.go`.
 //!
 //! One exporter, or none. Images have OCI media types (buildx lets the daemon choose, and an older one
-//! chooses Docker's), no attestations, and the `created` of the plan as the exporter's
-//! `source-date-epoch`: as a build argument it would spoil the cache at every commit.
+//! chooses Docker's), and the `created` of the plan as the exporter's `source-date-epoch`: as a build
+//! argument it would spoil the cache at every commit.
 
 use std::collections::HashMap;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, Exporter, SolveRequest};
 
 use super::address::Address;
+use super::contexts;
 use super::ids::BuildIds;
+use super::pins;
+use crate::model::{Annotation, AnnotationLevel, HostAddress, NetworkMode, RunOptions};
 use crate::plan::build::{BuildPlan, Export};
 
 /// The request that carries out this plan at this daemon.
@@ -29,15 +32,18 @@ pub(super) fn solve_request(plan: &BuildPlan, ids: &BuildIds, address: &Address)
         // Not recorded in the daemon's build history: for each build it writes a log, a provenance document
         // per platform and a database entry before it answers, a third of a small cached build's time.
         internal: true,
+        entitlements: plan.entitlements.clone(),
+        source_policy: pins::policy(&plan.pinned),
         cache: Some(CacheOptions::default()),
         ..SolveRequest::default()
     }
 }
 
 fn frontend_attrs(plan: &BuildPlan, address: &Address) -> HashMap<String, String> {
-    let mut attrs = HashMap::new();
+    let mut attrs: HashMap<String, String> = contexts::attributes(plan).into_iter().collect();
+    attrs.extend(run_attributes(&plan.run));
+    attrs.extend(attestations(plan));
     let mut set = |key: String, value: &str| attrs.insert(key, value.to_owned());
-    set("filename".into(), &plan.dockerfile.file_name);
     let platforms: Vec<String> = plan.platforms.iter().map(ToString::to_string).collect();
     set("platform".into(), &platforms.join(","));
     if let Some(target) = &plan.target {
@@ -52,14 +58,107 @@ fn frontend_attrs(plan: &BuildPlan, address: &Address) -> HashMap<String, String
     if plan.no_cache {
         // Which stages: all.
         set("no-cache".into(), "");
+    } else if !plan.no_cache_filters.is_empty() {
+        set("no-cache".into(), &plan.no_cache_filters.join(","));
     }
     match address {
         _ if plan.pull => set("image-resolve-mode".into(), "pull"),
         // A base image that is in the daemon's store is taken from there.
         Address::DockerSocket(_) => set("image-resolve-mode".into(), "local"),
-        Address::BuildkitSocket(_) => None,
+        _ => None,
     };
     attrs
+}
+
+/// How steps run. BuildKit splits lists at commas and reads each part as one field of CSV.
+fn run_attributes(run: &RunOptions) -> Vec<(String, String)> {
+    let mut attrs = Vec::new();
+    let mut set = |key: &str, value: String| attrs.push((key.to_owned(), value));
+    match run.network {
+        None => {}
+        Some(NetworkMode::Host) => set("force-network-mode", "host".into()),
+        Some(NetworkMode::None) => set("force-network-mode", "none".into()),
+    }
+    if !run.add_hosts.is_empty() {
+        set("add-hosts", csv(run.add_hosts.iter().map(|(name, address)| host_line(name, address))));
+    }
+    if !run.ulimits.is_empty() {
+        set("ulimit", csv(run.ulimits.iter().map(|(name, soft, hard)| format!("{name}={soft}:{hard}"))));
+    }
+    if let Some(bytes) = run.shm_size {
+        set("shm-size", bytes.to_string());
+    }
+    if let Some(parent) = &run.cgroup_parent {
+        set("cgroup-parent", parent.clone());
+    }
+    attrs
+}
+
+/// The plan has put an address in `host-gateway`'s place; BuildKit would refuse the word.
+fn host_line(name: &str, address: &HostAddress) -> String {
+    match address {
+        HostAddress::Ip(address) => format!("{name}={address}"),
+        HostAddress::Gateway => format!("{name}=host-gateway"),
+    }
+}
+
+/// Without an image nothing could hold them, and a scanner would run for nothing.
+fn attestations(plan: &BuildPlan) -> Vec<(String, String)> {
+    if plan.export == Export::Nothing {
+        return Vec::new();
+    }
+    let mut attrs: Vec<(String, String)> = plan
+        .attestations
+        .iter()
+        .map(|attestation| {
+            let fields = attestation.attrs.iter().map(|(key, value)| format!("{key}={value}"));
+            (format!("attest:{}", attestation.kind), csv(fields))
+        })
+        .collect();
+    if let Some(source) = plan.source.as_ref().filter(|_| !attrs.is_empty()) {
+        attrs.push(("vcs:source".into(), source.url.clone()));
+        attrs.push(("vcs:revision".into(), source.revision.to_string()));
+    }
+    attrs
+}
+
+/// One line of CSV, as Go's `encoding/csv` writes it.
+fn csv(fields: impl Iterator<Item = String>) -> String {
+    let quoted = fields.map(|field| {
+        let plain = !field.contains([',', '"', '\n', '\r']) && !field.starts_with(' ');
+        if plain { field } else { format!("\"{}\"", field.replace('"', "\"\"")) }
+    });
+    quoted.collect::<Vec<_>>().join(",")
+}
+
+/// The exporter's key of an annotation (BuildKit's `exptypes/annotations.go`).
+fn annotation_key(annotation: &Annotation) -> String {
+    let level = match annotation.level {
+        AnnotationLevel::Manifest => "",
+        AnnotationLevel::Index => "-index",
+        AnnotationLevel::ManifestDescriptor => "-manifest-descriptor",
+        AnnotationLevel::IndexDescriptor => "-index-descriptor",
+    };
+    let platform = annotation.platform.as_ref().map(|platform| format!("[{platform}]")).unwrap_or_default();
+    format!("annotation{level}{platform}.{}", annotation.key)
+}
+
+/// The annotations that this plan's image can hold. Plans are split by platform: what is for another part is not an
+/// error here, as it is for BuildKit.
+fn held_annotations(plan: &BuildPlan) -> impl Iterator<Item = (String, &str)> {
+    let index = plan.has_index();
+    let ours = plan.annotations.iter().filter(|annotation| {
+        let there = annotation.platform.as_ref().is_none_or(|platform| plan.platforms.contains(platform));
+        there && plan.holds(annotation.level)
+    });
+    // What is for one platform comes last: on a manifest without an index BuildKit looks for no platform, so there
+    // the two have the same key, and the later one counts.
+    let (general, special): (Vec<_>, Vec<_>) = ours.partition(|annotation| annotation.platform.is_none());
+    general.into_iter().chain(special).map(move |annotation| {
+        let platform = annotation.platform.clone().filter(|_| index);
+        let placed = Annotation { platform, ..annotation.clone() };
+        (annotation_key(&placed), annotation.value.as_str())
+    })
 }
 
 fn exporter(plan: &BuildPlan) -> Option<Exporter> {
@@ -71,11 +170,16 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
     if let Some(seconds) = plan.source_date_epoch {
         set("source-date-epoch", &seconds.to_string());
     }
+    for (key, value) in held_annotations(plan) {
+        set(&key, value);
+    }
     match &plan.export {
         Export::Nothing => return None,
         Export::Digest => {}
-        Export::PushByDigest(repository) => {
-            set("name", &repository.to_string());
+        Export::PushByDigest(repositories) => {
+            // It pushes to one after the other, and to none after one that fails.
+            let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
+            set("name", &names.join(","));
             set("push", "true");
             set("push-by-digest", "true");
         }
@@ -85,116 +189,5 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::inputs::config::Dockerfile;
-    use crate::model::{Platform, Repository};
-
-    fn plan() -> BuildPlan {
-        BuildPlan {
-            context: "/w".into(),
-            dockerfile: Dockerfile {
-                directory: "/w/build".into(),
-                file_name: "api.Dockerfile".into(),
-                in_workspace: "build/api.Dockerfile".into(),
-            },
-            platforms: vec![Platform::parse("linux/arm64").unwrap()],
-            target: None,
-            build_args: vec![],
-            labels: std::collections::BTreeMap::new(),
-            no_cache: false,
-            pull: false,
-            source_date_epoch: None,
-            shared_key: "key".into(),
-            export: Export::Nothing,
-        }
-    }
-
-    fn sorted(attrs: &HashMap<String, String>) -> Vec<String> {
-        let mut lines: Vec<String> = attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        lines.sort();
-        lines
-    }
-
-    fn request(plan: &BuildPlan) -> SolveRequest {
-        let ids = BuildIds { reference: "ref".into(), session: "session".into() };
-        solve_request(plan, &ids, &Address::DockerSocket("/s".into()))
-    }
-
-    #[test]
-    fn frontend() {
-        type Change = fn(&mut BuildPlan);
-        let table: &[(Change, &[&str])] = &[
-            (|_| {}, &["filename=api.Dockerfile", "image-resolve-mode=local", "platform=linux/arm64"]),
-            (
-                |plan| {
-                    plan.pull = true;
-                    plan.no_cache = true;
-                    plan.target = Some("web".into());
-                    plan.platforms.push(Platform::parse("linux/amd64").unwrap());
-                },
-                &[
-                    "filename=api.Dockerfile",
-                    "image-resolve-mode=pull",
-                    "no-cache=",
-                    "platform=linux/arm64,linux/amd64",
-                    "target=web",
-                ],
-            ),
-            (
-                |plan| {
-                    plan.build_args = vec![("A".into(), "1=2,3".into()), ("B".into(), String::new())];
-                    plan.labels.insert("org.opencontainers.image.title".into(), "a b".into());
-                },
-                &[
-                    "build-arg:A=1=2,3",
-                    "build-arg:B=",
-                    "filename=api.Dockerfile",
-                    "image-resolve-mode=local",
-                    "label:org.opencontainers.image.title=a b",
-                    "platform=linux/arm64",
-                ],
-            ),
-        ];
-        for (change, expected) in table {
-            let mut plan = plan();
-            change(&mut plan);
-            assert_eq!(sorted(&request(&plan).frontend_attrs), *expected);
-        }
-        let ids = BuildIds { reference: "ref".into(), session: "session".into() };
-        let buildkitd = solve_request(&plan(), &ids, &Address::BuildkitSocket("/s".into()));
-        assert!(!buildkitd.frontend_attrs.contains_key("image-resolve-mode"));
-    }
-
-    #[test]
-    fn exporters() {
-        let repository = Repository::parse("ghcr.io/acme/api").unwrap();
-        let table: &[(Export, Option<i64>, &[&str])] = &[
-            (Export::Digest, None, &["oci-mediatypes=true", "store=false"]),
-            (
-                Export::PushByDigest(repository),
-                Some(-7),
-                &[
-                    "name=ghcr.io/acme/api",
-                    "oci-mediatypes=true",
-                    "push-by-digest=true",
-                    "push=true",
-                    "source-date-epoch=-7",
-                    "store=false",
-                ],
-            ),
-        ];
-        for (export, source_date_epoch, expected) in table {
-            let plan = BuildPlan { export: export.clone(), source_date_epoch: *source_date_epoch, ..plan() };
-            let request = request(&plan);
-            assert_eq!(request.exporters.len(), 1);
-            assert_eq!(request.exporters[0].r#type, "image");
-            assert_eq!(sorted(&request.exporters[0].attrs), *expected);
-            assert_eq!(request.exporter_deprecated, "image");
-            assert_eq!(request.exporter_attrs_deprecated, request.exporters[0].attrs);
-        }
-        let nothing = request(&plan());
-        assert!(nothing.exporters.is_empty() && nothing.exporter_deprecated.is_empty());
-        assert_eq!((nothing.r#ref.as_str(), nothing.session.as_str()), ("ref", "session"));
-    }
-}
+#[path = "request_tests.rs"]
+mod tests;

@@ -2,8 +2,7 @@
 //!
 //! Its methods are told in headers when it is opened; the daemon keys its sessions by the id and finds
 //! earlier transfers of the same directory by the shared key. See BuildKit's `session/`. A further
-//! service (secrets, SSH, files that come back) is a further arm in `Services::answer` and a further line
-//! in `METHODS`.
+//! service is a further arm in `Services::answer` and a further line in `METHODS`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,21 +18,33 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::address::Address;
 use super::auth::{self, Keyring};
-use super::connection::{Connection, Io};
+use super::connection::Connection;
+use super::content::{self, Stores};
+use super::dial::Io;
 use super::diffcopy::{Transfer, TransferError};
-use super::error::{ConnectError, clean};
+use super::error::clean;
 use super::filesync;
 use super::grpc::{Messages, Reply, Status, percent_encode, unary};
 use super::health;
 use super::ids::BuildIds;
+use super::secrets;
+use super::ssh::Agents;
 use super::tasks::{Spawner, Tasks};
 use super::transfers::Transfers;
+use super::unreached::ConnectError;
+use crate::model::BuildSecret;
 
 /// What the daemon may call. It calls `GetTokenAuthority` too, told or not.
 const METHODS: &[&str] = &[
     "/grpc.health.v1.Health/Check",
     "/moby.filesync.v1.Auth/Credentials",
     "/moby.filesync.v1.FileSync/DiffCopy",
+    "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    "/moby.sshforward.v1.SSH/CheckAgent",
+    "/moby.sshforward.v1.SSH/ForwardAgent",
+    "/containerd.services.content.v1.Content/Info",
+    "/containerd.services.content.v1.Content/Read",
+    "/containerd.services.content.v1.Content/Write",
 ];
 
 /// `.dockerignore` travels in headers: hyper's 16 KiB end at some 1,200 patterns.
@@ -42,13 +53,22 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// How much of a stream is kept for writing: a few chunks of a file.
 const SEND_BUFFER: usize = 512 << 10;
+/// Calls that the daemon may have open; a further one waits at its side. Each connection of a step to an
+/// SSH agent is one for as long as it lives.
+const CALLS: u32 = 128;
 
 /// What the session serves.
 pub(super) struct Services {
     /// Directories by the name that the daemon asks for; nothing outside them is read.
-    pub directories: BTreeMap<&'static str, PathBuf>,
+    pub directories: BTreeMap<String, PathBuf>,
     /// Logins.
     pub keyring: Keyring,
+    /// Secrets.
+    pub secrets: Vec<BuildSecret>,
+    /// SSH agents.
+    pub agents: Agents,
+    /// Image layouts and caches.
+    pub stores: Stores,
     /// What was sent.
     pub transfers: Transfers,
 }
@@ -71,7 +91,7 @@ impl Session {
         let tasks = Tasks::default();
         let io = match connection.address() {
             Address::DockerSocket(_) => connection.dial_session(&headers).await?,
-            Address::BuildkitSocket(_) => tunnel(connection, headers, &tasks).await?,
+            _ => tunnel(connection, headers, &tasks).await?,
         };
         let session = Self { services: Arc::new(services), tasks };
         session.serve(io);
@@ -90,6 +110,7 @@ impl Session {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER)
+            .max_concurrent_streams(CALLS)
             .auto_date_header(false)
             .serve_connection(io, answer);
         self.tasks.spawn(async move {
@@ -102,6 +123,11 @@ impl Session {
     /// What made a transfer fail, if one did.
     pub(super) async fn take_failure(&self) -> Option<(String, TransferError)> {
         self.services.transfers.take_failure().await
+    }
+
+    /// The directories that it serves.
+    pub(super) fn stores(&self) -> &Stores {
+        &self.services.stores
     }
 
     /// Ends it, and says what was sent.
@@ -125,6 +151,19 @@ impl Services {
             }
             "/moby.filesync.v1.FileSync/DiffCopy" => {
                 filesync::diff_copy(&self, &head.headers, messages, spawner)
+            }
+            "/moby.buildkit.secrets.v1.Secrets/GetSecret" => {
+                let request = messages.only().await;
+                unary(request.and_then(|request| secrets::get_secret(&self.secrets, &request)))
+            }
+            "/moby.sshforward.v1.SSH/CheckAgent" => {
+                let request = messages.only().await;
+                unary(request.and_then(|request| self.agents.check(&request)))
+            }
+            "/moby.sshforward.v1.SSH/ForwardAgent" => self.agents.forward(&head.headers, messages, spawner),
+            other if other.starts_with(content::SERVICE) => {
+                let method = &other[content::SERVICE.len()..];
+                self.stores.answer(method, &head.headers, messages, spawner).await
             }
             other => unary::<()>(Err(Status::unimplemented(other))),
         }

@@ -1,24 +1,27 @@
 //! One build from beginning to end: session, status and Solve together, in one task.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::cache::add_cache;
 use super::connection::Connection;
+use super::content::{MissingCache, Stores};
+use super::contexts;
 use super::diffcopy::Transfer;
 use super::error::BuildError;
 use super::ids::BuildIds;
+use super::provisions::{GithubCache, Provisions};
 use super::request::solve_request;
 use super::result::exported_digest;
 use super::session::{Services, Session};
+use super::ssh::Agents;
 use super::status::Follower;
 use super::transfers::Transfers;
-use crate::model::{Digest, Secret};
+use crate::model::Digest;
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::event::StatusUpdate;
 
@@ -36,6 +39,8 @@ pub struct BuildOutcome {
     pub digest: Option<Digest>,
     /// What was sent, by the daemon's name of the directory (`context`, `dockerfile`).
     pub transfers: Vec<(String, Transfer)>,
+    /// Directories of `cache_from` that had no cache.
+    pub missing_caches: Vec<MissingCache>,
 }
 
 /// Carries out a plan. The connection may carry several builds, one after the other or at once.
@@ -45,23 +50,23 @@ pub struct BuildOutcome {
 ///
 /// When `cancel` is ready, the daemon is told to stop; the last updates are waited for, at most two
 /// seconds, and the answer is [`BuildError::Cancelled`]. Dropping this future stops the build too.
-///
-/// `credentials` is asked with the canonical host of a registry (`docker.io` for Docker Hub) and should
-/// answer for that host only.
 pub async fn build(
     connection: &Connection,
     plan: &BuildPlan,
     ids: &BuildIds,
-    credentials: impl Fn(&str) -> Option<(String, Secret)> + Send + Sync + 'static,
+    provisions: Provisions,
     updates: mpsc::Sender<StatusUpdate>,
     cancel: impl Future<Output = ()>,
 ) -> Result<BuildOutcome, BuildError> {
+    let github_cache = provisions.github_cache;
+    let (stores, plan) = Stores::open(plan);
+    let missing_caches = stores.missing.clone();
     let services = Services {
-        directories: BTreeMap::from([
-            ("context", plan.context.clone()),
-            ("dockerfile", plan.dockerfile.directory.clone()),
-        ]),
-        keyring: Arc::new(credentials),
+        directories: contexts::directories(&plan),
+        keyring: provisions.credentials,
+        secrets: provisions.secrets,
+        agents: Agents::open(provisions.ssh).await.map_err(BuildError::Ssh)?,
+        stores,
         transfers: Transfers::default(),
     };
     let mut cancel = pin!(cancel);
@@ -69,21 +74,24 @@ pub async fn build(
         session = Session::open(connection, ids, &plan.shared_key, services) => session?,
         () = &mut cancel => return Err(BuildError::Cancelled),
     };
-    let outcome = solve(connection, plan, ids, &session, updates, cancel).await;
+    let outcome = solve(connection, &plan, ids, github_cache.as_ref(), &session, updates, cancel).await;
     let transfers = session.close().await;
-    outcome.map(|digest| BuildOutcome { digest, transfers })
+    let outcome = outcome.map_err(|error| error.with_last_words(connection.last_words()));
+    outcome.map(|digest| BuildOutcome { digest, transfers, missing_caches })
 }
 
 async fn solve(
     connection: &Connection,
     plan: &BuildPlan,
     ids: &BuildIds,
+    github_cache: Option<&GithubCache>,
     session: &Session,
     updates: mpsc::Sender<StatusUpdate>,
     mut cancel: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Option<Digest>, BuildError> {
     let mut follower = Follower::new(connection.control(), &ids.reference, updates);
-    let request = solve_request(plan, ids, connection.address());
+    let mut request = solve_request(plan, ids, connection.address());
+    add_cache(&mut request, plan, github_cache);
     tracing::debug!(reference = ids.reference, "solving");
     let mut control = connection.control();
     let mut solving = Some(Box::pin(async move { control.solve(request).await }));
@@ -119,16 +127,28 @@ async fn solve(
     }
     match answer {
         None => Err(BuildError::Cancelled),
-        Some(Err(status)) => Err(failure(&status, session, &follower).await),
-        Some(Ok(_)) if plan.export == Export::Nothing => Ok(None),
-        Some(Ok(response)) => exported_digest(response.get_ref()).map(Some).map_err(BuildError::Nonsense),
+        Some(Err(status)) => Err(failure(&status, plan, session, &follower).await),
+        Some(Ok(response)) => {
+            let response = response.into_inner();
+            let finished = session.stores().finish(&response.exporter_response);
+            finished.map_err(|(directory, source)| BuildError::CacheIndex { directory, source })?;
+            if plan.export == Export::Nothing {
+                return Ok(None);
+            }
+            exported_digest(&response).map(Some).map_err(BuildError::Nonsense)
+        }
     }
 }
 
 /// What goes wrong while files are sent, we know better than the daemon.
-async fn failure(status: &tonic::Status, session: &Session, follower: &Follower) -> BuildError {
+async fn failure(
+    status: &tonic::Status,
+    plan: &BuildPlan,
+    session: &Session,
+    follower: &Follower,
+) -> BuildError {
     if let Some((directory, source)) = session.take_failure().await {
-        return BuildError::ContextTransfer { directory, source };
+        return BuildError::ContextTransfer { directory: contexts::title(plan, &directory), source };
     }
     BuildError::from_failed_call(status, "the build", |digest| follower.failed_step(digest))
 }

@@ -84,6 +84,11 @@ impl DockerError {
         matches!(self, Self::Answered { status: 404, .. })
     }
 
+    /// Whether it stands in the way of another request, or of what is there.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Answered { status: 409, .. })
+    }
+
     pub(super) fn connect(path: &Path, error: &std::io::Error) -> Self {
         Self::Connect { path: path.to_owned(), why: clean(&error.to_string()) }
     }

@@ -7,21 +7,17 @@
 use std::collections::HashMap;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bollard::models::{
-    ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum as State, HostConfig,
-    HostConfigLogConfig, Mount, MountType,
-};
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::connection::DaemonClient;
 use super::error::{DockerError, clean};
+use super::ours::{LABEL_ROLE, LABEL_RUN, ORPHAN_AGE, Unfinished, reap};
 use super::own_container::OwnContainer;
 use super::relay;
 use crate::model::RegistryHost;
@@ -43,11 +39,7 @@ pub struct RelayOptions {
 
 /// Where the helper sees the shared directory.
 const SHARED: &str = "/relay";
-/// Our label: the helper's role.
-const LABEL_ROLE: &str = "docker-push-action.role";
 const ROLE: &str = "relay";
-/// Our label: the run that it belongs to.
-const LABEL_RUN: &str = "docker-push-action.run";
 
 /// A helper container that runs the relay.
 #[derive(Debug)]
@@ -87,20 +79,21 @@ impl Helper {
             .ok_or_else(|| {
                 "no directory of ours is one of the host's (is `RUNNER_TEMP` mounted?)".to_owned()
             })?;
-        let name = format!("docker-push-action-relay-{}", options.id);
+        let name = format!("{PREFIX}{}", options.id);
         let (directory, listener, owner) = share(&parent.join(&name))?;
         let host_directory = host_parent.join(&name);
         let body = container(registry, own, options, &host_directory, owner);
 
         let create = CreateContainerOptionsBuilder::default().name(&name).build();
         // Until it reports, nothing but this removes it: a container that never ran does not end.
-        let mut unfinished = Unfinished { daemon, name: Some(name), asked: false };
+        let mut unfinished = Unfinished::new(daemon.socket(), &name);
         let start = async {
             unfinished.asked = true;
             let created = daemon.docker.create_container(Some(create), body).await;
             unfinished.asked = false;
             let id = created.map_err(|error| DockerError::of("create it", &error).to_string())?.id;
-            let (lifeline, ()) = tokio::join!(first_words(daemon, &id, &listener), reap(daemon, &id));
+            let (lifeline, ()) = tokio::join!(first_words(daemon, &id, &listener), reap(daemon, &id, ROLE));
+            sweep(parent, &directory.0);
             Ok((lifeline?, id))
         };
         match tokio::time::timeout(options.timeout, start).await {
@@ -124,89 +117,30 @@ impl Helper {
     }
 }
 
-/// A container that is removed with this value, also when the run is cancelled in the middle of its start.
-struct Unfinished<'a> {
-    daemon: &'a DaemonClient,
-    name: Option<String>,
-    /// The daemon has been asked and has not answered: it may be making the container right now.
-    asked: bool,
-}
-
-impl Unfinished<'_> {
-    fn keep(mut self) {
-        self.name = None;
-    }
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        let Some(name) = self.name.take() else { return };
-        // Nothing can be awaited here. One that is gone, or going, is as good as removed; one that is not there
-        // yet is waited for, as the daemon goes on making it.
-        let deadline = Instant::now() + PATIENCE;
-        while remove(self.daemon.socket(), &name).is_ok_and(|status| status == 404)
-            && self.asked
-            && Instant::now() < deadline
-        {
-            std::thread::sleep(PAUSE);
+/// Removes the directories of runs that were killed: nobody listens any more where their relay did, or a minute after
+/// the making there is no relay.
+fn sweep(parent: &Path, ours: &Path) {
+    let made = |path: &Path| std::fs::symlink_metadata(path).ok().map(|found| found.mtime());
+    let Some(now) = made(ours) else { return };
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path == ours || !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        // Not the lifeline: its first caller is taken for the relay.
+        let dead = match std::os::unix::net::UnixStream::connect(path.join(relay::REGISTRY)) {
+            Ok(_) => false,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => true,
+            Err(_) => made(&path).is_some_and(|made| made < now.saturating_sub(ORPHAN_AGE)),
+        };
+        if dead {
+            drop(SharedDirectory(path));
         }
     }
 }
 
-/// How long a cancelled run waits for a container that may be being made, and between two looks.
-const PATIENCE: Duration = Duration::from_millis(500);
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// Removes what runs that were killed have left: helpers that never ran, or whose daemon forgot to remove them.
-/// One that is being started now is younger than a minute, by the daemon's own clock.
-async fn reap(daemon: &DaemonClient, own: &str) {
-    let filters = HashMap::from([("label", vec![format!("{LABEL_ROLE}={ROLE}")])]);
-    let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let Ok(found) = daemon.docker.list_containers(Some(list)).await else { return };
-    for id in orphans(&found, own) {
-        let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        // Another run may be at it too.
-        let _ = daemon.docker.remove_container(id, Some(force)).await;
-    }
-}
-
-/// Seconds after which a helper that does not run is nobody's.
-const ORPHAN_AGE: i64 = 60;
-
-fn orphans<'a>(found: &'a [ContainerSummary], own: &str) -> Vec<&'a str> {
-    let created = |container: &ContainerSummary| container.created.unwrap_or(i64::MAX);
-    let Some(now) = found.iter().find(|container| container.id.as_deref() == Some(own)).map(created) else {
-        return Vec::new();
-    };
-    let ended = [State::CREATED, State::EXITED, State::DEAD];
-    found
-        .iter()
-        .filter(|one| one.state.is_some_and(|state| ended.contains(&state)))
-        .filter(|one| created(one) < now.saturating_sub(ORPHAN_AGE))
-        .filter_map(|one| one.id.as_deref())
-        .collect()
-}
-
-/// The most that removing a helper may take.
-const REMOVAL: Duration = Duration::from_secs(2);
-
-/// Removes a container by one blocking request, and returns the status of the answer. The path has no version, as
-/// every engine takes it.
-fn remove(socket: &Path, name: &str) -> std::io::Result<u16> {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(REMOVAL))?;
-    stream.set_write_timeout(Some(REMOVAL))?;
-    write!(
-        stream,
-        "DELETE /containers/{name}?force=1&v=1 HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
-    )?;
-    // The daemon stops working on what nobody waits for.
-    let mut status = [0; 12];
-    stream.read_exact(&mut status)?;
-    let status = std::str::from_utf8(&status[9..]).ok().and_then(|text| text.parse().ok());
-    status.ok_or_else(|| std::io::Error::other("no HTTP"))
-}
+/// Begins the names of helpers and their directories.
+const PREFIX: &str = "docker-push-action-relay-";
 
 /// Makes the directory that only our user can enter, and listens in it; also says who that user is.
 fn share(path: &Path) -> Result<(SharedDirectory, UnixListener, (u32, u32)), String> {
@@ -309,17 +243,33 @@ mod tests {
     }
 
     #[test]
-    fn orphans_are_old_and_do_not_run() {
-        let containers = serde_json::json!([
-            {"Id": "own", "State": "created", "Created": 1000},
-            {"Id": "running", "State": "running", "Created": 10},
-            {"Id": "starting", "State": "created", "Created": 990},
-            {"Id": "never ran", "State": "created", "Created": 10},
-            {"Id": "left", "State": "exited", "Created": 10},
-            {"Id": "unknown age", "State": "exited"}
-        ]);
-        let containers: Vec<ContainerSummary> = serde_json::from_value(containers).unwrap();
-        assert_eq!(orphans(&containers, "own"), ["never ran", "left"]);
-        assert_eq!(orphans(&containers, "not listed"), Vec::<&str>::new());
+    fn only_directories_of_the_dead_are_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = |name: &str, old: bool| {
+            let path = parent.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            if old {
+                let day = std::time::SystemTime::UNIX_EPOCH + Duration::from_hours(24);
+                std::fs::File::open(&path).unwrap().set_modified(day).unwrap();
+            }
+            path
+        };
+        let bind = |path: &Path, name: &str| std::os::unix::net::UnixListener::bind(path.join(name)).unwrap();
+        let ours = directory("docker-push-action-relay-ours", false);
+        let alive = directory("docker-push-action-relay-alive", false);
+        let _relay = bind(&alive, relay::REGISTRY);
+        let killed = directory("docker-push-action-relay-killed", false);
+        drop((bind(&killed, relay::REGISTRY), bind(&killed, relay::LIFELINE)));
+        directory("docker-push-action-relay-starting", false);
+        directory("docker-push-action-relay-never", true);
+        directory("somebody-else", true);
+        sweep(parent.path(), &ours);
+        let mut left: Vec<_> = std::fs::read_dir(parent.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let names = ["alive", "ours", "starting"].map(|name| format!("docker-push-action-relay-{name}"));
+        assert_eq!(left, [names.as_slice(), &["somebody-else".to_owned()]].concat());
     }
 }

@@ -1,20 +1,29 @@
-//! The Docker daemon through its API: what it is, which container we are, and the helper container that
-//! carries traffic to a registry on the host's loopback.
+//! The Docker daemon through its API: what it is, which container we are, the helper container that carries traffic
+//! to a registry on the host's loopback, the one that makes a builder ready ahead, and emulators.
 //!
 //! bollard stays inside. The daemon is reached through a Unix socket; its API version is negotiated, as
 //! engines differ in the oldest one that they take. Building goes another way: `buildkit/`.
 
+mod ahead;
+mod archive;
+pub mod builder;
 mod connection;
+mod emulator;
 mod error;
 mod helper;
+mod image;
+mod ours;
 mod own_container;
 mod reach;
 pub mod relay;
 mod version;
 
+pub use ahead::{AheadOptions, start_ahead};
 pub use connection::DaemonClient;
+pub use emulator::{EmulatorError, EmulatorOptions, emulated_by_container, register_emulators};
 pub use error::DockerError;
 pub use helper::RelayOptions;
+pub use image::Pulled;
 pub use own_container::{OwnContainer, OwnMount};
-pub use reach::{ReachError, Reached, Tried, reach_loopback};
+pub use reach::{ReachError, Reached, Tried, reach_loopback_as_it_is, reach_loopback_telling};
 pub use version::daemon_version;

@@ -25,6 +25,8 @@ pub struct OwnContainer {
     pub gateways: Vec<IpAddr>,
     /// It shares the host's network.
     pub host_network: bool,
+    /// The networks that it is on, by name.
+    pub networks: Vec<String>,
 }
 
 /// One mount of ours.
@@ -49,6 +51,18 @@ impl OwnContainer {
         let rest = path.strip_prefix(&mount.destination).ok()?;
         // Joined with an empty path it would end in a slash.
         Some(if rest.as_os_str().is_empty() { mount.source.clone() } else { mount.source.join(rest) })
+    }
+
+    /// Where this path of the daemon's machine is for us, if it is in one of our mounts: the way back.
+    pub fn our_path(&self, host: &Path) -> Option<PathBuf> {
+        let covering = self.mounts.iter().filter(|mount| host.starts_with(&mount.source));
+        let mount = covering.max_by_key(|mount| mount.source.components().count())?;
+        let rest = host.strip_prefix(&mount.source).ok()?;
+        Some(if rest.as_os_str().is_empty() {
+            mount.destination.clone()
+        } else {
+            mount.destination.join(rest)
+        })
     }
 }
 
@@ -140,6 +154,7 @@ fn own(found: ContainerInspectResponse, hint: &str) -> Option<OwnContainer> {
         id,
         image: found.image?,
         mounts: mounts.collect(),
+        networks: networks.iter().map(|(name, _)| name.clone()).collect(),
         gateways: gateways.flatten().filter_map(|gateway| gateway.parse().ok()).collect(),
         host_network: found.host_config.and_then(|host| host.network_mode).as_deref() == Some("host"),
     })

@@ -17,6 +17,7 @@ use super::connection::DaemonClient;
 use super::error::DockerError;
 use super::error::clean;
 use super::helper::{Helper, RelayOptions};
+use super::own_container::OwnContainer;
 use super::relay;
 use crate::model::{Dial, RegistryHost};
 
@@ -53,20 +54,53 @@ fn list(tried: &[Tried]) -> String {
 
 /// For a gateway of a bridge on this machine to answer.
 const GATEWAY: Duration = Duration::from_millis(500);
+
 /// Finds a way to a loopback registry. Any other registry is reached directly: nothing is tried. The daemon behind
-/// `socket` is asked only when the registry does not answer where we are.
-pub async fn reach_loopback(
+/// `socket` is asked only when the registry does not answer where we are; `slow` is called when a helper container has to
+/// be started, which takes its time.
+pub async fn reach_loopback_telling(
     registry: &RegistryHost,
     socket: &Path,
     options: &RelayOptions,
+    slow: impl FnOnce(),
 ) -> Result<Reached, ReachError> {
-    let direct = Reached { dial: Dial::Direct, helper: None };
-    let Some(addresses) = relay::loopback_addresses(registry) else { return Ok(direct) };
     let mut tried = Vec::new();
-    let mut failed = |way: String, said: String| tried.push(Tried { way, said });
+    let own = match as_it_is(registry, socket, &mut tried).await {
+        Ok(dial) => return Ok(Reached { dial, helper: None }),
+        Err(own) => own,
+    };
+    if let Some((daemon, own)) = own {
+        slow();
+        match Helper::start(registry, &daemon, &own, options).await {
+            Ok(helper) => {
+                return Ok(Reached { dial: Dial::Socket(helper.socket()), helper: Some(helper) });
+            }
+            Err(said) => {
+                let way = "through a helper container on the host's network".into();
+                tried.push(Tried { way, said });
+            }
+        }
+    }
+    Err(ReachError { registry: registry.clone(), tried })
+}
 
+/// The same without starting anything.
+pub async fn reach_loopback_as_it_is(registry: &RegistryHost, socket: &Path) -> Result<Dial, ReachError> {
+    let mut tried = Vec::new();
+    let reached = as_it_is(registry, socket, &mut tried).await;
+    reached.map_err(|_| ReachError { registry: registry.clone(), tried })
+}
+
+/// A way that is there; otherwise the container that we are, if a helper beside it could see more.
+async fn as_it_is(
+    registry: &RegistryHost,
+    socket: &Path,
+    tried: &mut Vec<Tried>,
+) -> Result<Dial, Option<(DaemonClient, OwnContainer)>> {
+    let Some(addresses) = relay::loopback_addresses(registry) else { return Ok(Dial::Direct) };
+    let mut failed = |way: String, said: String| tried.push(Tried { way, said });
     match relay::connect(&addresses).await {
-        Ok(_) => return Ok(direct),
+        Ok(_) => return Ok(Dial::Direct),
         Err(said) => failed("directly".into(), said),
     }
     let asked = async {
@@ -78,22 +112,15 @@ pub async fn reach_loopback(
         failed("through our own container's network".into(), error.to_string());
         None
     });
-    if let Some((daemon, own)) = own.filter(|(_, own)| !own.host_network) {
-        for gateway in &own.gateways {
-            let address = SocketAddr::new(*gateway, addresses[0].port());
-            match answers_as_registry(address, registry).await {
-                Ok(()) => return Ok(Reached { dial: Dial::Address(address), helper: None }),
-                Err(said) => failed(format!("through the gateway `{address}`"), said),
-            }
-        }
-        match Helper::start(registry, &daemon, &own, options).await {
-            Ok(helper) => {
-                return Ok(Reached { dial: Dial::Socket(helper.socket()), helper: Some(helper) });
-            }
-            Err(said) => failed("through a helper container on the host's network".into(), said),
+    let own = own.filter(|(_, own)| !own.host_network);
+    for gateway in own.iter().flat_map(|(_, own)| &own.gateways) {
+        let address = SocketAddr::new(*gateway, addresses[0].port());
+        match answers_as_registry(address, registry).await {
+            Ok(()) => return Ok(Dial::Address(address)),
+            Err(said) => failed(format!("through the gateway `{address}`"), said),
         }
     }
-    Err(ReachError { registry: registry.clone(), tried })
+    Err(own)
 }
 
 impl Reached {

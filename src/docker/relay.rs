@@ -2,7 +2,7 @@
 //! port of the host's loopback.
 //!
 //! It is this same program, started as `docker-push-action relay DIRECTORY HOST:PORT` in a helper container
-//! that [`super::reach_loopback`] makes. Two sockets are in the directory that both sides see: on
+//! that [`super::reach_loopback_telling`] makes. Two sockets are in the directory that both sides see: on
 //! `lifeline.sock` the starter listens and the relay reports, in one line, `ready` or why not; on
 //! `registry.sock` the relay listens. When the lifeline ends, for whatever reason, the relay ends. It connects
 //! to nothing but loopback, reads nothing of what it carries, and prints nothing.

@@ -1,43 +1,29 @@
-//! What a run leaves behind: its last lines, the outputs, the job summary. Also of a run that failed.
-
-use serde_json::json;
+//! What a run leaves behind: its last lines, the outputs (`outputs`), the job summary. Also of a run that failed.
 
 use crate::buildkit::BuildError;
 use crate::error::{RunError, explain};
-use crate::model::Digest;
-use crate::plan::{self, PushPlan, RunPlan};
+use crate::model::Repository;
+use crate::plan::legs::Part;
+use crate::plan::{PushPlan, RunPlan};
 use crate::progress::text;
 use crate::registry::ImageMetadata;
 use crate::runner::command::{Annotation, Level};
-use crate::runner::files::{append_outputs, append_summary, delimiter};
+use crate::runner::files::append_summary;
 use crate::runner::summary::{self, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use super::Process;
-use super::record::Record;
+use super::outputs::{self, put, reference};
+use super::record::{Placed, Record};
 
 /// Prints the end of the log and writes outputs and summary. Trouble with these is reported, not fatal: what was
 /// done is done.
-pub fn finish(process: &Process, record: &Record, result: &Result<(), RunError>) {
+pub fn finish(process: &Process, record: &mut Record, result: &Result<(), RunError>) {
     let outcome = outcome(record, result);
     say(process, record, result);
+    outputs::write(process, record, result.is_ok());
     let Some(context) = &record.context else { return };
     let workspace = &context.paths.workspace;
-    if let Some(file) = &context.paths.output {
-        let outputs = outputs(record);
-        let outputs: Vec<(&str, &str)> =
-            outputs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        match append_outputs(file, workspace, &outputs, || delimiter(process.random_u128())) {
-            Ok(left_out) => {
-                for name in left_out {
-                    process
-                        .reporter
-                        .warn(&format!("output `{name}` is left out: GitHub takes 1 MiB for all outputs"));
-                }
-            }
-            Err(error) => process.reporter.warn(&format!("no outputs: {}", chain(&error))),
-        }
-    }
     // A summary is wanted unless it was switched off; faulty inputs do not say.
     let wanted = record.config.as_ref().is_none_or(|config| config.summary);
     if let Some(file) = context.paths.summary.as_ref().filter(|_| wanted) {
@@ -48,7 +34,8 @@ pub fn finish(process: &Process, record: &Record, result: &Result<(), RunError>)
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error and what is behind it.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let source = error.source().map_or_else(String::new, |source| format!(": {source}"));
     format!("{error}{source}")
 }
@@ -61,6 +48,7 @@ fn outcome(record: &Record, result: &Result<(), RunError>) -> Outcome {
         (Ok(()), _, Some(why), _) | (Ok(()), _, _, Some(RunPlan { push: PushPlan::Keep { why }, .. })) => {
             Outcome::Built(why.clone())
         }
+        (Ok(()), _, _, Some(RunPlan { part: Part::Leg(leg), .. })) => Outcome::Leg(leg.platform.clone()),
         _ => Outcome::Pushed,
     }
 }
@@ -72,25 +60,43 @@ fn say(process: &Process, record: &Record, result: &Result<(), RunError>) {
             for annotation in annotations(record, error) {
                 reporter.annotate(annotation);
             }
-            if !record.published.is_empty() && !record.pushed {
-                let done: Vec<String> = record.published.iter().map(|tag| format!("`{}`", tag.tag)).collect();
-                reporter.info(&format!(
-                    "tags that were put before: {}; a re-run completes them",
-                    done.join(", ")
-                ));
+            if !record.pushed() {
+                for line in left(record) {
+                    reporter.info(&line);
+                }
             }
         }
         Ok(()) if record.dry_run => reporter.info("dry run: nothing was changed"),
         Ok(()) => match (&record.nothing, &record.plan, &record.digest) {
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
-            (None, Some(plan), Some(digest)) if record.pushed => {
-                let sizes = sizes(record.metadata.as_ref());
-                reporter.info(&format!("pushed {}@{digest}{sizes}", plan.repository));
+            (None, Some(plan), Some(digest)) if record.pushed() => {
+                let leg = if matches!(plan.part, Part::Leg(_)) { "one leg, " } else { "" };
+                for place in &record.places {
+                    let sizes = sizes(place.metadata.as_ref());
+                    let digest = place.digest.as_ref().unwrap_or(digest);
+                    reporter.info(&format!("pushed {leg}{}@{digest}{sizes}", place.repository));
+                }
             }
             (None, Some(_), Some(digest)) => reporter.info(&format!("built {digest}, not pushed")),
             _ => reporter.info("built, not pushed"),
         },
     }
+}
+
+/// What a run that failed leaves in the registries, where that is anything.
+fn left(record: &Record) -> Vec<String> {
+    let several = record.places.len() > 1;
+    let line = |place: &Placed| {
+        let of = if several { format!("{}: ", place.repository) } else { String::new() };
+        let done: Vec<String> = place.published.iter().map(|tag| format!("`{}`", tag.tag)).collect();
+        let done = done.join(", ");
+        match (place.pushed, done.is_empty()) {
+            (true, _) => Some(format!("{of}complete, under {done}")),
+            (false, false) => Some(format!("{of}tags that were put before: {done}; a re-run completes them")),
+            (false, true) => several.then(|| format!("{of}no tag was put; a re-run completes it")),
+        }
+    };
+    record.places.iter().filter_map(line).collect()
 }
 
 /// A failed step stands beside its line of the Dockerfile; everything else is one error.
@@ -108,51 +114,17 @@ fn annotations(record: &Record, error: &RunError) -> Vec<Annotation> {
     };
     let failed = record.progress.as_ref().and_then(|state| state.failed());
     if let (RunError::Build(cause), Some(step)) = (error, failed)
-        && matches!(**cause, BuildError::StepFailed { .. })
+        && matches!(cause.cause(), BuildError::StepFailed { .. })
     {
-        return vec![text::failure(step, location, place.as_ref())];
+        let mut annotation = text::failure(step, location, place.as_ref());
+        if let Some(hint) = cause.hint() {
+            annotation.message.push_str("\nhint: ");
+            annotation.message.push_str(hint);
+        }
+        return vec![annotation];
     }
     let (file, lines) = text::place(location, place.as_ref());
     vec![Annotation { file, lines, ..Annotation::new(Level::Error, explain(error)) }]
-}
-
-/// Outputs in the order of need, should they ever be too long together.
-fn outputs(record: &Record) -> Vec<(&'static str, String)> {
-    let Some(plan) = &record.plan else { return vec![("pushed", "false".into())] };
-    let image = plan.repository.to_string();
-    let digest = record.digest.as_ref().map_or_else(String::new, Digest::to_string);
-    let tags = plan.tags.iter().map(|tag| tag.tag.to_string()).collect::<Vec<_>>();
-    let references: Vec<String> = tags.iter().map(|tag| format!("{image}:{tag}")).collect();
-    let specific = crate::metadata::most_specific(&plan.tags).map(|tag| tag.tag.to_string());
-    let labels: Vec<String> = plan.build.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    vec![
-        ("pushed", record.pushed.to_string()),
-        ("image", image.clone()),
-        ("digest", digest.clone()),
-        ("reference", if record.pushed { format!("{image}@{digest}") } else { String::new() }),
-        ("imageid", image_id(record.metadata.as_ref())),
-        ("tag", specific.unwrap_or_default()),
-        ("tags", references.join("\n")),
-        ("tag_names", tags.join("\n")),
-        ("version", plan.version.clone().unwrap_or_default()),
-        (
-            "metadata",
-            record.metadata.as_ref().map_or_else(String::new, |metadata| json!(metadata).to_string()),
-        ),
-        ("plan", plan::display::json(plan)),
-        ("labels", labels.join("\n")),
-    ]
-}
-
-/// The config's digest of an image for one platform; an index has none.
-fn image_id(metadata: Option<&ImageMetadata>) -> String {
-    let Some(metadata) = metadata else { return String::new() };
-    match metadata.platforms.as_slice() {
-        [only] if only.digest == metadata.digest => {
-            only.config_digest.as_ref().map_or_else(String::new, Digest::to_string)
-        }
-        _ => String::new(),
-    }
 }
 
 fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outcome: Outcome) -> SummaryInput {
@@ -163,27 +135,33 @@ fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outco
         // The same place as in the annotation.
         Some(text::failed_step(step, annotations(record, error).first()?))
     });
-    let repository = plan.map(|plan| plan.repository.to_string());
-    let repository =
-        repository.or_else(|| record.config.as_ref().map(|config| config.repository.to_string()));
+    let planned = plan.map(|plan| plan.targets().cloned().collect::<Vec<_>>());
+    let asked = || record.config.as_ref().map(|config| config.targets().cloned().collect());
+    let repositories: Vec<Repository> = planned.or_else(asked).unwrap_or_default();
     // After a failure only what was really put is shown.
     let tags = match plan {
-        Some(plan) if result.is_ok() => &plan.tags,
-        _ => &record.published,
+        Some(plan) if result.is_ok() => put(record, plan),
+        _ => record.places.iter().map(|place| (place.repository.clone(), place.published.clone())).collect(),
     };
+    let held = |place: &Placed| {
+        let rows = place.held_back.iter().map(|held| (held.tag.to_string(), held.reason.clone()));
+        (place.repository.clone(), rows.collect())
+    };
+    let tags = tags.into_iter().map(|(target, tags)| {
+        let rows = tags.into_iter().map(|tag| (tag.tag.to_string(), tag.reason));
+        (target, rows.collect())
+    });
+    let first = record.first().and_then(|first| first.metadata.as_ref());
     SummaryInput {
         outcome,
-        reference: record
-            .digest
-            .as_ref()
-            .zip(repository.as_ref())
-            .filter(|_| record.pushed)
-            .map(|(digest, repository)| format!("{repository}@{digest}")),
-        repository,
-        tags: tags.iter().map(|tag| (tag.tag.to_string(), tag.reason.clone())).collect(),
-        held_back: Vec::new(),
-        platforms: record.metadata.as_ref().map(platforms).unwrap_or_default(),
+        references: record.places.iter().filter_map(reference).collect(),
+        repositories: repositories.iter().map(ToString::to_string).collect(),
+        tags: rows(tags.collect()),
+        held_back: rows(record.places.iter().map(held).collect()),
+        platforms: first.map(platforms).unwrap_or_default(),
         phases: process.reporter.phases(),
+        retries: process.reporter.retries(),
+        cache: cache(record),
         steps: state.map(|state| text::step_rows(state.steps())).unwrap_or_default(),
         findings: process.reporter.annotations(),
         hidden_findings: [Level::Error, Level::Warning, Level::Notice]
@@ -192,6 +170,35 @@ fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outco
             .sum(),
         failure,
     }
+}
+
+/// Rows of all repositories: once where they are the same in each, else with whole references.
+fn rows(each: Vec<(Repository, Vec<(String, String)>)>) -> Vec<(String, String)> {
+    let Some((_, first)) = each.first() else { return Vec::new() };
+    if each.iter().all(|(_, rows)| rows == first) {
+        return first.clone();
+    }
+    let whole = |(target, rows): (Repository, Vec<(String, String)>)| {
+        rows.into_iter().map(move |(tag, reason)| (format!("{target}:{tag}"), reason))
+    };
+    each.into_iter().flat_map(whole).collect()
+}
+
+/// What the cache saved and what it cost.
+fn cache(record: &Record) -> Vec<String> {
+    let used = &record.cache_used;
+    let mut parts = Vec::new();
+    if used.steps > 0 {
+        parts.push(format!("{} of {} steps from the cache", used.cached, used.steps));
+    }
+    if !used.reading.is_zero() {
+        parts.push(format!("index read in {}", units::seconds(used.reading)));
+    }
+    parts.extend(record.cache_written.iter().map(|written| match &written.error {
+        None => format!("written to {} in {}", written.place, units::seconds(written.time)),
+        Some(why) => format!("not written to {}: {why}", written.place),
+    }));
+    parts
 }
 
 fn platforms(metadata: &ImageMetadata) -> Vec<PlatformRow> {
@@ -211,3 +218,7 @@ fn sizes(metadata: Option<&ImageMetadata>) -> String {
         .collect();
     if sizes.is_empty() { String::new() } else { format!(" ({})", sizes.join(", ")) }
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

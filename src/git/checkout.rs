@@ -31,7 +31,7 @@ pub fn gather(workspace: &Path, context: &Path, commit: &CommitId, describe: boo
 }
 
 /// There is no repository, or none of use.
-enum Unusable {
+pub(super) enum Unusable {
     /// None is there.
     Absent,
     /// One is there, but not to be read; says why.
@@ -76,7 +76,7 @@ fn outermost(workspace: &Path, context: &Path) -> Option<PathBuf> {
 }
 
 /// Opens the repository, if it stays inside.
-fn open(workspace: &Path, context: &Path) -> Result<gix::Repository, Unusable> {
+pub(super) fn open(workspace: &Path, context: &Path) -> Result<gix::Repository, Unusable> {
     let Ok(inside) = workspace.canonicalize() else { return Err(Unusable::Absent) };
     let dot_git = outermost(&inside, context).ok_or(Unusable::Absent)?;
     let there = dot_git.metadata().map_err(|error| because("`.git`", &error))?;
@@ -153,7 +153,7 @@ fn because(what: &str, error: &(dyn std::error::Error + 'static)) -> Unusable {
 }
 
 /// The error and its causes in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

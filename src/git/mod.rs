@@ -7,7 +7,9 @@
 //! failure of the run.
 
 mod checkout;
+mod relation;
 #[cfg(test)]
 mod tests;
 
 pub use checkout::gather;
+pub use relation::relation;

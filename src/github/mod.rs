@@ -3,12 +3,19 @@
 //! The token goes to `GITHUB_API_URL` and nowhere else. Every call is bounded by [`TIMEOUT`].
 //! Source: <https://docs.github.com/rest>.
 
+mod cache;
+mod history;
+
 use std::time::Duration;
 
 use octocrab::Octocrab;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::model::{CommitId, Secret};
+
+pub use cache::{CacheTrouble, cache_trouble};
+pub use history::RefName;
 
 /// How long one answer may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +63,13 @@ pub enum GitHubError {
         /// What was asked for.
         what: String,
     },
+}
+
+impl GitHubError {
+    /// Whether GitHub does not know what it was asked about, or hides it from this token.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Refused { status: 404 | 409 | 422, .. })
+    }
 }
 
 /// The head of a pull request.
@@ -111,16 +125,18 @@ impl GitHub {
         number: u64,
     ) -> Result<PullRequestHead, GitHubError> {
         let what = format!("pull request {number} of {repository}");
-        let route = format!("/repos/{repository}/pulls/{number}");
-        let answer = self.client.get::<Pull, _, ()>(route, None);
+        let pull: Pull = self.ask(what, format!("/repos/{repository}/pulls/{number}")).await?;
+        Ok(PullRequestHead { sha: pull.head.sha, repository: pull.head.repo.map(|repo| repo.full_name) })
+    }
+
+    /// One question, whose answer is JSON.
+    async fn ask<T: DeserializeOwned>(&self, what: String, route: String) -> Result<T, GitHubError> {
+        let answer = self.client.get::<T, _, ()>(route, None);
         let Ok(answer) = tokio::time::timeout(TIMEOUT, answer).await else {
             return Err(GitHubError::Timeout { api_url: self.api_url.clone(), what });
         };
         match answer {
-            Ok(pull) => Ok(PullRequestHead {
-                sha: pull.head.sha,
-                repository: pull.head.repo.map(|repo| repo.full_name),
-            }),
+            Ok(answer) => Ok(answer),
             Err(octocrab::Error::GitHub { source, .. }) => Err(GitHubError::Refused {
                 api_url: self.api_url.clone(),
                 what,

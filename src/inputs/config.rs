@@ -7,9 +7,18 @@ use std::path::PathBuf;
 
 use super::fault::{Findings, InputFault, Notice};
 use super::raw::RawInputs;
-use super::{credentials, files, image, parse, scope, script};
-use crate::model::{Credentials, Platform, Repository, Secret};
+use super::shared::Shared;
+use super::{
+    build_options, builder, cache, files, image, logins, mode, parse, remote, scope, script, tag_rules,
+};
+use crate::model::{ContextSource, Identity, Logins, Platform, RegistryHost, Repository, Retries, Secret};
 use crate::runner::context::RunnerContext;
+
+pub use super::build_options::{AttestationInput, BuildOptions};
+pub use super::builder::BuilderOptions;
+pub use super::cache::{CacheMode, CacheOptions};
+pub use super::mode::Mode;
+pub use super::tag_rules::{ExistingVersion, Promote, TagRules};
 
 pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
 pub(super) const DEFAULT_PLATFORMS: &str = "linux/arm64,linux/amd64";
@@ -18,10 +27,12 @@ pub(super) const DEFAULT_PLATFORMS: &str = "linux/arm64,linux/amd64";
 #[expect(clippy::struct_excessive_bools, reason = "each is an input of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the image goes.
+    /// Where the image goes: the one that outputs, caches and other inputs mean.
     pub repository: Repository,
-    /// The build context, canonical, inside the workspace.
-    pub context: PathBuf,
+    /// Where it goes besides, each once.
+    pub also: Vec<Repository>,
+    /// The build context.
+    pub context: ContextSource,
     /// The Dockerfile.
     pub dockerfile: Dockerfile,
     /// What to build for, in the order given, each once, at least one.
@@ -30,14 +41,20 @@ pub struct Config {
     pub version: Option<VersionInput>,
     /// Namespace of the build cache, `{atomi_platform}-{atomi_service}-{image_name}`, each part slugged.
     pub cache_scope: String,
-    /// Login for the registry, if there is one to use.
-    pub credentials: Option<Credentials>,
+    /// Logins, by registry.
+    pub credentials: Logins,
+    /// What is exchanged for further logins before anything else.
+    pub identities: Vec<Identity>,
+    /// Amazon ECR: make the repository if it is missing.
+    pub create_repository: bool,
     /// For this GitHub server's API only.
     pub token: Option<Secret>,
     /// Characters of the commit id in the commit tag, 7 to 64.
     pub sha_length: usize,
     /// The branch that owns `latest`.
     pub latest_branch: String,
+    /// Whether tags may move, and whether an image that is there will do.
+    pub tag_rules: TagRules,
     /// Labels to add to (or to replace among) the OCI defaults, in order. An empty value is kept.
     pub labels: Vec<(String, String)>,
     /// Build arguments in order.
@@ -50,18 +67,28 @@ pub struct Config {
     pub pull: bool,
     /// Whether to push.
     pub push: Push,
+    /// What the job does.
+    pub mode: Mode,
     /// Only print the plan.
     pub dry_run: bool,
     /// Write a job summary.
     pub summary: bool,
+    /// How often a push that failed is tried again.
+    pub retries: Retries,
+    /// What else the build is asked for.
+    pub build: BuildOptions,
+    /// The build cache.
+    pub cache: CacheOptions,
+    /// Who builds.
+    pub builder: BuilderOptions,
 }
 
 /// Where the Dockerfile is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dockerfile {
-    /// The directory that holds it, canonical, inside the workspace.
-    pub directory: PathBuf,
-    /// Its file name.
+    /// The directory that holds it, canonical, inside the workspace; none when it comes with a remote context.
+    pub directory: Option<PathBuf>,
+    /// Its file name; its path in a remote context.
     pub file_name: String,
     /// From the workspace, with `/`: what annotations and messages say.
     pub in_workspace: String,
@@ -88,6 +115,26 @@ pub enum Push {
 }
 
 impl Config {
+    /// Every repository that the image goes to, the first one first.
+    pub fn targets(&self) -> impl Iterator<Item = &Repository> {
+        std::iter::once(&self.repository).chain(&self.also)
+    }
+
+    /// The registry that a builder has to be made for: one on the host's loopback, if it goes to one.
+    pub fn nearest_registry(&self) -> &RegistryHost {
+        let hosts = self.targets().map(Repository::registry);
+        image::nearest(hosts).unwrap_or(self.repository.registry())
+    }
+
+    /// The same, but it does not go to these; nothing else changes. If none is left, all stay.
+    #[must_use]
+    pub fn without(&self, refused: &[Repository]) -> Self {
+        let mut left = self.targets().filter(|target| !refused.contains(target)).cloned();
+        let Some(repository) = left.next() else { return self.clone() };
+        let also = left.collect();
+        Self { repository, also, ..self.clone() }
+    }
+
     /// What these inputs ask for in this run. Looks at the workspace's files, at nothing else.
     ///
     /// # Errors
@@ -96,7 +143,10 @@ impl Config {
         inputs: RawInputs,
         context: &RunnerContext,
     ) -> Result<(Self, Vec<Notice>), Vec<InputFault>> {
-        let filled = script::fill(inputs, context);
+        let mut filled = script::fill(inputs, context);
+        if mode::parse(&filled.inputs.mode) == Ok(Mode::Merge) {
+            mode::without_build(&mut filled.inputs);
+        }
         let mut findings = Findings { faults: filled.inputs.faults.clone(), notices: filled.notices.clone() };
         let config = read(&filled, context, &mut findings);
         match config {
@@ -118,7 +168,7 @@ impl Config {
 fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Findings) -> Option<Config> {
     let inputs = &filled.inputs;
     let facts = &context.repository;
-    let repository = image::repository(&image::Place {
+    let place = image::repositories(&image::Place {
         repository: &inputs.repository,
         registry: &inputs.registry,
         image_name: &inputs.image_name,
@@ -126,22 +176,31 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
     })
     .map_err(|faults| findings.faults.extend(faults))
     .ok();
-    let login = repository
-        .as_ref()
-        .and_then(|repository| findings.take(credentials::login(inputs, context, repository.registry())));
-    let credentials = login.and_then(|(credentials, notice)| {
-        findings.notices.extend(notice);
-        credentials
+    let shared = Shared::new(&context.paths);
+    let given = place.as_ref().map(|place| {
+        let hosts: Vec<_> = place.also.iter().map(Repository::registry).collect();
+        let registry = place.first.registry();
+        let place = logins::Place { inputs, context, registry, others: &hosts, shared: &shared };
+        logins::read(&place, findings)
     });
     findings.notices.extend(lowered("image_name", &inputs.image_name));
-    findings.notices.extend(lowered("repository", &inputs.repository));
+    findings.notices.extend(image::names(&inputs.repository).filter_map(|name| lowered("repository", name)));
+    findings.notices.extend(place.iter().flat_map(|place| place.notices.clone()));
     let cache_scope =
-        repository.as_ref().and_then(|repository| findings.take(cache_scope(inputs, context, repository)));
-    let places = places(inputs, context, findings);
+        place.as_ref().and_then(|place| findings.take(cache_scope(inputs, context, &place.first)));
+    let mode = findings.take(mode::parse(&inputs.mode));
+    let places = match mode {
+        Some(Mode::Merge) => mode::places(inputs, context, findings),
+        _ => places(inputs, context, findings),
+    };
     let platforms = parse::platforms(&inputs.platform).map_err(|faults| findings.faults.extend(faults)).ok();
     let version = findings.take(parse::version(&inputs.version));
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
+    let tag_rules = tag_rules::read(inputs, findings);
+    if let Some(mode) = mode {
+        mode::judge(mode, platforms.as_deref(), tag_rules.promote, findings);
+    }
     let target = findings.take(parse::line("target", &inputs.target));
     let labels = pairs(findings, "labels", &inputs.labels, "write `key=value`, or `key=` for an empty value");
     let build_args = pairs(
@@ -156,28 +215,42 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
     let push = findings.take(parse::push(&inputs.push));
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
     let summary = findings.take(parse::boolean("summary", &inputs.summary, true));
-    let (directory, dockerfile) = places?;
+    let retries = findings.take(parse::retries(&inputs.retries));
+    let build = build_options::read(inputs, context, &shared, findings);
+    let cache = cache::read(inputs, &shared, findings);
+    let builder = builder::read(inputs, platforms.as_deref().unwrap_or_default(), &shared, findings);
+    let (source, dockerfile) = places?;
+    let (given, place) = (given?, place?);
     Some(Config {
-        repository: repository?,
-        context: directory,
+        repository: place.first,
+        also: place.also,
+        context: source,
         dockerfile,
         platforms: platforms?,
         version: version?,
         cache_scope: cache_scope?,
-        credentials,
+        credentials: given.logins,
+        identities: given.identities,
+        create_repository: given.create_repository,
         token: Some(inputs.token.clone()).filter(|token| !token.is_empty()),
         sha_length: sha_length?,
         latest_branch: latest_branch?
             .or_else(|| facts.default_branch.clone())
             .unwrap_or_else(|| "main".into()),
+        tag_rules,
         labels,
         build_args,
         target: target?,
         no_cache: no_cache?,
         pull: pull?,
         push: push?,
+        mode: mode?,
         dry_run: dry_run?,
         summary: summary?,
+        retries: retries?,
+        build,
+        cache,
+        builder,
     })
 }
 
@@ -197,21 +270,27 @@ fn places(
     inputs: &RawInputs,
     context: &RunnerContext,
     findings: &mut Findings,
-) -> Option<(PathBuf, Dockerfile)> {
+) -> Option<(ContextSource, Dockerfile)> {
     let paths = &context.paths;
     let texts = (
         findings.take(parse::line("context", &inputs.context)),
         findings.take(parse::line("dockerfile", &inputs.dockerfile)),
     );
-    let workspace = findings.take(files::workspace(paths))?;
     let text = texts.0.map(Option::unwrap_or_default);
-    let directory = text.and_then(|text| findings.take(files::context(&text, &workspace, paths)));
+    let url = text.as_deref().and_then(|text| remote::url("context", text, &context.server_url));
+    if let Some(url) = url {
+        let dockerfile =
+            texts.1.and_then(|text| findings.take(remote::dockerfile(&text.unwrap_or_default())));
+        return findings.take(url).map(ContextSource::Remote).zip(dockerfile);
+    }
+    let workspace = findings.take(files::workspace(paths))?;
+    let directory = text.and_then(|text| findings.take(files::context("context", &text, &workspace, paths)));
     // Without a context the Dockerfile is still looked for, so that both faults show in one run.
     let beside = directory.as_ref().unwrap_or(&workspace);
     let text = texts.1?.unwrap_or_default();
     let (dockerfile, notice) = findings.take(files::dockerfile(&text, &workspace, beside, paths))?;
     findings.notices.extend(notice);
-    Some((directory?, dockerfile))
+    Some((ContextSource::Directory(directory?), dockerfile))
 }
 
 fn cache_scope(

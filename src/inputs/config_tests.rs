@@ -6,8 +6,11 @@ use super::super::config_tests_support::{context, event};
 use super::*;
 use crate::inputs::fault::Level;
 use crate::inputs::table::INPUTS;
-use crate::model::GitRef;
+use crate::model::{Credentials, GitRef};
 use crate::runner::context::Event;
+
+#[path = "config_surface_tests.rs"]
+mod surface;
 
 /// A checkout with a Dockerfile, and a run in it.
 fn run(name: &str) -> (tempfile::TempDir, RunnerContext) {
@@ -25,6 +28,13 @@ fn resolve(
     let variables: BTreeMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Config::resolve(RawInputs::read(&variables), context)
+}
+
+/// The one login that there is.
+fn only(config: &Config) -> Credentials {
+    let all: Vec<_> = config.credentials.iter().collect();
+    let [login] = all.as_slice() else { panic!("{all:?}") };
+    (*login).clone()
 }
 
 #[test]
@@ -46,7 +56,7 @@ fn one_line_is_enough() {
         ["linux/arm64", "linux/amd64"]
     );
     assert_eq!(config.cache_scope, "acme-shop-api");
-    assert_eq!(config.credentials.unwrap().registry.as_str(), "ghcr.io");
+    assert_eq!(only(&config).registry.as_str(), "ghcr.io");
     assert_eq!(config.token.unwrap().expose(), "ghs_t");
     assert_eq!((config.sha_length, config.latest_branch.as_str()), (40, "main"));
     assert_eq!((config.version, config.target), (None, None));
@@ -86,9 +96,9 @@ fn every_input_is_used() {
     .unwrap();
     assert_eq!(config.cache_scope, "sulfone-iodine-web");
     assert_eq!(config.dockerfile.in_workspace, "app/prod");
-    assert!(config.context.ends_with("app"));
+    assert!(matches!(&config.context, ContextSource::Directory(path) if path.ends_with("app")));
     assert_eq!(config.version, Some(VersionInput::Semver(semver::Version::new(1, 2, 3))));
-    assert_eq!(config.credentials.unwrap().registry.as_str(), "localhost:5000");
+    assert_eq!(only(&config).registry.as_str(), "localhost:5000");
     assert_eq!((config.sha_length, config.latest_branch.as_str(), config.token), (7, "main", None));
     assert_eq!(config.labels, [("a".to_owned(), "2".to_owned())]);
     assert_eq!(config.build_args, [("A".to_owned(), "1".to_owned()), ("B".to_owned(), String::new())]);
@@ -105,7 +115,7 @@ fn all_faults_are_reported_in_one_run() {
         &context,
         &[
             ("INPUT_BUILD-ARGS", "A=1"),
-            ("INPUT_CACHE", "off"),
+            ("INPUT_TAGS", "x"),
             ("INPUT_REGISTRY", "https://ghcr.io"),
             ("INPUT_PLATFORM", "linux/amd46,linus/arm64"),
             ("INPUT_VERSION", "1.2"),
@@ -121,6 +131,7 @@ fn all_faults_are_reported_in_one_run() {
             ("INPUT_PUSH", "maybe"),
             ("INPUT_DRY_RUN", "on"),
             ("INPUT_SUMMARY", "off"),
+            ("INPUT_RETRIES", "often"),
         ],
     )
     .unwrap_err();
@@ -129,7 +140,7 @@ fn all_faults_are_reported_in_one_run() {
         inputs,
         [
             "build-args",
-            "cache",
+            "tags",
             "registry",
             "image_name",
             "context",
@@ -147,6 +158,7 @@ fn all_faults_are_reported_in_one_run() {
             "push",
             "dry_run",
             "summary",
+            "retries",
         ]
     );
     assert!(faults.iter().all(|fault| !fault.to_string().contains('\n')));
@@ -211,7 +223,7 @@ fn the_original_script_s_variables_stand_in() {
     assert_eq!(config.repository.to_string(), "registry.example/acme/other/api");
     assert_eq!(config.latest_branch, "trunk");
     assert_eq!(config.platforms.len(), 1);
-    let credentials = config.credentials.unwrap();
+    let credentials = only(&config);
     assert_eq!((credentials.registry.as_str(), credentials.username.as_str()), ("registry.example", "robot"));
     assert_eq!(credentials.password.expose(), "robots-secret");
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
@@ -238,16 +250,16 @@ fn stray_variables_redirect_nothing() {
     // An image name: the same.
     let (config, notices) = resolve(&context, &script(&[("INPUT_IMAGE_NAME", "web")])).unwrap();
     assert_eq!((config.repository.to_string().as_str(), notices.len()), ("ghcr.io/acme/shop/web", 0));
-    assert_eq!(config.credentials.unwrap().password.expose(), "ghs_t");
+    assert_eq!(only(&config).password.expose(), "ghs_t");
     // A whole repository: the same.
     let (config, notices) = resolve(&context, &script(&[("INPUT_REPOSITORY", "r.io/a/b")])).unwrap();
     assert_eq!(config.repository.to_string(), "r.io/a/b");
     assert!(notices.iter().all(|notice| notice.level == Level::Debug), "{notices:?}");
-    assert_eq!(config.credentials, None);
+    assert_eq!(config.credentials, Logins::default());
     // A registry of one's own keeps the script's login, which is for another host, to itself.
     let (config, _) = resolve(&context, &script(&[("INPUT_REGISTRY", "r.io")])).unwrap();
     assert_eq!(config.repository.to_string(), "r.io/acme/other/api");
-    assert_eq!(config.credentials, None);
+    assert_eq!(config.credentials, Logins::default());
     // An input that says something wins.
     let given = [("INPUT_PLATFORM", "linux/arm64"), ("INPUT_LATEST_BRANCH", "main")];
     let (config, _) = resolve(&context, &script(&given)).unwrap();
@@ -280,4 +292,52 @@ fn tags_follow_the_event_and_not_a_variable() {
         let warnings = notices.iter().filter(|notice| notice.level == Level::Warning).count();
         assert_eq!(warnings == 1, warned, "{:?}: {notices:?}", context.git_ref);
     }
+}
+
+#[test]
+fn a_merge_needs_nothing_that_only_a_build_uses() {
+    let (directory, context) = run("push");
+    std::fs::remove_file(directory.path().join("Dockerfile")).unwrap();
+    let shared = [
+        ("INPUT_IMAGE_NAME", "api"),
+        ("INPUT_DOCKERFILE", "docker/api.Dockerfile"),
+        ("INPUT_CONTEXT", "services/api"),
+        ("INPUT_BUILD_CONTEXTS", "base=services/base"),
+        ("INPUT_SECRET_FILES", "npm=.npmrc"),
+        ("INPUT_SECRET_ENVS", "TOKEN"),
+        ("INPUT_SSH", "default=key"),
+        ("INPUT_BUILDER", "docker-container"),
+        ("INPUT_BUILDKITD_CONFIG", "buildkitd.toml"),
+        ("INPUT_CACHE_TO", "type=nothing"),
+        ("INPUT_LABELS", "team=shop"),
+    ];
+    let given = |mode: &str, platform: &str| {
+        let mut given = shared.to_vec();
+        let extra = [("INPUT_MODE", mode), ("INPUT_PLATFORM", platform)];
+        given.extend(extra.iter().filter(|(_, value)| !value.is_empty()));
+        given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
+    };
+    let resolved = |mode, platform| {
+        let given = given(mode, platform);
+        let given: Vec<_> = given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        resolve(&context, &given)
+    };
+    let (config, _) = resolved("merge", "").unwrap();
+    assert_eq!((config.mode, config.platforms.len()), (Mode::Merge, 2));
+    assert_eq!(config.labels, [("team".to_owned(), "shop".to_owned())]);
+    assert_eq!(config.dockerfile.directory, None);
+    let faults = |mode, platform| -> Vec<String> {
+        resolved(mode, platform).unwrap_err().into_iter().map(|fault| fault.input).collect()
+    };
+    assert!(faults("leg", "linux/amd64").contains(&"dockerfile".to_owned()));
+    assert!(faults("leg", "").contains(&"platform".to_owned()));
+    assert_eq!(faults("merge", "linux/none/at/all"), ["platform"]);
+    assert_eq!(faults("check", "linux/amd64").iter().filter(|input| *input == "mode").count(), 1);
+    std::fs::write(directory.path().join("Dockerfile"), "FROM scratch").unwrap();
+    let (leg, _) = resolve(
+        &context,
+        &[("INPUT_IMAGE_NAME", "api"), ("INPUT_MODE", "leg"), ("INPUT_PLATFORM", "linux/arm64")],
+    )
+    .unwrap();
+    assert_eq!(leg.mode, Mode::Leg);
 }

@@ -6,7 +6,7 @@
 
 use super::fault::{InputFault, Notice, shown};
 use super::raw::RawInputs;
-use crate::model::{Credentials, RegistryHost, Secret};
+use crate::model::{Credentials, LoginSource, RegistryHost, Secret};
 use crate::runner::context::RunnerContext;
 
 /// The login for this registry, if there is one to send.
@@ -23,15 +23,16 @@ pub(super) fn login(
     let own = own_registry(&context.server_url);
     let servers_token = is_servers_token(password, &inputs.token);
     let default_user = username.is_empty() || username == context.actor;
-    let credentials = |username: &str| {
-        let (registry, password) = (registry.clone(), password.clone());
-        Ok((Some(Credentials { registry, username: username.to_owned(), password }), None))
+    let credentials = |username: &str, source| {
+        let login = Credentials::new(registry.clone(), username, password.clone());
+        Ok((Some(login.given_by(source)), None))
     };
     let nothing = |notice: Option<Notice>| Ok((None, notice));
 
     if servers_token {
         if own.as_ref() == Some(registry) {
-            return credentials(if username.is_empty() { &context.actor } else { username });
+            let username = if username.is_empty() { &context.actor } else { username };
+            return credentials(username, LoginSource::JobToken);
         }
         if default_user {
             let message = format!("no login for `{registry}`: `github.token` is not sent there");
@@ -44,7 +45,7 @@ pub(super) fn login(
         return Err(InputFault::new("password", message));
     }
     match (username.is_empty(), password.is_empty()) {
-        (false, false) => credentials(username),
+        (false, false) => credentials(username, LoginSource::Inputs),
         (true, false) => Err(InputFault::new("username", "missing, but `password` is given")),
         (_, true) if default_user => nothing(None),
         (_, true) if context.secrets_withheld() => nothing(Some(Notice::warning(format!(
@@ -62,7 +63,7 @@ pub(super) fn is_servers_token(password: &Secret, token: &Secret) -> bool {
 
 /// The container registry that belongs to a GitHub server: `ghcr.io`, or `containers.<host>` for GitHub
 /// Enterprise Server and for the tenants of ghe.com.
-fn own_registry(server_url: &str) -> Option<RegistryHost> {
+pub(super) fn own_registry(server_url: &str) -> Option<RegistryHost> {
     let host = server_url.split_once("://").map_or(server_url, |(_, rest)| rest);
     let host = host.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
     let registry = match host.as_str() {

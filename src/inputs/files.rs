@@ -22,18 +22,19 @@ pub(super) fn workspace(paths: &Paths) -> Result<PathBuf, InputFault> {
     })
 }
 
-/// The directory that `context` names, without links, inside the workspace.
-pub(super) fn context(text: &str, workspace: &Path, paths: &Paths) -> Result<PathBuf, InputFault> {
-    let fault = |message: String| InputFault::new("context", message);
+/// The directory that `context` or `build_contexts` names, without links, inside the workspace.
+pub(super) fn context(
+    input: &str,
+    text: &str,
+    workspace: &Path,
+    paths: &Paths,
+) -> Result<PathBuf, InputFault> {
+    let fault = |message: String| InputFault::new(input, message);
     let text = if text.is_empty() { "." } else { text };
-    if is_url(text) {
-        let message = format!("`{}` is a URL; only directories are supported yet", shown(text));
-        return Err(fault(message).hint("check it out with `actions/checkout` first and name its directory"));
-    }
-    match look(&workspace.join(localised(text, paths).as_ref()), workspace) {
+    match look(&workspace.join(localised(text, paths).as_ref()), &[workspace]) {
         Found::Directory(directory) => Ok(directory),
         Found::File(_) | Found::Special => Err(fault(format!("`{}` is no directory", shown(text)))),
-        Found::Outside => Err(outside("context", text)),
+        Found::Outside => Err(outside(input, text)),
         Found::Missing => {
             let fault = fault(format!("`{}` is not in the workspace", shown(text)));
             Err(if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault })
@@ -52,7 +53,7 @@ pub(super) fn dockerfile(
     let text = if text.is_empty() { DEFAULT_DOCKERFILE } else { text };
     let name = localised(text, paths);
     let places = [workspace.join(name.as_ref()), context.join(name.as_ref())];
-    let found = places.each_ref().map(|place| look(place, workspace));
+    let found = places.each_ref().map(|place| look(place, &[workspace]));
     let [in_workspace, in_context] = &found;
     let (file, notice) = match (in_workspace, in_context) {
         (Found::File(file), Found::File(other)) if file != other => {
@@ -76,14 +77,15 @@ pub(super) fn dockerfile(
         return Err(InputFault::new("dockerfile", message));
     };
     let dockerfile = Dockerfile {
-        directory: directory.to_owned(),
+        directory: Some(directory.to_owned()),
         file_name: file_name.to_owned(),
         in_workspace: in_workspace.to_owned(),
     };
     Ok((dockerfile, notice))
 }
 
-const CHECK_OUT: &str = "the workspace is empty: is there an `actions/checkout` step before this one?";
+pub(super) const CHECK_OUT: &str =
+    "the workspace is empty: is there an `actions/checkout` step before this one?";
 
 /// The most telling of what was found in the places where no Dockerfile is.
 fn no_dockerfile(text: &str, found: &[Found; 2], places: &[PathBuf; 2], workspace: &Path) -> InputFault {
@@ -119,7 +121,7 @@ fn outside(input: &str, text: &str) -> InputFault {
 }
 
 /// What is at a path.
-enum Found {
+pub(super) enum Found {
     File(PathBuf),
     Directory(PathBuf),
     /// A device, a fifo, a socket: never opened.
@@ -129,9 +131,11 @@ enum Found {
     Unreadable(std::io::Error),
 }
 
-fn look(path: &Path, workspace: &Path) -> Found {
+/// What is at a path, when that is in one of these directories, which have no links in their names.
+pub(super) fn look<P: AsRef<Path>>(path: &Path, roots: &[P]) -> Found {
+    let inside = |path: &Path| roots.iter().any(|root| path.starts_with(root));
     match fs::canonicalize(path) {
-        Ok(real) if !real.starts_with(workspace) => Found::Outside,
+        Ok(real) if !inside(&real) => Found::Outside,
         Ok(real) => match fs::metadata(&real) {
             Ok(metadata) if metadata.is_dir() => Found::Directory(real),
             Ok(metadata) if metadata.is_file() => Found::File(real),
@@ -139,7 +143,7 @@ fn look(path: &Path, workspace: &Path) -> Found {
             Err(error) => Found::Unreadable(error),
         },
         // What is outside is not told apart from what does not exist there.
-        Err(_) if !lexical(path).starts_with(workspace) => Found::Outside,
+        Err(_) if !inside(&lexical(path)) => Found::Outside,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Found::Missing
         }
@@ -148,7 +152,7 @@ fn look(path: &Path, workspace: &Path) -> Found {
 }
 
 /// The path with `.` and `..` taken at their word.
-fn lexical(path: &Path) -> PathBuf {
+pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -161,7 +165,7 @@ fn lexical(path: &Path) -> PathBuf {
 }
 
 /// The container's name of a path that the workflow wrote as the runner's host knows it.
-fn localised<'a>(text: &'a str, paths: &Paths) -> Cow<'a, Path> {
+pub(super) fn localised<'a>(text: &'a str, paths: &Paths) -> Cow<'a, Path> {
     let path = Path::new(text);
     if !path.is_absolute() {
         return Cow::Borrowed(path);
@@ -178,15 +182,8 @@ fn relative(path: &Path, workspace: &Path) -> String {
     }
 }
 
-fn is_empty(directory: &Path) -> bool {
+pub(super) fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
-}
-
-/// As `docker build` tells a remote context from a directory.
-fn is_url(text: &str) -> bool {
-    ["https://", "http://", "git://", "ssh://", "git@", "github.com/"]
-        .iter()
-        .any(|start| text.starts_with(start))
 }
 
 #[cfg(test)]

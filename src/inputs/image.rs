@@ -1,10 +1,10 @@
 //! Where the image goes: `repository`, or `registry`, the workflow's repository and `image_name`.
 //!
-//! Contradicting inputs are a fault, not a choice: an image that lands in another place than its author meant
-//! is worse than a red run.
+//! `repository` may name several; the first is the one that other inputs speak of. Contradicting inputs are a fault,
+//! not a choice: an image that lands in another place than its author meant is worse than a red run.
 
 use super::config::DEFAULT_REGISTRY;
-use super::fault::{InputFault, shown};
+use super::fault::{InputFault, Notice, shown};
 use super::parse;
 use crate::model::{InvalidRepository, RegistryHost, Repository};
 
@@ -17,8 +17,18 @@ pub(super) struct Place<'a> {
     pub owner_and_name: &'a str,
 }
 
-/// The repository to push to, or everything that is wrong with the three inputs.
-pub(super) fn repository(place: &Place<'_>) -> Result<Repository, Vec<InputFault>> {
+/// Where the image goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Given {
+    /// The repository that outputs and other inputs mean.
+    pub first: Repository,
+    /// Those besides, each once.
+    pub also: Vec<Repository>,
+    pub notices: Vec<Notice>,
+}
+
+/// The repositories to push to, or everything that is wrong with the three inputs.
+pub(super) fn repositories(place: &Place<'_>) -> Result<Given, Vec<InputFault>> {
     let mut faults = Vec::new();
     let registry = RegistryHost::parse(or_default(place.registry))
         .map_err(|error| faults.push(InputFault::new("registry", error.to_string())))
@@ -26,9 +36,9 @@ pub(super) fn repository(place: &Place<'_>) -> Result<Repository, Vec<InputFault
     let image_name = image_name(place.image_name).map_err(|fault| faults.push(fault)).ok().flatten();
     if !place.repository.is_empty() {
         return match (whole(place, registry.as_ref(), image_name.as_deref()), faults.is_empty()) {
-            (Ok(repository), true) => Ok(repository),
+            (Ok(given), true) => Ok(given),
             (whole, _) => {
-                faults.extend(whole.err());
+                faults.extend(whole.err().unwrap_or_default());
                 Err(faults)
             }
         };
@@ -48,7 +58,33 @@ pub(super) fn repository(place: &Place<'_>) -> Result<Repository, Vec<InputFault
             "the name of this GitHub repository cannot be part of an image's; give `repository` whole",
         )],
     })?;
-    two_parts_on_docker_hub("registry", repository).map_err(|fault| vec![fault])
+    let first = two_parts_on_docker_hub("registry", repository).map_err(|fault| vec![fault])?;
+    Ok(Given { first, also: Vec::new(), notices: Vec::new() })
+}
+
+/// The names in `repository`.
+pub(super) fn names(repository: &str) -> impl Iterator<Item = &str> {
+    parse::entries(repository)
+        .flat_map(|(_, line)| line.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+}
+
+/// The registry that a builder has to be made for, of several: one on the host's loopback asks most of it.
+pub(super) fn nearest<'a>(hosts: impl Iterator<Item = &'a RegistryHost>) -> Option<&'a RegistryHost> {
+    hosts.reduce(|first, next| if next.is_loopback() && !first.is_loopback() { next } else { first })
+}
+
+/// The registries alone, which need no `image_name`; at least one.
+pub(super) fn registries(repository: &str, registry: &str) -> Result<Vec<RegistryHost>, InputFault> {
+    let whole = |name| Repository::parse(name).map(|repository| repository.registry().clone());
+    let named: Vec<_> = names(repository).map(whole).collect();
+    if named.is_empty() {
+        let host = RegistryHost::parse(or_default(registry));
+        return host.map(|host| vec![host]).map_err(|error| InputFault::new("registry", error.to_string()));
+    }
+    let named: Result<_, _> = named.into_iter().collect();
+    named.map_err(|error| InputFault::new("repository", error.to_string()))
 }
 
 /// `repository` as given, unless another input says something else.
@@ -56,21 +92,45 @@ fn whole(
     place: &Place<'_>,
     registry: Option<&RegistryHost>,
     image_name: Option<&str>,
+) -> Result<Given, Vec<InputFault>> {
+    let (mut found, mut faults, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, name) in names(place.repository).enumerate() {
+        // `registry` is about the first alone.
+        let registry = registry.filter(|_| number == 0 && !place.registry.is_empty());
+        match one(name, registry, image_name) {
+            Ok(repository) if found.contains(&repository) => notices.push(Notice::plain(format!(
+                "`repository` names `{repository}` more than once: it is pushed to once"
+            ))),
+            Ok(repository) => found.push(repository),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let mut found = found.into_iter();
+    match found.next() {
+        Some(first) if faults.is_empty() => Ok(Given { first, also: found.collect(), notices }),
+        None if faults.is_empty() => {
+            let message = "there is no repository in it";
+            Err(vec![InputFault::new("repository", message).hint("for example `ghcr.io/acme/api`")])
+        }
+        _ => Err(faults),
+    }
+}
+
+/// One repository, unless another input says something else.
+fn one(
+    name: &str,
+    registry: Option<&RegistryHost>,
+    image_name: Option<&str>,
 ) -> Result<Repository, InputFault> {
-    let mut lines = parse::entries(place.repository).map(|(_, line)| line);
-    let (Some(line), None) = (lines.next(), lines.next()) else {
-        let message = "several repositories are not supported yet; give one";
-        return Err(InputFault::new("repository", message));
-    };
     let repository =
-        Repository::parse(line).map_err(|error| InputFault::new("repository", error.to_string()))?;
+        Repository::parse(name).map_err(|error| InputFault::new("repository", error.to_string()))?;
     let contradicts = |input: &str, value: &str| {
         let message = format!("`{repository}` and `{input}: {}` contradict each other", shown(value));
         let hint = format!("`repository` is the whole name; leave `{input}` out");
         Err(InputFault::new("repository", message).hint(hint))
     };
-    if !place.registry.is_empty() && registry.is_some_and(|registry| registry != repository.registry()) {
-        return contradicts("registry", place.registry);
+    if let Some(registry) = registry.filter(|registry| *registry != repository.registry()) {
+        return contradicts("registry", registry.as_str());
     }
     if let Some(name) = image_name {
         let last = repository.path().strip_suffix(name);
@@ -131,8 +191,42 @@ mod tests {
             ("docker.io/acme/api", "docker.io", "api", "docker.io/acme/api"),
             ("r.io/a/b/api", "R.io", "b/api", "r.io/a/b/api"),
         ] {
-            let found = repository(&place(repository_input, registry, name)).unwrap();
-            assert_eq!(found.to_string(), expected);
+            let found = repositories(&place(repository_input, registry, name)).unwrap();
+            assert_eq!((found.first.to_string().as_str(), found.also), (expected, Vec::new()));
+        }
+    }
+
+    #[test]
+    fn several_places() {
+        let text = "# where it goes\nghcr.io/acme/api, docker.io/Acme/api\n\nGHCR.io/acme/api\nr.io/x/api\n";
+        for (registry, name) in [("", ""), ("ghcr.io", "api")] {
+            let Given { first, also, notices } = repositories(&place(text, registry, name)).unwrap();
+            let all: Vec<_> = std::iter::once(first).chain(also).map(|one| one.to_string()).collect();
+            assert_eq!(all, ["ghcr.io/acme/api", "docker.io/acme/api", "r.io/x/api"]);
+            let said: Vec<_> = notices.iter().map(|notice| notice.message.as_str()).collect();
+            assert_eq!(said, ["`repository` names `ghcr.io/acme/api` more than once: it is pushed to once"]);
+        }
+        let hosts: Vec<_> = registries(text, "").unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(hosts, ["ghcr.io", "docker.io", "ghcr.io", "r.io"]);
+        assert_eq!(registries("", "").unwrap()[0].as_str(), "ghcr.io");
+        for (text, registry, name, expected) in [
+            (
+                "r.io/a:1\nr.io/b\nacme/c\nr.io/d@sha256:0",
+                "",
+                "",
+                &["tag or digest", "no registry", "tag or"][..],
+            ),
+            ("r.io/a\ns.io/a", "s.io", "", &["`r.io/a` and `registry: s.io` contradict"]),
+            ("r.io/a\ns.io/b", "", "a", &["`s.io/b` and `image_name: a` contradict"]),
+            ("r.io/a\ndocker.io/a/b/c", "", "", &["more than two parts"]),
+            ("# nothing\n,", "", "", &["there is no repository in it"]),
+        ] {
+            let faults = repositories(&place(text, registry, name)).unwrap_err();
+            assert_eq!(faults.len(), expected.len(), "{faults:?}");
+            for (fault, part) in faults.iter().zip(expected) {
+                assert_eq!(fault.input, "repository");
+                assert!(fault.message.contains(part), "{faults:?}");
+            }
         }
     }
 
@@ -155,18 +249,17 @@ mod tests {
             ("", "docker.io", "api", &["registry"], "more than two parts"),
             ("ghcr.io/a/b:1", "", "", &["repository"], "tag or digest"),
             ("acme/api", "", "", &["repository"], "names no registry"),
-            ("r.io/a\nr.io/b", "", "", &["repository"], "not supported yet"),
             ("r.io/a/b", "ghcr.io", "", &["repository"], "contradict"),
             ("ghcr.io/acme/shop", "", "api", &["repository"], "contradict"),
             ("ghcr.io/acme/myapi", "", "api", &["repository"], "contradict"),
             ("acme/api", "x y", "🚀", &["registry", "image_name", "repository"], "no registry host"),
         ] {
-            let faults = repository(&place(repository_input, registry, name)).unwrap_err();
+            let faults = repositories(&place(repository_input, registry, name)).unwrap_err();
             let named: Vec<&str> = faults.iter().map(|fault| fault.input.as_str()).collect();
             assert_eq!(named, inputs, "{faults:?}");
             assert!(faults[0].message.contains(part), "{faults:?}");
         }
         let dotted = Place { owner_and_name: "acme/.github", ..place("", "", "api") };
-        assert_eq!(repository(&dotted).unwrap_err()[0].input, "repository");
+        assert_eq!(repositories(&dotted).unwrap_err()[0].input, "repository");
     }
 }

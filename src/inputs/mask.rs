@@ -8,10 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::model::Secret;
+use super::config::Config;
+use super::secret_text::SecretText;
+use super::{logins, node, parse, registry_auth, secrets};
+use crate::model::{BuilderAddress, BuilderChoice, CacheEntry, Secret, attrs};
 
 /// Shorter than this, a mask hides more of the log than of the secret.
 const SHORTEST: usize = 4;
+
+/// The same for the strings of a JSON document: most say what it is, not how to get in.
+const SHORTEST_IN_JSON: usize = 8;
+
+/// Words that are no secret even where a secret has such a value: masked, they would be gone from every output.
+const WORDS: &[&str] = &["true", "false", "null", "none"];
+
+/// Inputs with attributes that may hold a secret.
+const WITH_ATTRIBUTES: &[&str] = &["INPUT_CACHE", "INPUT_CACHE_FROM", "INPUT_CACHE_TO"];
 
 /// Variables that hold a secret.
 const NAMES: &[&str] = &[
@@ -21,6 +33,8 @@ const NAMES: &[&str] = &[
     "GITHUB_TOKEN",
     "ACTIONS_RUNTIME_TOKEN",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
 ];
 
 /// User and password that become one text in a registry's `Authorization` header.
@@ -31,22 +45,107 @@ const LOGINS: &[(&str, &str)] = &[
 ];
 
 /// Every secret among the variables, line by line and with what is derived from it, each once. None contains a
-/// line break; those of fewer than four characters are left out.
+/// line break; those of fewer than four characters are left out. Contents of files are not among them: [`of_config`].
 pub fn secrets_to_mask(variables: &BTreeMap<String, String>) -> Vec<Secret> {
     let upper: BTreeMap<String, &str> =
-        variables.iter().map(|(name, value)| (name.to_ascii_uppercase(), value.trim())).collect();
-    let get = |name: &str| upper.get(name).copied().unwrap_or_default();
+        variables.iter().map(|(name, value)| (name.to_ascii_uppercase(), value.as_str())).collect();
+    let get = |name: &str| upper.get(name).copied().unwrap_or_default().trim();
     let mut found = BTreeSet::new();
     for name in NAMES {
-        let lines = get(name).split(['\n', '\r']).map(str::trim);
-        found.extend(lines.filter(|line| line.chars().count() >= SHORTEST).map(str::to_owned));
+        found.extend(lines(get(name)));
     }
     for (user, password) in LOGINS {
-        if !get(user).is_empty() && !get(password).is_empty() {
-            found.insert(STANDARD.encode(format!("{}:{}", get(user), get(password))));
+        found.extend(login(get(user), get(password)));
+    }
+    for (user, password) in
+        registry_auth::secrets(upper.get("INPUT_REGISTRY_AUTH").copied().unwrap_or_default())
+    {
+        found.extend(lines(&password));
+        found.extend(login(&user, &password));
+    }
+    let text = SecretText::parse(upper.get("INPUT_SECRETS").copied().unwrap_or_default());
+    for entry in &text.entries {
+        found.extend(parts(entry.value.expose()));
+    }
+    found.extend(lines(text.stray.expose()));
+    for name in secrets::variables(get("INPUT_SECRET_ENVS")) {
+        found.extend(variables.get(name).into_iter().flat_map(|value| parts(value)));
+    }
+    for name in WITH_ATTRIBUTES {
+        for (_, line) in parse::entries(get(name)) {
+            let attrs = attrs::parse(line).unwrap_or_default();
+            let secret = attrs.iter().filter(|(key, _)| CacheEntry::is_secret(key));
+            found.extend(secret.flat_map(|(_, value)| lines(value)));
+        }
+    }
+    let (prefix, infix) = node::TLS_VARIABLES;
+    for (name, value) in variables {
+        if name.starts_with(prefix) && name.ends_with(&format!("{infix}KEY")) {
+            found.extend(lines(value));
         }
     }
     found.into_iter().map(Secret::new).collect()
+}
+
+/// What else must be masked once the inputs are read, and is not among [`secrets_to_mask`] of the same variables: the
+/// contents of files. Each line once, as there.
+pub fn of_config(config: &Config, variables: &BTreeMap<String, String>) -> Vec<Secret> {
+    let known = secrets_to_mask(variables);
+    let mut found = BTreeSet::new();
+    for (user, password) in logins::secrets(&config.credentials, &config.identities) {
+        found.extend(lines(password.expose()));
+        found.extend(login(user, password.expose()));
+    }
+    for secret in &config.build.secrets {
+        found.extend(std::str::from_utf8(&secret.value).into_iter().flat_map(parts));
+    }
+    if let BuilderChoice::Nodes(nodes) = &config.builder.choice {
+        for node in nodes {
+            if let BuilderAddress::Tcp { tls: Some(tls), .. } = &node.address {
+                found.extend(tls.key.iter().flat_map(|key| lines(key.expose())));
+            }
+        }
+    }
+    found.into_iter().map(Secret::new).filter(|secret| !known.contains(secret)).collect()
+}
+
+/// What a login becomes in a header and in Docker's `config.json`.
+fn login(user: &str, password: &str) -> Option<String> {
+    let whole = !user.is_empty() && !password.is_empty();
+    whole.then(|| STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// Lines that are worth a mask.
+fn lines(text: &str) -> Vec<String> {
+    let lines = text.split(['\n', '\r']).map(str::trim);
+    let secret = |line: &&str| {
+        line.chars().count() >= SHORTEST
+            && !WORDS.contains(&line.to_ascii_lowercase().as_str())
+            && !line.starts_with("-----BEGIN ")
+            && !line.starts_with("-----END ")
+    };
+    lines.filter(secret).map(str::to_owned).collect()
+}
+
+/// A build secret's lines; of a JSON document its strings, never its punctuation.
+fn parts(text: &str) -> Vec<String> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return lines(text);
+    }
+    let Ok(document) = serde_json::from_str::<serde_json::Value>(text) else { return lines(text) };
+    let (mut found, mut left) = (Vec::new(), vec![&document]);
+    while let Some(value) = left.pop() {
+        match value {
+            serde_json::Value::String(text) => {
+                let long = lines(text).into_iter().filter(|line| line.chars().count() >= SHORTEST_IN_JSON);
+                found.extend(long);
+            }
+            serde_json::Value::Array(all) => left.extend(all),
+            serde_json::Value::Object(all) => left.extend(all.values()),
+            _ => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -82,6 +181,61 @@ mod tests {
             assert!(found.iter().any(|mask| mask == expected), "{expected}: {found:?}");
         }
         assert_eq!(found.len(), 7);
+    }
+
+    #[test]
+    fn registry_auth() {
+        let found = masks(&[
+            (
+                "INPUT_REGISTRY_AUTH",
+                "- {registry: a.io, username: bob, password: hunter2}\n- {registry: b.io, aws_role: arn}\n",
+            ),
+            ("AWS_SECRET_ACCESS_KEY", "aws-secret"),
+            ("AWS_SESSION_TOKEN", "aws-session"),
+            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ]);
+        assert_eq!(found, ["Ym9iOmh1bnRlcjI=", "aws-secret", "aws-session", "hunter2"]);
+        // What is no YAML is refused later; until then it may be in a message.
+        let broken = masks(&[("INPUT_REGISTRY_AUTH", "- registry: a.io\n  password: @hunter2")]);
+        assert_eq!(broken, ["@hunter2"]);
+    }
+
+    #[test]
+    fn build_secrets() {
+        let found = masks(&[
+            (
+                "INPUT_SECRETS",
+                "stray-text\nTOKEN=first-line\nsecond line\nFLAG=true\nKEY=-----BEGIN K-----\nMIIabc\n-----END K-----\n\
+                 ACCOUNT={\n  \"type\": \"service_account\",\n  \"id\": 12345678,\n  \"key\": \"a\\nlong-enough\\n\"\n}\n",
+            ),
+            ("INPUT_SECRET_ENVS", "npm=NPM_TOKEN,OTHER"),
+            ("NPM_TOKEN", "npm-token"),
+            ("OTHER", "other-token"),
+            ("UNRELATED", "not-a-secret"),
+            (
+                "INPUT_CACHE_TO",
+                "type=s3,bucket=cache,secret_access_key=s3-secret,access_key_id=s3-id,token=s3-token",
+            ),
+            ("INPUT_CACHE", "type=azblob,\"secret_access_key=az,secret\""),
+            ("BUILDER_NODE_0_AUTH_TLS_CACERT", "-----BEGIN C-----\npublic-text\n-----END C-----"),
+            ("BUILDER_NODE_0_AUTH_TLS_KEY", "-----BEGIN K-----\nprivate-text\n-----END K-----"),
+        ]);
+        let expected = [
+            "MIIabc",
+            "az,secret",
+            "first-line",
+            "long-enough",
+            "npm-token",
+            "other-token",
+            "private-text",
+            "s3-id",
+            "s3-secret",
+            "s3-token",
+            "second line",
+            "service_account",
+            "stray-text",
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -5,18 +5,40 @@
 //! ([`table`]), which `action.yml`, the reusable workflow and the README are checked against.
 //! The grammar is that of the Actions toolkit: exact booleans, one list entry a line.
 
+mod annotations;
+mod attestations;
+mod build_options;
+mod builder;
+mod cache;
 pub mod config;
 #[cfg(test)]
 mod config_tests_support;
 mod credentials;
+mod docker_config;
 pub mod fault;
 mod files;
+mod identity;
 mod image;
+mod logins;
 pub mod mask;
+mod mode;
+mod named_contexts;
 mod names;
+mod node;
 mod parse;
+pub mod prepare;
 pub mod raw;
 pub mod reference;
+mod registry_auth;
+mod remote;
+mod run_options;
 mod scope;
 mod script;
+mod secret_text;
+mod secrets;
+mod shared;
+mod ssh;
 pub mod table;
+mod tag_rules;
+
+pub use logins::without_helper;

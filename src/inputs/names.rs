@@ -82,13 +82,21 @@ mod tests {
             ("label", "labels"),
             ("lables", "labels"),
             ("sha-lenght", "sha_length"),
+            ("cache-from", "cache_from"),
+            ("secret-files", "secret_files"),
+            ("buildkitd-config-inline", "buildkitd_config"),
+            ("add-hosts", "add_hosts"),
+            ("endpoint", "builder"),
+            ("shm-size", "shm_size"),
+            ("no-cache-filters", "no_cache_filters"),
+            ("registry-auth", "registry_auth"),
+            ("role-to-assume", "aws_role"),
         ] {
             let fault = check(name).unwrap_err();
             assert_eq!(fault.hint, Some(format!("did you mean `{meant}`?")), "{name}");
             assert_eq!(fault.input, name);
         }
-        for later in ["cache-from", "cache_from", "tags", "builder", "deploy", "secret-files", "sbom", "load"]
-        {
+        for later in ["tags", "flavor", "deploy", "check-level", "outputs", "load", "archive"] {
             assert!(check(later).unwrap_err().message.contains("not supported yet"), "{later}");
         }
         for strange in ["frobnicate", "x", "🚀", &"a".repeat(5000)] {

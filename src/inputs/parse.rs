@@ -5,7 +5,7 @@
 
 use super::config::{Push, VersionInput};
 use super::fault::{InputFault, Notice, shown};
-use crate::model::{Platform, Tag};
+use crate::model::{ImageName, Platform, Retries, Tag};
 
 /// Entries of a list with the number of their line, from 1.
 pub(super) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -23,6 +23,14 @@ pub(super) fn line(input: &str, text: &str) -> Result<Option<String>, InputFault
         return Err(InputFault::new(input, message));
     }
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// A reference to an image that is not ours.
+pub(super) fn image(input: &str, text: &str) -> Result<ImageName, InputFault> {
+    ImageName::parse(text).map_err(|why| {
+        InputFault::new(input, format!("`{}` is no reference to an image: {why}", shown(text)))
+            .hint("for example `alpine:3.22` or `ghcr.io/acme/api@sha256:…`")
+    })
 }
 
 /// A boolean as `@actions/core` takes it.
@@ -79,6 +87,21 @@ pub(super) fn sha_length(text: &str) -> Result<usize, InputFault> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|length| digits && (7..=64).contains(length)).ok_or_else(|| {
         InputFault::new("sha_length", format!("`{}` is no whole number from 7 to 64", shown(text)))
+    })
+}
+
+/// `auto`, or how often.
+pub(super) fn retries(text: &str) -> Result<Retries, InputFault> {
+    const MOST: u32 = 100;
+    let text = text.trim();
+    if matches!(text, "" | "auto") {
+        return Ok(Retries::Auto);
+    }
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let times = text.parse().ok().filter(|times| digits && *times <= MOST);
+    times.map(Retries::Times).ok_or_else(|| {
+        let message = format!("`{}` is neither `auto` nor a whole number from 0 to {MOST}", shown(text));
+        InputFault::new("retries", message)
     })
 }
 

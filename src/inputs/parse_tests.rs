@@ -3,6 +3,19 @@
 use super::*;
 
 #[test]
+fn retries_are_auto_or_a_count() {
+    for (text, value) in
+        [("", Retries::Auto), (" auto ", Retries::Auto), ("0", Retries::Times(0)), ("7", Retries::Times(7))]
+    {
+        assert_eq!(retries(text), Ok(value), "{text}");
+    }
+    for bad in ["-1", "101", "1.5", "ten", "true", "99999999999", "+3"] {
+        let fault = retries(bad).unwrap_err().to_string();
+        assert!(fault.contains("`auto`") && fault.contains("from 0 to 100"), "{fault}");
+    }
+}
+
+#[test]
 fn booleans_are_exact() {
     for (text, value) in [("", true), ("true", true), ("True", true), ("TRUE", true), (" false\n", false)] {
         assert_eq!(boolean("summary", text, true), Ok(value), "{text}");

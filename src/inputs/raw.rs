@@ -33,19 +33,61 @@ pub struct RawInputs {
     pub password: Secret,
     #[serde(deserialize_with = "secret")]
     pub token: Secret,
+    #[serde(deserialize_with = "verbatim")]
+    pub registry_auth: Secret,
+    pub aws_role: String,
+    pub create_repository: String,
     pub sha_length: String,
     pub latest_branch: String,
+    pub existing_version: String,
+    pub hold_back: String,
+    pub promote: String,
     pub labels: String,
+    pub annotations: String,
     pub build_args: String,
+    pub build_contexts: String,
     pub target: String,
     pub no_cache: String,
+    pub no_cache_filters: String,
     pub pull: String,
+    #[serde(deserialize_with = "verbatim")]
+    pub secrets: Secret,
+    pub secret_envs: String,
+    pub secret_files: String,
+    pub ssh: String,
+    pub network: String,
+    pub add_hosts: String,
+    pub ulimit: String,
+    pub shm_size: String,
+    pub cgroup_parent: String,
+    pub allow: String,
+    pub provenance: String,
+    pub sbom: String,
+    pub attests: String,
+    #[serde(deserialize_with = "secret")]
+    pub cache: Secret,
+    #[serde(deserialize_with = "secret")]
+    pub cache_from: Secret,
+    #[serde(deserialize_with = "secret")]
+    pub cache_to: Secret,
+    pub cache_timeout: String,
+    pub builder: String,
+    pub builder_image: String,
+    pub buildkitd_config: String,
+    pub builder_keep: String,
+    pub emulation: String,
+    pub emulator_image: String,
     pub push: String,
+    pub mode: String,
     pub dry_run: String,
     pub summary: String,
+    pub retries: String,
     /// Variables of the original script, whether they stand in or not.
     #[serde(skip)]
     pub script: ScriptVariables,
+    /// Variables that are no inputs: `env:` of the workflow, and the runner's own. Any may be a secret.
+    #[serde(skip)]
+    pub variables: BTreeMap<String, Secret>,
     /// Names that are no inputs.
     #[serde(skip)]
     pub faults: Vec<InputFault>,
@@ -55,12 +97,19 @@ impl RawInputs {
     /// Picks the inputs out of the process's variables. Wrong names become faults of the result, so that they
     /// are reported together with wrong values.
     pub fn read(variables: &BTreeMap<String, String>) -> Self {
-        let mut given = BTreeMap::new();
+        let (mut given, mut others) = (BTreeMap::new(), BTreeMap::new());
         let mut faults = Vec::new();
-        for (variable, value) in variables {
-            let variable = variable.to_ascii_uppercase();
-            let Some(name) = variable.strip_prefix(PREFIX) else { continue };
-            match names::check(&name.to_ascii_lowercase()) {
+        for (name, value) in variables {
+            let variable = name.to_ascii_uppercase();
+            let Some(input) = variable.strip_prefix(PREFIX) else {
+                others.insert(name.clone(), Secret::new(value));
+                continue;
+            };
+            match names::check(&input.to_ascii_lowercase()) {
+                // Blanks at the ends of a build secret may be the secret's, those before YAML are its indentation.
+                Ok(()) if matches!(input, "SECRETS" | "REGISTRY_AUTH") => {
+                    drop(given.insert(variable, value.clone()));
+                }
                 Ok(()) => drop(given.insert(variable, value.trim().to_owned())),
                 Err(fault) => faults.push(fault),
             }
@@ -70,12 +119,16 @@ impl RawInputs {
             faults.push(InputFault::new("with", error.to_string()));
             Self::default()
         });
-        Self { faults, script: ScriptVariables::read(variables), ..inputs }
+        Self { faults, script: ScriptVariables::read(variables), variables: others, ..inputs }
     }
 }
 
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     String::deserialize(deserializer).map(|text| Secret::new(text.trim()))
+}
+
+fn verbatim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
 }
 
 #[cfg(test)]

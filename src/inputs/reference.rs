@@ -1,10 +1,11 @@
-//! What the table looks like elsewhere: the README's reference, and the sections of `action.yml`.
+//! What the table looks like elsewhere: the README's reference, and the sections of `action.yml` and
+//! `prepare/action.yml`.
 //!
 //! Pure: gives text. The tests hold the files against it.
 
 use std::fmt::Write as _;
 
-use super::table::{Default, INPUTS, Input, Kind, OUTPUTS};
+use super::table::{Default, INPUTS, Input, Kind, OUTPUTS, PREPARE};
 
 /// The README's table of inputs.
 pub fn inputs_markdown() -> String {
@@ -32,8 +33,22 @@ pub fn outputs_markdown() -> String {
 
 /// The sections `inputs` and `outputs` of `action.yml`.
 pub fn action_yaml() -> String {
+    let mut text = inputs_yaml(INPUTS.iter());
+    text.push_str("outputs:\n");
+    for (name, description) in OUTPUTS {
+        let _ = writeln!(text, "  {name}:\n    description: {}", quoted(description));
+    }
+    text
+}
+
+/// The section `inputs` of `prepare/action.yml`.
+pub fn prepare_yaml() -> String {
+    inputs_yaml(INPUTS.iter().filter(|input| PREPARE.contains(&input.name)))
+}
+
+fn inputs_yaml<'a>(inputs: impl Iterator<Item = &'a Input>) -> String {
     let mut text = String::from("inputs:\n");
-    for input in INPUTS {
+    for input in inputs {
         let (default, declared) = match input.default {
             Default::None => (String::new(), None),
             Default::Text(value) => (format!("Default: `{value}`."), None),
@@ -49,10 +64,6 @@ pub fn action_yaml() -> String {
         if let Some(value) = declared {
             let _ = writeln!(text, "    default: {value}");
         }
-    }
-    text.push_str("outputs:\n");
-    for (name, description) in OUTPUTS {
-        let _ = writeln!(text, "  {name}:\n    description: {}", quoted(description));
     }
     text
 }

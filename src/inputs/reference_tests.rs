@@ -46,6 +46,22 @@ fn both_actions_have_the_table() {
 }
 
 #[test]
+fn the_second_action_has_its_part_of_the_table() {
+    held("prepare/action.yml", "# <table>", "# </table>", &prepare_yaml());
+    let (main, prepare) = (yaml("action.yml"), yaml("prepare/action.yml"));
+    // The same image: what is released is released once.
+    assert_eq!(prepare["runs"]["image"], main["runs"]["image"]);
+    assert_eq!(prepare["runs"]["entrypoint"], main["runs"]["entrypoint"]);
+    assert_eq!(prepare["runs"]["args"], serde_yaml::from_str::<Value>("[prepare]").unwrap());
+    let inputs = prepare["inputs"].as_mapping().unwrap();
+    assert_eq!(inputs.len(), PREPARE.len());
+    for (name, input) in inputs {
+        assert_eq!(*input, main["inputs"][name], "{name:?}");
+        assert!(input.get("default").is_none(), "{name:?}: a credential has no business there");
+    }
+}
+
+#[test]
 fn the_actions_differ_in_the_image_only() {
     let (released, development) = (yaml("action.yml"), yaml("dev/action.yml"));
     assert_eq!(released["inputs"].as_mapping().unwrap().len(), INPUTS.len());

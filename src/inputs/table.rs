@@ -1,6 +1,6 @@
 //! The one table of inputs and outputs: a row here is what makes a name known.
 //!
-//! `action.yml`, `dev/action.yml`, the reusable workflow and the README's reference are rendered from it or
+//! `action.yml`, `dev/action.yml`, `prepare/action.yml`, the reusable workflow and the README's reference are rendered from it or
 //! checked against it (`reference`). Defaults live in the binary (`config`), not in `action.yml`: the variables
 //! of the original script stand in for an input only when that is empty.
 
@@ -41,6 +41,8 @@ pub enum Kind {
     Text,
     /// One entry a line; lines that start with `#` are comments.
     List,
+    /// Several lines that are one text.
+    Block,
     /// Exactly `true`, `True`, `TRUE`, `false`, `False` or `FALSE`.
     Boolean,
     /// Text that is masked and never shown.
@@ -79,9 +81,14 @@ pub const INPUTS: &[Input] = &[
     )
     .accepts("a path inside the workspace")
     .misspelt(&["file", "docker_file"]),
-    row("context", Kind::Text, Default::Text("."), "The build context: a directory in the workspace.")
-        .accepts("a path inside the workspace")
-        .misspelt(&["path", "build_context"]),
+    row(
+        "context",
+        Kind::Text,
+        Default::Text("."),
+        "The build context: a directory in the workspace, or a Git repository or an archive that the builder fetches. With a URL, `dockerfile` is a path in it.",
+    )
+    .accepts("a path inside the workspace, or `https://github.com/acme/shop.git#main:api`, without credentials")
+    .misspelt(&["path"]),
     row("platform", Kind::List, Default::Text("linux/arm64,linux/amd64"), "Platforms to build.")
         .accepts("`os/arch[/variant]`, one a line or separated by commas")
         .misspelt(&["platforms"]),
@@ -110,14 +117,14 @@ pub const INPUTS: &[Input] = &[
         "repository",
         Kind::Text,
         Default::None,
-        "Whole repository, instead of `registry` and `image_name`.",
+        "Whole repository, instead of `registry` and `image_name`; several lines are several targets.",
     )
-    .accepts("`docker.io/acme/api`, without a tag"),
+    .accepts("one a line: `docker.io/acme/api`, without a tag"),
     row(
         "username",
         Kind::Text,
         Default::Expression("${{ github.actor }}"),
-        "User name for the registry. It is sent to the host of `repository`, else of `registry`, only.",
+        "User name for the registry. It is sent to the host of `repository` (of its first line), else of `registry`, only.",
     )
     .misspelt(&["user", "docker_username"]),
     row(
@@ -131,9 +138,31 @@ pub const INPUTS: &[Input] = &[
         "token",
         Kind::Secret,
         Default::Expression("${{ github.token }}"),
-        "Token for this GitHub server's API, nothing else.",
+        "Token for this GitHub server's API and Git contexts, nothing else.",
     )
     .misspelt(&["github_token", "gh_token"]),
+    row(
+        "registry_auth",
+        Kind::Secret,
+        Default::None,
+        "Logins for more registries, as a YAML list. Each goes to its own host only. Instead of a password an entry can name an identity, which the job's OIDC token proves (`permissions: id-token: write`).",
+    )
+    .accepts("entries of `registry` with `username` and `password`; with `aws_role`; with `gcp_provider` and `gcp_service_account`; with `azure_client` and `azure_tenant`; or with `username` and `connection_id` (Docker Hub)")
+    .misspelt(&["registry_auths", "registries", "logins"]),
+    row(
+        "aws_role",
+        Kind::Text,
+        Default::None,
+        "Amazon ECR: the role to assume with the job's OIDC token (`permissions: id-token: write`). Without it the keys in `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` are used, if there are.",
+    )
+    .accepts("`arn:aws:iam::123456789012:role/push`")
+    .misspelt(&["role_to_assume"]),
+    row(
+        "create_repository",
+        Kind::Boolean,
+        Default::Text("false"),
+        "Amazon ECR: make the repository if it does not exist.",
+    ),
     row("sha_length", Kind::Text, Default::Text("40"), "Characters of the commit id in the commit tag.")
         .accepts("a whole number from 7 to 64"),
     row(
@@ -142,12 +171,48 @@ pub const INPUTS: &[Input] = &[
         Default::Phrase("the repository's default branch, else `main`"),
         "The branch that owns the tag `latest`.",
     ),
+    row(
+        "existing_version",
+        Kind::Text,
+        Default::Text("fail"),
+        "What to do when a version's tag exists for another commit. For the same commit it is kept, and its image is the run's result.",
+    )
+    .accepts("`fail` (before anything is built), `skip` or `overwrite`"),
+    row(
+        "hold_back",
+        Kind::Boolean,
+        Default::Text("true"),
+        "Never move a tag such as `main` or `latest` to an older commit, whichever run ends last.",
+    ),
+    row(
+        "promote",
+        Kind::Text,
+        Default::Text("auto"),
+        "Tag the commit's image that is there already, if it was built from the same inputs, instead of building it again. `auto`: for a Git tag, a release or a `version`.",
+    )
+    .accepts("`auto`, `only` (fail if there is none) or `never`"),
     row("labels", Kind::List, Default::None, "Labels of the image, added to the OCI defaults.")
         .accepts("`key=value`, one a line")
         .misspelt(&["label"]),
+    row(
+        "annotations",
+        Kind::List,
+        Default::None,
+        "Annotations of the image, added to the OCI defaults. Without a level they are the manifests'.",
+    )
+    .accepts("`key=value` or `level[,level]:key=value`, one a line; levels are `manifest`, `index`, `manifest-descriptor` and `index-descriptor`, the manifests' also as `manifest[linux/amd64]`")
+    .misspelt(&["annotation"]),
     row("build_args", Kind::List, Default::None, "Build arguments.")
         .accepts("`KEY=value`, one a line")
         .misspelt(&["build_arg", "buildargs", "args_build"]),
+    row(
+        "build_contexts",
+        Kind::List,
+        Default::None,
+        "Further build contexts, for `FROM name` and `COPY --from=name`.",
+    )
+    .accepts("`name=source`, one a line; a source is a directory, `docker-image://alpine:3.22`, a Git or HTTP URL, or `oci-layout://path[:tag]`")
+    .misspelt(&["build_context", "contexts"]),
     row(
         "target",
         Kind::Text,
@@ -156,7 +221,136 @@ pub const INPUTS: &[Input] = &[
     ),
     row("no_cache", Kind::Boolean, Default::Text("false"), "Take nothing from the build cache.")
         .misspelt(&["nocache"]),
+    row(
+        "no_cache_filters",
+        Kind::List,
+        Default::None,
+        "Stages that take nothing from the build cache.",
+    )
+    .accepts("names of stages, one a line or separated by commas")
+    .misspelt(&["no_cache_filter"]),
     row("pull", Kind::Boolean, Default::Text("false"), "Look for newer base images."),
+    row(
+        "secrets",
+        Kind::Secret,
+        Default::None,
+        "Build secrets, for `RUN --mount=type=secret,id=…`. A line `id=` at its start begins a secret, other lines belong to the one before: values of several lines, PEM and JSON need no quotes.",
+    )
+    .accepts("`id=value`; in double quotes where a line of the value looks like `id=`, with `\"\"` for a quote")
+    .misspelt(&["secret", "build_secrets"]),
+    row(
+        "secret_envs",
+        Kind::List,
+        Default::None,
+        "Build secrets from variables: those that `env:` of the workflow, job or step sets.",
+    )
+    .accepts("`id=VARIABLE` or `VARIABLE`, one a line or separated by commas")
+    .misspelt(&["secret_env"]),
+    row("secret_files", Kind::List, Default::None, "Build secrets from files, bytes as they are.")
+        .accepts("`id=path`, one a line; a path in the workspace or in `runner.temp`")
+        .misspelt(&["secret_file"]),
+    row(
+        "ssh",
+        Kind::List,
+        Default::None,
+        "SSH agents or keys, for `RUN --mount=type=ssh`. Without a path the agent of `SSH_AUTH_SOCK`.",
+    )
+    .accepts("`default`, `id`, `id=socket` or `id=key[,key]`, one a line; paths in the workspace or in `runner.temp`")
+    .misspelt(&["ssh_keys"]),
+    row("network", Kind::Text, Default::Text("default"), "The network of `RUN` steps.")
+        .accepts("`default`, `host` or `none`"),
+    row("add_hosts", Kind::List, Default::None, "Lines of `/etc/hosts` in `RUN` steps.")
+        .accepts("`host=ip`, `host:ip` or `host=host-gateway`, one a line")
+        .misspelt(&["add_host", "extra_hosts"]),
+    row("ulimit", Kind::List, Default::None, "Limits of `RUN` steps.")
+        .accepts("`nofile=1024:2048`, one a line")
+        .misspelt(&["ulimits"]),
+    row("shm_size", Kind::Text, Default::None, "Size of `/dev/shm` in `RUN` steps.")
+        .accepts("`64m`, `2gb`, or bytes")
+        .misspelt(&["shm"]),
+    row("cgroup_parent", Kind::Text, Default::None, "Parent of the control groups of `RUN` steps."),
+    row("allow", Kind::List, Default::None, "What the build may do that a builder refuses unless told.")
+        .accepts("`network.host`, `security.insecure`, `device` or `device=name`, one a line or separated by commas")
+        .misspelt(&["entitlements", "allows"]),
+    row(
+        "provenance",
+        Kind::Text,
+        Default::Phrase("`mode=min` for several platforms, off for one"),
+        "Provenance attestation.",
+    )
+    .accepts("`true` (which is `mode=min`), `false`, or attributes such as `mode=max`"),
+    row("sbom", Kind::Text, Default::Text("false"), "SBOM attestation.")
+        .accepts("`true`, `false`, or `generator=image`"),
+    row("attests", Kind::List, Default::None, "Attestations in BuildKit's grammar.")
+        .accepts("`type=provenance,mode=max` or `type=sbom`, one a line")
+        .misspelt(&["attest", "attestations"]),
+    row(
+        "cache",
+        Kind::Text,
+        Default::Text("auto"),
+        "The build cache. `auto`: GitHub's cache when the job has one; its scope is `atomi_platform`, `atomi_service` and `image_name`.",
+    )
+    .accepts("`auto`, `off`, or one cache to read and write, such as `type=registry,ref=ghcr.io/acme/api:cache`"),
+    row("cache_from", Kind::List, Default::None, "More caches to read.")
+        .accepts("an image, or `type=gha|registry|local|s3|azblob,…`, one a line")
+        .misspelt(&["cache_froms"]),
+    row("cache_to", Kind::List, Default::None, "More caches to write.")
+        .accepts("an image, or `type=gha|registry|inline|local|s3|azblob,mode=min|max,…`, one a line")
+        .misspelt(&["cache_tos"]),
+    row(
+        "cache_timeout",
+        Kind::Text,
+        Default::Text("3m"),
+        "Longest time for writing the cache, which starts when the image is pushed and tagged.",
+    )
+    .accepts("`90s`, `3m`, `1h30m`, or seconds"),
+    row(
+        "builder",
+        Kind::List,
+        Default::Text("auto"),
+        "Who builds. `auto`: the daemon's own BuildKit where that can do the job, else a container. Certificates of a `tcp://` builder can also come as `BUILDER_NODE_0_AUTH_TLS_CACERT`, `…_CERT` and `…_KEY`.",
+    )
+    .accepts("`auto`, `docker`, `docker-container`, `docker-container://name`, `tcp://host:port[,cacert=file,cert=file,key=file,servername=name]` or `unix:///path`; several nodes as `platform[,platform]=address`, one a line")
+    .misspelt(&["builders", "driver", "endpoint"]),
+    row(
+        "builder_image",
+        Kind::Text,
+        Default::Phrase("`moby/buildkit` by digest"),
+        "Image of the container that builds, when one is made.",
+    )
+    .accepts("a reference such as `moby/buildkit:rootless`")
+    .misspelt(&["driver_opts", "buildkit_image"]),
+    row(
+        "buildkitd_config",
+        Kind::Block,
+        Default::None,
+        "The `buildkitd.toml` of the container that builds.",
+    )
+    .accepts("the text, or a path in the workspace")
+    .misspelt(&["buildkitd_config_inline", "buildkit_config", "config_inline"]),
+    row(
+        "builder_keep",
+        Kind::Boolean,
+        Default::Phrase("kept on GitHub-hosted runners, removed on self-hosted ones"),
+        "Keep the container that builds, and its cache, when the run ends.",
+    )
+    .misspelt(&["keep_state", "keep_builder"]),
+    row(
+        "emulation",
+        Kind::Text,
+        Default::Text("auto"),
+        "Register QEMU for platforms that the builder cannot run, and only for those.",
+    )
+    .accepts("`auto` or `off`")
+    .misspelt(&["qemu"]),
+    row(
+        "emulator_image",
+        Kind::Text,
+        Default::Phrase("`tonistiigi/binfmt` by digest"),
+        "Image that registers QEMU.",
+    )
+    .accepts("a reference such as `tonistiigi/binfmt:latest`")
+    .misspelt(&["binfmt_image", "qemu_image"]),
     row(
         "push",
         Kind::Text,
@@ -165,6 +359,13 @@ pub const INPUTS: &[Input] = &[
     )
     .accepts("`auto`, `true` or `false`"),
     row(
+        "mode",
+        Kind::Text,
+        Default::Text("build"),
+        "What this job does. `leg`: it builds one platform of an image, pushes it by digest and records it in the registry. `merge`: it joins the legs of the same run for all of `platform` and puts the tags; it needs no Dockerfile and no builder.",
+    )
+    .accepts("`build`, `leg` or `merge`"),
+    row(
         "dry_run",
         Kind::Boolean,
         Default::Text("false"),
@@ -172,45 +373,38 @@ pub const INPUTS: &[Input] = &[
     ),
     row("summary", Kind::Boolean, Default::Text("true"), "Write a job summary.")
         .misspelt(&["build_summary"]),
+    row(
+        "retries",
+        Kind::Text,
+        Default::Text("auto"),
+        "How often a push that failed is tried again. No build step runs again for it. `auto`: as long as it is of use, \
+         for up to five minutes.",
+    )
+    .accepts("`auto`, `0` for never, or a number of attempts (the same five minutes at most)")
+    .misspelt(&["retry", "push_retries", "max_retries"]),
 ];
 
-/// Names that are promised but that this version does not know yet.
-pub(super) const LATER: &[&str] = &[
-    "registry_auth",
-    "aws_role",
-    "create_repository",
-    "tags",
-    "flavor",
-    "existing_version",
-    "hold_back",
-    "annotations",
-    "build_contexts",
-    "secrets",
-    "secret_envs",
-    "secret_files",
-    "ssh",
-    "network",
-    "add_hosts",
-    "ulimit",
-    "shm_size",
-    "cgroup_parent",
+/// The inputs of `prepare/action.yml`, in the order of [`INPUTS`]: those that decide who builds and where emulators are
+/// missing. No secret is among them.
+pub const PREPARE: &[&str] = &[
+    "platform",
+    "registry",
+    "repository",
     "allow",
-    "no_cache_filters",
-    "outputs",
-    "provenance",
-    "sbom",
-    "attests",
-    "cache",
-    "cache_from",
-    "cache_to",
-    "cache_timeout",
     "builder",
     "builder_image",
     "buildkitd_config",
     "builder_keep",
     "emulation",
     "emulator_image",
-    "promote",
+    "push",
+];
+
+/// Names that are promised but that this version does not know yet.
+pub(super) const LATER: &[&str] = &[
+    "tags",
+    "flavor",
+    "outputs",
     "verify",
     "verify_platforms",
     "verify_env",
@@ -218,28 +412,42 @@ pub(super) const LATER: &[&str] = &[
     "verify_timeout",
     "load",
     "archive",
-    "mode",
     "check_level",
     "deploy",
     "deploy_token",
     "deploy_app_id",
     "deploy_app_key",
-    "retries",
 ];
 
 /// Every output with what it holds.
 pub const OUTPUTS: &[(&str, &str)] = &[
-    ("image", "The repository, `ghcr.io/acme/shop/api`."),
+    ("image", "The repository, `ghcr.io/acme/shop/api`; the first of several."),
     ("reference", "The image by digest, `<image>@sha256:…`. Empty when nothing was pushed."),
     ("digest", "Digest of the image, or of the index for several platforms."),
     ("imageid", "Digest of the image's config. Empty for several platforms."),
-    ("tags", "Whole references by tag, one a line."),
+    ("tags", "Whole references by tag, of all repositories, one a line."),
     ("tag_names", "The tags alone, one a line."),
     ("tag", "The most specific tag."),
     ("version", "The version, where there is one."),
     ("labels", "The image's labels, `key=value`, one a line."),
-    ("metadata", "JSON: digests and sizes of the index and of each platform."),
-    ("pushed", "`true` when the image was pushed."),
+    ("annotations", "The image's annotations, `level:key=value`, one a line."),
+    ("json", "Tags, labels and annotations as JSON, in the shape of docker/metadata-action's output `json`."),
+    (
+        "bake_file",
+        "Path of a file for `docker buildx bake`, in the shape of docker/metadata-action's: its target \
+         `docker-metadata-action` has the tags, the labels and the manifests' annotations. Empty when the run failed.",
+    ),
+    (
+        "metadata",
+        "JSON, read from the registry after the push: digests and sizes of the index, of each platform's manifest and \
+         config, and of the attestations. Where there are several repositories, `repositories` has the same of each.",
+    ),
+    ("pushed", "`true` when the image was pushed, to every repository."),
+    ("promoted", "`true` when an image that was there already was tagged, and nothing was built."),
+    (
+        "held_back",
+        "JSON: tags that were not put or moved, each with the reason and, where there are several, the repository.",
+    ),
     ("plan", "JSON: what was planned, with the reason for each tag."),
 ];
 

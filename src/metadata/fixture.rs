@@ -3,9 +3,12 @@
 use proptest::prelude::*;
 
 use super::{Ancestry, CheckoutFacts, DescribeError, Metadata, Outcome, Rules, StrategyError, derive};
-use crate::inputs::config::{Config, Dockerfile, Push};
-use crate::model::{CommitId, GitRef, Platform, Repository};
-use crate::runner::context::{Event, Paths, PullRequest, RepositoryFacts, Run, RunnerContext};
+use crate::inputs::config::{
+    BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, Mode, Push, TagRules,
+};
+use crate::model::{CommitId, ContextSource, GitRef, Platform, Repository};
+use crate::runner::cache_service::CacheService;
+use crate::runner::context::{Event, Paths, PullRequest, RepositoryFacts, Run, Runner, RunnerContext};
 
 pub(crate) fn commit(digit: char) -> CommitId {
     CommitId::parse(&digit.to_string().repeat(40)).unwrap()
@@ -17,6 +20,7 @@ pub(crate) fn context(event: Event, git_ref: &str) -> RunnerContext {
         event,
         git_ref: GitRef::parse(git_ref),
         sha: commit('1'),
+        forced: false,
         repository: RepositoryFacts {
             full_name: "acme/shop".into(),
             owner: "acme".into(),
@@ -27,11 +31,13 @@ pub(crate) fn context(event: Event, git_ref: &str) -> RunnerContext {
             default_branch: Some("main".into()),
         },
         actor: "octocat".into(),
-        run: Run { id: 7, attempt: 1, number: 3, url: String::new() },
+        run: Run { id: 7, attempt: 1, number: 3, job: "publish".into(), url: String::new() },
+        runner: Runner { name: "runner-1".into(), hosted_by_github: false },
         server_url: "https://github.com".into(),
         api_url: "https://api.github.com".into(),
         commit_times: Vec::new(),
         paths: Paths { workspace: "/github/workspace".into(), ..Paths::default() },
+        cache: CacheService::default(),
         debug: false,
     }
 }
@@ -81,27 +87,36 @@ pub(crate) fn checkout(head: CommitId) -> CheckoutFacts {
 pub(crate) fn config() -> Config {
     Config {
         repository: Repository::parse("ghcr.io/acme/shop/api").unwrap(),
-        context: "/github/workspace/api".into(),
+        also: Vec::new(),
+        context: ContextSource::Directory("/github/workspace/api".into()),
         dockerfile: Dockerfile {
-            directory: "/github/workspace/api".into(),
+            directory: Some("/github/workspace/api".into()),
             file_name: "Dockerfile".into(),
             in_workspace: "api/Dockerfile".into(),
         },
         platforms: ["linux/arm64", "linux/amd64"].map(|text| Platform::parse(text).unwrap()).to_vec(),
         version: None,
         cache_scope: "acme-shop-api".into(),
-        credentials: None,
+        credentials: crate::model::Logins::default(),
+        identities: Vec::new(),
+        create_repository: false,
         token: None,
         sha_length: 7,
         latest_branch: "main".into(),
+        tag_rules: TagRules::default(),
         labels: Vec::new(),
         build_args: Vec::new(),
         target: None,
         no_cache: false,
         pull: false,
         push: Push::Auto,
+        mode: Mode::Build,
         dry_run: false,
         summary: true,
+        retries: crate::model::Retries::Auto,
+        build: BuildOptions::default(),
+        cache: CacheOptions { mode: CacheMode::Off, ..CacheOptions::default() },
+        builder: BuilderOptions::default(),
     }
 }
 

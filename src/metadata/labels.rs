@@ -9,7 +9,7 @@ use super::{Metadata, date};
 use crate::runner::context::RunnerContext;
 
 /// The prefix of the keys that the specification defines.
-const OCI: &str = "org.opencontainers.image.";
+pub const OCI: &str = "org.opencontainers.image.";
 
 /// The key of the creation time.
 pub const CREATED: &str = "org.opencontainers.image.created";

@@ -22,7 +22,7 @@ use crate::model::{CommitId, Tag};
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
 pub use strategy::{Outcome, Rules, StrategyError, derive};
-pub use trigger::{pull_request_to_look_up, triggering_commit};
+pub use trigger::{pull_request_to_look_up, push_by_event, triggering_commit};
 
 /// What an image is called, where it came from, and whether this run may publish it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +39,9 @@ pub struct Metadata {
     pub revision: CommitId,
     /// That commit's time (Unix seconds, within the years 1970 to 9999), if anybody knows it. Never now.
     pub created: Option<i64>,
+    /// The commit that the tags name, and that decides which image is newer: the head of a pull request, if it is known,
+    /// else the one that is built.
+    pub named: Option<CommitId>,
     /// What becomes of the image when the input `push` is `auto`.
     pub push_default: PushDecision,
     /// What a person should know, one sentence each.

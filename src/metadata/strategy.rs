@@ -124,6 +124,10 @@ pub fn derive(
     }
     run.tags.sort_by_key(|tag| tag.kind.stage());
     let Strategy { revision, tags, warnings, .. } = run;
+    let named = match subject {
+        Subject::PullRequest(_) => known_head.or_else(|| pull_request_head.cloned()),
+        _ => Some(revision.clone()),
+    };
     Ok(Outcome::Build(Box::new(Metadata {
         subject,
         occasion,
@@ -131,6 +135,7 @@ pub fn derive(
         version,
         revision,
         created,
+        named,
         push_default,
         warnings,
     })))

@@ -44,6 +44,14 @@ pub fn pull_request_to_look_up(context: &RunnerContext) -> Option<u64> {
     }
 }
 
+/// What becomes of an image that this event builds when the input `push` is `auto`; `None` when it builds nothing.
+pub fn push_by_event(context: &RunnerContext) -> Option<PushDecision> {
+    match trigger(context) {
+        Trigger::Nothing(_) => None,
+        Trigger::Build { push, .. } => Some(push),
+    }
+}
+
 /// Reads the event.
 pub(super) fn trigger(context: &RunnerContext) -> Trigger {
     let trigger = by_event(context);

@@ -32,6 +32,11 @@ impl Digest {
         Self(format!("sha256:{}", hex(&Sha256::digest(bytes))))
     }
 
+    /// The digest with this sha256 sum.
+    pub fn from_sha256(sum: [u8; 32]) -> Self {
+        Self(format!("sha256:{}", hex(&sum)))
+    }
+
     /// Whether these bytes are what the digest names. `sha512` is never computed here: `false`.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         *self == Self::of(bytes)

@@ -3,22 +3,40 @@
 //! Nothing here reads a file, a clock or the network. A value that exists is valid: each type has
 //! one way in (`parse`), which says what it would accept.
 
+pub mod attrs;
+mod build;
+mod builder;
 mod credentials;
 mod dial;
 mod digest;
 mod git;
+mod history;
+mod identity;
+mod image_name;
 mod platform;
 mod reference;
+mod retry;
 mod secret;
 mod slug;
+pub mod stamp;
 mod tag;
 
-pub use credentials::Credentials;
+pub use build::{
+    Annotation, AnnotationLevel, Attestation, BuildSecret, CacheEntry, ContextSource, HostAddress,
+    NamedContext, NamedSource, NetworkMode, RunOptions, SshKeys, SshSource,
+};
+pub use builder::{BuilderAddress, BuilderChoice, BuilderNode, Tls};
+pub use credentials::{Credentials, LoginSource, Logins};
 pub use dial::Dial;
 pub use digest::{Digest, InvalidDigest};
 pub use git::{CommitId, GitRef, InvalidCommitId};
+pub use history::{History, Relation};
+pub use identity::{AwsIdentity, AwsKeys, Ecr, Identity, IdentityKind, how_to_log_in};
+pub use image_name::{ImageName, InvalidImageName};
 pub use platform::{InvalidPlatform, Platform};
 pub use reference::{InvalidRepository, RegistryHost, Repository};
+pub use retry::{Patience, Retries, Standing, Trouble};
 pub use secret::Secret;
 pub use slug::slug;
+pub use stamp::{Stamp, Stamped};
 pub use tag::{InvalidTag, Tag};

@@ -115,13 +115,13 @@ impl Repository {
     /// From a whole name: `ghcr.io/acme/api`, `localhost:5000/api`, `docker.io/library/nginx`.
     /// Upper case is lowered, as registries take lower case only. `docker.io/nginx` is `docker.io/library/nginx`.
     pub fn parse(text: &str) -> Result<Self, InvalidRepository> {
-        let Some((host, path)) = text.split_once('/') else {
-            return Err(InvalidRepository::NoHost(clean(text)));
-        };
-        // As in `distribution/reference`: the first part is a host if it looks like one.
-        if !host.contains(['.', ':']) && !host.eq_ignore_ascii_case("localhost") {
-            return Err(InvalidRepository::NoHost(clean(text)));
-        }
+        let (host, path) = named_host(text).ok_or_else(|| InvalidRepository::NoHost(clean(text)))?;
+        Self::new(RegistryHost::parse(host)?, path)
+    }
+
+    /// From the name of an image without tag and digest, as people write it: `alpine` is `docker.io/library/alpine`.
+    pub fn of_image(text: &str) -> Result<Self, InvalidRepository> {
+        let (host, path) = named_host(text).unwrap_or((RegistryHost::DOCKER_HUB, text));
         Self::new(RegistryHost::parse(host)?, path)
     }
 
@@ -152,6 +152,13 @@ impl Repository {
     pub fn path(&self) -> &str {
         &self.path
     }
+}
+
+/// The host that a name begins with, and the rest; `None` if the name begins with none. As in `distribution/reference`:
+/// the first part is a host if it looks like one.
+fn named_host(name: &str) -> Option<(&str, &str)> {
+    let looks_like_one = |host: &str| host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost");
+    name.split_once('/').filter(|(host, _)| looks_like_one(host))
 }
 
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`

@@ -1,18 +1,23 @@
 //! What to build: the whole request to BuildKit as a value, without a handle and without a secret.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
+use super::image::is_true;
 use crate::inputs::config::Dockerfile;
-use crate::model::{Platform, Repository};
+use crate::model::{
+    Annotation, AnnotationLevel, Attestation, CacheEntry, CommitId, ContextSource, Digest, NamedContext,
+    Platform, Repository, RunOptions,
+};
 
 /// One build. The engine carries it out; it decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildPlan {
-    /// The build context, canonical.
-    pub context: PathBuf,
+    /// The build context.
+    pub context: ContextSource,
     /// The Dockerfile.
     pub dockerfile: Dockerfile,
+    /// Further contexts, in order.
+    pub named_contexts: Vec<NamedContext>,
     /// What to build for, at least one.
     pub platforms: Vec<Platform>,
     /// Stage to build; the last one if absent.
@@ -21,23 +26,120 @@ pub struct BuildPlan {
     pub build_args: Vec<(String, String)>,
     /// Labels of the image's config.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of the image, in order.
+    pub annotations: Vec<Annotation>,
+    /// Attestations to make.
+    pub attestations: Vec<Attestation>,
     /// Take nothing from the cache.
     pub no_cache: bool,
+    /// Stages that take nothing from the cache.
+    pub no_cache_filters: Vec<String>,
     /// Look for newer base images.
     pub pull: bool,
+    /// How steps run.
+    pub run: RunOptions,
+    /// What the builder has to allow: `network.host`, `security.insecure`, `device`.
+    pub entitlements: Vec<String>,
+    /// Ids of the secrets that the session has.
+    pub secrets: Vec<String>,
+    /// Those of them that are the input `token`: for contexts that BuildKit fetches from this GitHub server.
+    pub token_secrets: Vec<String>,
+    /// Where the sources are and which commit: what provenance says of them.
+    pub source: Option<VersionControl>,
+    /// Ids of the SSH agents that the session has.
+    pub ssh: Vec<String>,
+    /// Where the cache is read from.
+    pub cache_from: Vec<CacheEntry>,
+    /// Where the cache is written to, in the same solve.
+    pub cache_to: Vec<CacheEntry>,
     /// Unix seconds that `created` of config and history says: the commit's time, when known.
     pub source_date_epoch: Option<i64>,
     /// Names the context to the daemon, so that the next build of the same one sends only what changed.
     pub shared_key: String,
+    /// Images that an earlier solve of the same build resolved: this one takes them and no newer ones.
+    pub pinned: Vec<PinnedImage>,
+    /// The images of several jobs are joined to an index by us.
+    pub joined: bool,
     /// What becomes of the result.
     pub export: Export,
+}
+
+impl BuildPlan {
+    /// The plan of a build that is asked for nothing but platforms, and whose steps run to no end.
+    pub fn new(context: ContextSource, dockerfile: Dockerfile, platforms: Vec<Platform>) -> Self {
+        Self {
+            context,
+            dockerfile,
+            named_contexts: Vec::new(),
+            platforms,
+            target: None,
+            build_args: Vec::new(),
+            labels: BTreeMap::new(),
+            annotations: Vec::new(),
+            attestations: Vec::new(),
+            no_cache: false,
+            no_cache_filters: Vec::new(),
+            pull: false,
+            run: RunOptions::default(),
+            entitlements: Vec::new(),
+            secrets: Vec::new(),
+            token_secrets: Vec::new(),
+            source: None,
+            ssh: Vec::new(),
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
+            source_date_epoch: None,
+            shared_key: String::new(),
+            pinned: Vec::new(),
+            joined: false,
+            export: Export::Nothing,
+        }
+    }
+
+    /// The same build once more, for what it exports: everything that it would do has been done, so that nothing runs.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { no_cache: false, no_cache_filters: Vec::new(), pull: false, ..self }
+    }
+
+    /// Whether there will be an index. Else the image is one manifest.
+    pub fn has_index(&self) -> bool {
+        let asked = |(name, value): &(String, String)| name == "BUILDKIT_MULTI_PLATFORM" && is_true(value);
+        self.joined
+            || self.platforms.len() > 1
+            || !self.attestations.is_empty()
+            || self.build_args.iter().any(asked)
+    }
+
+    /// Whether there is a document of this level. Without an index BuildKit refuses annotations of it.
+    pub fn holds(&self, level: AnnotationLevel) -> bool {
+        level == AnnotationLevel::Manifest || self.has_index()
+    }
+}
+
+/// An image and what its tag meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedImage {
+    /// Its whole name, `docker.io/library/busybox:1`.
+    pub name: String,
+    /// What that was.
+    pub digest: Digest,
+}
+
+/// A commit in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionControl {
+    /// The repository's page.
+    pub url: String,
+    /// The commit.
+    pub revision: CommitId,
 }
 
 /// What becomes of a build's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Export {
-    /// Pushed by digest, under no tag.
-    PushByDigest(Repository),
+    /// Pushed by digest, under no tag, to each of these: at least one.
+    PushByDigest(Vec<Repository>),
     /// The image is made, so that its digest is known, and goes nowhere.
     Digest,
     /// The steps run, no image is made (the daemon without the containerd image store).

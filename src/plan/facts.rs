@@ -1,6 +1,24 @@
 //! What is known of the world before planning: read by adapters, judged here.
 
+use std::net::IpAddr;
+
 use crate::model::Platform;
+
+/// What can build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuilderFacts {
+    /// The Docker daemon, where one is needed.
+    pub daemon: Option<DaemonFacts>,
+    /// By the number of a node in the input `builder`: what it runs, its own platform first. Empty for a node without
+    /// an address of its own, or one that did not say.
+    pub nodes: Vec<Vec<Platform>>,
+}
+
+impl From<DaemonFacts> for BuilderFacts {
+    fn from(daemon: DaemonFacts) -> Self {
+        Self { daemon: Some(daemon), nodes: Vec::new() }
+    }
+}
 
 /// The Docker daemon and its BuildKit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,14 +29,30 @@ pub struct DaemonFacts {
     pub containerd_image_store: bool,
     /// What its BuildKit can run, by itself or emulated; empty when it did not say.
     pub platforms: Vec<Platform>,
+    /// `host-gateway`: where its containers reach the host; none if it did not say.
+    pub host_gateway: Option<IpAddr>,
 }
 
 impl DaemonFacts {
-    /// Whether a step for this platform is known to run, or not known not to. Variants are not told apart: what
-    /// runs `linux/arm/v7` runs most of `linux/arm/v6`, and the daemon seldom lists all that it can.
+    /// Whether a step for this platform is known to run, or not known not to.
     pub fn can_run(&self, platform: &Platform) -> bool {
-        let same =
-            |known: &Platform| known.os() == platform.os() && known.architecture() == platform.architecture();
-        self.platforms.is_empty() || self.platforms.iter().any(same)
+        can_run(&self.platforms, platform)
     }
+}
+
+/// Whether a builder that runs these platforms runs a step for this one. One that did not say runs all. Variants are
+/// not told apart: what runs `linux/arm/v7` runs most of `linux/arm/v6`, and a builder seldom lists all that it can.
+pub fn can_run(runs: &[Platform], platform: &Platform) -> bool {
+    let same =
+        |known: &Platform| known.os() == platform.os() && known.architecture() == platform.architecture();
+    runs.is_empty() || runs.iter().any(same)
+}
+
+/// The Dockerfile, as far as it can be read before the build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DockerfileText {
+    /// This is it. Hostile text.
+    Known(String),
+    /// It cannot be read; why, for people, as what is so of the Dockerfile.
+    Unknown(String),
 }

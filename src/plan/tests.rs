@@ -4,25 +4,35 @@ use proptest::prelude::*;
 
 use super::build::Export;
 use super::check::violations;
-use super::facts::DaemonFacts;
+use super::facts::{BuilderFacts, DaemonFacts, DockerfileText};
+use super::outlook::{Fate, Outlook};
 use super::publish::plan_publish;
 use super::*;
 use crate::inputs::config::{Config, Push, VersionInput};
 use crate::metadata::Outcome;
 use crate::metadata::fixture::*;
-use crate::model::{Digest, Platform};
+use crate::model::{CommitId, ContextSource, Digest, Platform, Tag};
 use crate::runner::context::{Event, RunnerContext};
 
-fn daemon() -> DaemonFacts {
+pub(super) fn daemon() -> DaemonFacts {
     DaemonFacts {
         name: "Docker Engine 28.0.4".into(),
         containerd_image_store: true,
         platforms: ["linux/amd64", "linux/arm64"].map(|text| Platform::parse(text).unwrap()).to_vec(),
+        host_gateway: Some([172, 17, 0, 1].into()),
     }
 }
 
+fn facts(daemon: &DaemonFacts) -> BuilderFacts {
+    BuilderFacts { daemon: Some(daemon.clone()), nodes: Vec::new() }
+}
+
+fn dockerfile() -> DockerfileText {
+    DockerfileText::Known("FROM alpine\nRUN true\n".into())
+}
+
 fn planned(context: &RunnerContext, config: &Config, daemon: &DaemonFacts) -> Result<RunPlan, PlanError> {
-    let plan = plan_run(config, context, daemon, &built(context, config).unwrap())?;
+    let plan = plan_run(config, context, &facts(daemon), &built(context, config).unwrap(), &dockerfile())?;
     assert_eq!(violations(&plan, config), Vec::<String>::new());
     Ok(plan)
 }
@@ -52,8 +62,11 @@ dockerfile  api/Dockerfile
 target      web
 platforms   linux/arm64, linux/amd64
 build args  TOKEN, DEBUG
+attests     provenance (mode=min)
+annotations 8 on each manifest, 11 on the index
 builder     Docker Engine 28.0.4
 push        yes: push to branch `main`
+promote     `1111111111111111111111111111111111111111-main` if it was made of this commit and the same inputs: then nothing is built
 tags:
   1111111111111111111111111111111111111111-main  this commit on branch `main`
   v1.2.3                                         `version` is 1.2.3
@@ -70,7 +83,7 @@ labels:
   org.opencontainers.image.version      1.2.3
 "
     );
-    assert_eq!(plan.build.export, Export::PushByDigest(config.repository.clone()));
+    assert_eq!(plan.build.export, Export::PushByDigest(vec![config.repository.clone()]));
     assert_eq!(plan.build.source_date_epoch, Some(1_763_717_445));
     let json = display::json(&plan);
     assert!(!json.contains("hunter2") && !json.contains('\n'), "{json}");
@@ -98,6 +111,8 @@ started by  pull request #5 from a fork
 commit      1111111111111111111111111111111111111111
 dockerfile  api/Dockerfile
 platforms   linux/arm64, linux/amd64
+attests     provenance (mode=min)
+annotations 7 on each manifest, 10 on the index
 builder     Docker Engine 28.0.4
 push        no: pull requests from forks may not publish
 tags:
@@ -116,7 +131,7 @@ warning: `push: true` has no effect here: pull requests from forks may not publi
 "
     );
     assert_eq!(plan.build.export, Export::Digest);
-    assert_eq!(plan_publish(&plan, Digest::of(b"x")), None);
+    assert_eq!(plan_publish(&plan, &plan.repository, Digest::of(b"x")), None);
 }
 
 #[test]
@@ -140,8 +155,11 @@ commit      1111111111111111111111111111111111111111
 version     2.0.0
 dockerfile  api/Dockerfile
 platforms   linux/s390x
+annotations 10 on the manifest
 builder     Docker Engine 28.0.4
+emulation   linux/s390x: `RUN` steps run there, and Docker Engine 28.0.4 cannot run them
 push        yes: release published at tag `v2.0.0`
+promote     `1111111-main` or `1111111-v2.0.0` if it was made of this commit and the same inputs: then nothing is built
 tags:
   1111111-v2.0.0  this commit on Git tag `v2.0.0`
   v2.0.0          Git tag `v2.0.0` is a version
@@ -153,9 +171,42 @@ labels:
   org.opencontainers.image.title        Shop
   org.opencontainers.image.url          https://github.com/acme/shop
   org.opencontainers.image.version      2.0.0
-warning: the daemon runs `linux/amd64`, `linux/arm64`, not `linux/s390x`: a `RUN` step for these would fail with `exec format error`; register QEMU first (docker/setup-qemu-action, or `apt-get install qemu-user-static` on the runner) or leave them out of `platform`
 "
     );
+}
+
+#[test]
+fn what_a_dry_run_foretells() {
+    let version = Some(VersionInput::Semver(semver::Version::new(1, 2, 3)));
+    let config = Config { version, platforms: vec![Platform::parse("linux/amd64").unwrap()], ..config() };
+    let plan = planned(&main_push(), &config, &daemon()).unwrap();
+    let named = |text: &str| Tag::parse(text).unwrap();
+    let older = CommitId::parse(&"2".repeat(40)).unwrap();
+    let tags = [
+        (named("1111111-main"), Fate::SameCommit),
+        (named("v1.2.3"), Fate::New),
+        (named("main"), Fate::Moves(Some(older))),
+        (named("latest"), Fate::HeldBack("it is on the newer commit 333333333333\n::error::".into())),
+    ];
+    let digest = Digest::of(b"");
+    let outlook = Outlook::Known { tags: tags.into(), promotion: Some(Ok((named("1111111-main"), digest))) };
+    let text = display::foretell(&plan, &outlook);
+    let from = text.find("push  ").unwrap();
+    assert_eq!(
+        &text[from..text.find("labels:").unwrap()],
+        "\
+push        yes: push to branch `main`
+promote     `1111111-main` (sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855) would be tagged, nothing is built
+tags:
+  1111111-main  this commit on branch `main`; on an image of the same commit
+  v1.2.3        `version` is 1.2.3; new
+  main          branch `main`; moves from 222222222222
+  latest        branch `main` is `latest_branch`; would be held back: it is on the newer commit 333333333333�::error::
+"
+    );
+    let unknown = display::foretell(&plan, &Outlook::Unknown("cannot reach\u{1b} it".into()));
+    assert!(unknown.contains("\ntags now    not known: cannot reach� it\n"), "{unknown}");
+    assert_eq!(unknown.replace("tags now    not known: cannot reach� it\n", ""), display::render(&plan));
 }
 
 #[test]
@@ -197,14 +248,21 @@ fn whether_it_pushes() {
 fn without_the_containerd_image_store() {
     let daemon = DaemonFacts { containerd_image_store: false, ..daemon() };
     let one = vec![Platform::parse("linux/amd64").unwrap()];
-    let error = planned(&main_push(), &config(), &daemon).unwrap_err().to_string();
-    for part in ["push by digest or build for 2 platforms", "containerd-snapshotter", "Docker Engine 28.0.4"]
-    {
-        assert!(error.contains(part), "{error}");
-    }
     let pushed = Config { platforms: one.clone(), ..config() };
-    assert!(planned(&main_push(), &pushed, &daemon).is_err());
-    assert!(planned(&fork(), &config(), &daemon).is_err());
+    let plan = planned(&main_push(), &config(), &daemon).unwrap();
+    assert!(matches!(plan.build.export, Export::PushByDigest(_)));
+    assert!(plan.builder.own_container().is_some());
+    assert!(planned(&fork(), &config(), &daemon).unwrap().builder.own_container().is_some());
+    let annotation = crate::model::Annotation {
+        level: crate::model::AnnotationLevel::Manifest,
+        platform: None,
+        key: "a".into(),
+        value: "b".into(),
+    };
+    let mut annotated = pushed.clone();
+    annotated.build.annotations.push(annotation);
+    let plan = planned(&fork(), &annotated, &daemon).unwrap();
+    assert_eq!(plan.build.annotations, []);
     let plan = planned(&fork(), &pushed, &daemon).unwrap();
     assert_eq!(plan.build.export, Export::Nothing);
     assert!(display::render(&plan).contains("(the steps run, no image is kept)"));
@@ -229,7 +287,7 @@ fn a_version_from_git_is_a_build_argument() {
 #[test]
 fn the_context_keeps_its_name() {
     let key = |context: &RunnerContext, directory: &str| {
-        let config = Config { context: directory.into(), ..config() };
+        let config = Config { context: ContextSource::Directory(directory.into()), ..config() };
         planned(context, &config, &daemon()).unwrap().build.shared_key
     };
     let first = key(&main_push(), "/github/workspace/api");
@@ -256,11 +314,41 @@ fn the_context_keeps_its_name() {
 }
 
 #[test]
+fn several_repositories() {
+    let at = |name: &str| crate::model::Repository::parse(name).unwrap();
+    let config = Config { also: vec![at("docker.io/acme/api"), at("localhost:5000/api")], ..config() };
+    let plan = planned(&main_push(), &config, &daemon()).unwrap();
+    let text = display::render(&plan);
+    let expected = "\
+repository  ghcr.io/acme/shop/api
+            docker.io/acme/api
+            localhost:5000/api
+started by  push to branch `main`
+";
+    assert!(text.starts_with(expected), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&display::json(&plan)).unwrap();
+    assert_eq!(json["repository"], "ghcr.io/acme/shop/api");
+    let names = ["ghcr.io/acme/shop/api", "docker.io/acme/api", "localhost:5000/api"];
+    assert_eq!(json["repositories"], serde_json::json!(names));
+    assert_eq!(plan.names(), names.join(", "));
+    assert_eq!(plan.build.export, Export::PushByDigest(names.map(at).to_vec()));
+    assert_eq!(config.nearest_registry().as_str(), "localhost:5000");
+    let left = config.without(&[at("ghcr.io/acme/shop/api"), at("localhost:5000/api")]);
+    assert_eq!((left.repository.clone(), left.also.len()), (at("docker.io/acme/api"), 0));
+    assert_eq!(left.without(&[at("docker.io/acme/api")]), left, "one is always there");
+    let mut broken = plan.clone();
+    broken.build.export = Export::PushByDigest(vec![at("ghcr.io/acme/shop/api")]);
+    broken.also.push(at("docker.io/acme/api"));
+    let expected = ["the export goes to other repositories", "a repository is there twice"];
+    assert_eq!(violations(&broken, &config), expected);
+}
+
+#[test]
 fn stages_of_publishing() {
     let version = Some(VersionInput::Semver(semver::Version::new(1, 2, 3)));
     let config = Config { version, ..config() };
     let plan = planned(&main_push(), &config, &daemon()).unwrap();
-    let publish = plan_publish(&plan, Digest::of(b"x")).unwrap();
+    let publish = plan_publish(&plan, &plan.repository, Digest::of(b"x")).unwrap();
     let names = |stage: &Vec<crate::metadata::PlannedTag>| {
         stage.iter().map(|tag| tag.tag.as_str().to_owned()).collect::<Vec<_>>()
     };
@@ -291,6 +379,10 @@ fn broken_plans_are_found() {
         (
             &|plan| plan.push = PushPlan::Keep { why: String::new() },
             "the export is not what the push decision says",
+        ),
+        (
+            &|plan| plan.emulation.platforms = vec![plan.build.platforms[0].clone(); 2],
+            "an emulator is there twice",
         ),
         (&|plan| plan.build.platforms.clear(), "there is no platform"),
         (&|plan| plan.build.platforms.push(plan.build.platforms[0].clone()), "a platform is there twice"),
@@ -336,7 +428,7 @@ proptest! {
         let Ok(Outcome::Build(metadata)) = crate::metadata::derive(&context, &checkout, rules, None) else {
             return Ok(());
         };
-        let Ok(plan) = plan_run(&config, &context, &daemon, &metadata) else { return Ok(()) };
+        let Ok(plan) = plan_run(&config, &context, &facts(&daemon), &metadata, &dockerfile()) else { return Ok(()) };
         prop_assert_eq!(violations(&plan, &config), Vec::<String>::new());
         for line in display::render(&plan).lines() {
             prop_assert!(!line.chars().any(char::is_control) && !line.contains("##["), "{line:?}");
@@ -345,7 +437,7 @@ proptest! {
         let json = display::json(&plan);
         prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
         if asked == Push::No {
-            prop_assert!(plan_publish(&plan, Digest::of(b"x")).is_none());
+            prop_assert!(plan_publish(&plan, &plan.repository, Digest::of(b"x")).is_none());
         }
     }
 }

@@ -1,10 +1,15 @@
 //! Progress of a build, for people: the fold of `BuildKit`'s status stream, its rendering, the terminal.
 
 mod assemble;
+pub mod cache;
 pub mod debug;
+pub mod display;
 pub mod event;
+pub mod live;
+pub mod node;
 pub mod plain;
 pub mod reporter;
+mod screen;
 pub mod state;
 #[cfg(test)]
 mod tests;

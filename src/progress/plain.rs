@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that one step may have waiting, and all together.
 const WAITING_STEP: usize = 64 * 1024;
 const WAITING_ALL: usize = 256 * 1024;
+/// A step that goes on after its end, as an image's does that is resolved, fetched and unpacked, is said to have ended
+/// again only if it took so much longer.
+const WORTH_SAYING: Duration = Duration::from_secs(1);
 /// How often a transfer is reported at most; less often the longer it takes.
 const TRANSFER: Duration = Duration::from_secs(5);
 /// When nothing was printed for this long, a line says what still runs.
@@ -35,6 +38,8 @@ pub enum Line {
     Text(String),
     /// For the runner.
     Command(Command),
+    /// What stands below the other lines from now on, where they can be drawn over.
+    Frame(Vec<String>),
 }
 
 /// What the renderer must be told.
@@ -282,7 +287,7 @@ impl Plain {
         let Some(step) = self.state.step(id) else { return };
         let said = self.said.entry(id).or_default();
         let time = step.duration();
-        let again = said.end.is_some_and(|before| time < before + Duration::from_millis(100));
+        let again = said.end.is_some_and(|before| time < before + WORTH_SAYING);
         let trivial = said.groups == 0 && text::is_trivial(step);
         if (again && !said.lines && step.error.is_none()) || trivial {
             return;

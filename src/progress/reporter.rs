@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::plain::Line;
+use super::screen::Screen;
 use crate::runner::command::{self, Annotation, Command, Level};
 use crate::runner::summary::Phase;
 use crate::runner::untrusted;
@@ -34,11 +35,28 @@ struct Terminal {
     counts: HashMap<Level, usize>,
     annotations: Vec<Annotation>,
     phases: Vec<Phase>,
+    retries: Vec<String>,
+    screen: Option<Screen>,
 }
 
 impl Reporter {
     /// Takes the terminal (the process's stdout). `debug`: the run has step debugging on.
     pub fn new(out: impl Write + Send + 'static, debug: bool) -> Self {
+        Self::with(out, debug, None)
+    }
+
+    /// Takes a terminal with a person before it: commands are said in words, and frames are drawn. `columns` says
+    /// its width whenever it is asked.
+    pub fn on_terminal(
+        out: impl Write + Send + 'static,
+        debug: bool,
+        columns: fn() -> u16,
+        colours: bool,
+    ) -> Self {
+        Self::with(out, debug, Some(Screen::new(columns, colours)))
+    }
+
+    fn with(out: impl Write + Send + 'static, debug: bool, screen: Option<Screen>) -> Self {
         Self(Arc::new(Mutex::new(Terminal {
             out: Box::new(out),
             buffer: Vec::new(),
@@ -49,6 +67,8 @@ impl Reporter {
             counts: HashMap::new(),
             annotations: Vec::new(),
             phases: Vec::new(),
+            retries: Vec::new(),
+            screen,
         })))
     }
 
@@ -83,6 +103,7 @@ impl Reporter {
             match line {
                 Line::Text(text) => terminal.text(text),
                 Line::Command(command) => terminal.command(command),
+                Line::Frame(lines) => terminal.frame(lines),
             }
         }
         terminal.flush();
@@ -130,6 +151,11 @@ impl Reporter {
         }
     }
 
+    /// Whether lines can be drawn over.
+    pub fn is_live(&self) -> bool {
+        self.terminal().screen.is_some()
+    }
+
     /// Whether [`Reporter::debug`] says anything.
     pub fn is_debug(&self) -> bool {
         self.terminal().debug
@@ -143,6 +169,21 @@ impl Reporter {
     /// Phases so far.
     pub fn phases(&self) -> Vec<Phase> {
         self.terminal().phases.clone()
+    }
+
+    /// Something was tried again, or succeeded so: a line of the log that the summary repeats.
+    pub fn retry(&self, text: &str) {
+        let mut terminal = self.terminal();
+        terminal.info(text);
+        terminal.flush();
+        if terminal.retries.len() < MAX_KEPT {
+            terminal.retries.push(text.to_owned());
+        }
+    }
+
+    /// What was tried again so far, the first 200.
+    pub fn retries(&self) -> Vec<String> {
+        self.terminal().retries.clone()
     }
 
     /// Annotations so far, masked, the first 200.
@@ -179,22 +220,41 @@ impl Terminal {
         self.put(&line);
     }
 
+    fn frame(&mut self, lines: &[String]) {
+        let lines: Vec<String> = lines.iter().map(|line| self.redact(line)).collect();
+        if let Some(screen) = &mut self.screen {
+            screen.frame(&lines);
+        }
+    }
+
     fn command(&mut self, command: &Command) {
         match command {
             Command::StopCommands(token) => {
                 self.fence = Some(token.clone());
-                self.put(&command.to_string());
+                self.say(command);
             }
             Command::Resume(token) => {
                 if self.fence.as_ref() == Some(token) {
                     self.fence = None;
                 }
-                self.put(&command.to_string());
+                self.say(command);
             }
-            Command::AddMask(_) | Command::EndGroup => self.outside(&command.to_string()),
+            Command::AddMask(_) | Command::EndGroup => self.outside(command),
             Command::Annotation(annotation) => self.annotation(annotation),
-            Command::Debug(text) => self.outside(&Command::Debug(self.redact(text)).to_string()),
-            Command::Group(title) => self.outside(&Command::Group(self.redact(title)).to_string()),
+            Command::Debug(text) => self.outside(&Command::Debug(self.redact(text))),
+            Command::Group(title) => self.outside(&Command::Group(self.redact(title))),
+        }
+    }
+
+    /// A command as whoever reads it understands it.
+    fn say(&mut self, command: &Command) {
+        match &self.screen {
+            None => self.put(&command.to_string()),
+            Some(screen) => {
+                if let Some(text) = screen.person(command) {
+                    self.put(&text);
+                }
+            }
         }
     }
 
@@ -207,11 +267,11 @@ impl Terminal {
         };
         let count = self.counts.entry(annotation.level).or_default();
         *count += 1;
-        if *count > MAX_ANNOTATIONS {
+        if *count > MAX_ANNOTATIONS && self.screen.is_none() {
             let place = annotation.place().map_or_else(String::new, |place| format!(" {place}:"));
             self.info(&format!("{}:{place} {}", annotation.level.as_str(), annotation.message));
         } else {
-            self.outside(&Command::Annotation(annotation.clone()).to_string());
+            self.outside(&Command::Annotation(annotation.clone()));
         }
         if self.annotations.len() < MAX_KEPT {
             self.annotations.push(annotation);
@@ -219,18 +279,21 @@ impl Terminal {
     }
 
     /// A command of ours: the fence is lifted for it.
-    fn outside(&mut self, line: &str) {
+    fn outside(&mut self, command: &Command) {
         if let Some(token) = self.fence.clone() {
-            self.put(&Command::Resume(token.clone()).to_string());
-            self.put(line);
-            self.put(&Command::StopCommands(token).to_string());
+            self.say(&Command::Resume(token.clone()));
+            self.say(command);
+            self.say(&Command::StopCommands(token));
         } else {
-            self.put(line);
+            self.say(command);
         }
     }
 
     fn put(&mut self, line: &str) {
         if !self.closed {
+            if let Some(screen) = &mut self.screen {
+                self.buffer.extend_from_slice(screen.erase().as_bytes());
+            }
             self.buffer.extend_from_slice(line.as_bytes());
             self.buffer.push(b'\n');
             if self.buffer.len() > 64 * 1024 {
@@ -240,6 +303,10 @@ impl Terminal {
     }
 
     fn flush(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            self.buffer.extend_from_slice(screen.erase().as_bytes());
+            self.buffer.extend_from_slice(screen.draw().as_bytes());
+        }
         if !self.closed && !self.buffer.is_empty() {
             self.closed = self.out.write_all(&self.buffer).and_then(|()| self.out.flush()).is_err();
         }

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::assemble::Assembler;
+use super::cache;
 use super::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
 use crate::runner::{units, untrusted};
 
@@ -57,6 +58,8 @@ pub struct Step {
     pub name: String,
     /// Nothing had to be done.
     pub cached: bool,
+    /// That was so at least once: what it made may be fetched afterwards.
+    pub was_cached: bool,
     /// First start.
     pub began: Option<Timestamp>,
     /// Last end; absent while it runs.
@@ -162,9 +165,10 @@ impl State {
         &self.warnings
     }
 
-    /// The step that failed first, not counting those that were cancelled for it.
+    /// The step that failed first, not counting those that were cancelled for it, nor a cache that could not be read.
     pub fn failed(&self) -> Option<&Step> {
-        self.steps.iter().filter(|step| step.is_failed()).min_by_key(|step| (step.ended, step.number))
+        let failed = self.steps.iter().filter(|step| step.is_failed() && !cache::is_import(step));
+        failed.min_by_key(|step| (step.ended, step.number))
     }
 
     /// Time that the steps' inner parts with this beginning of name took, the longest of each step summed:
@@ -219,6 +223,7 @@ impl State {
             step.name = untrusted::cut(&units::short_digests(name.trim()), MAX_NAME);
         }
         step.cached = vertex.cached;
+        step.was_cached |= vertex.cached;
         step.error = (!vertex.error.is_empty())
             .then(|| untrusted::cut(&untrusted::plain_lines(&vertex.error), 4 * TAIL_LINE));
         let start = vertex.started.or(vertex.completed);

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::event::{SourceLocation, VertexWarning};
+use super::node::is_internal;
 use super::state::Step;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::summary::{Failure, StepRow};
@@ -53,8 +54,10 @@ pub(super) fn result(step: &Step) -> String {
 
 /// The frontend's own steps that took no time worth a line.
 pub(super) fn is_trivial(step: &Step) -> bool {
-    let internal = step.name.starts_with("[internal]") || step.name.starts_with("[auth]");
-    internal && step.error.is_none() && step.duration() < NOTABLE && step.bytes().0 < NOTABLE_BYTES
+    is_internal(&step.name)
+        && step.error.is_none()
+        && step.duration() < NOTABLE
+        && step.bytes().0 < NOTABLE_BYTES
 }
 
 /// `… #5 [1/2] FROM busybox: 12.3 MB of 45.6 MB, 8.2 MB/s`

@@ -4,37 +4,25 @@
 //! 1.1, `/v2/<name>/manifests/<reference>`.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::OnceCell;
 
-use super::challenge::{self, Challenge};
+use super::answered::clean;
+use super::ask::{Base, Request, origin};
 use super::dial::{Dialer, host_and_port};
-use super::error::{Kind, RegistryError, clean};
-use super::index::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
-use super::login::{Login, Proof};
-use super::token::Access;
-use super::transport::{Answer, Call, Timeouts, Transport};
+use super::error::{Kind, RegistryError};
+use super::login::Login;
+use super::transport::{Timeouts, Transport};
 use crate::model::{Credentials, Dial, Digest, RegistryHost, Repository, Tag};
-
-/// Most bytes of a manifest, an index or a config: what registries take themselves.
-const MAX_MANIFEST: usize = 4 * 1024 * 1024;
+use crate::net::Network;
 
 /// A client of one registry. Make one per registry and run; share it by reference.
 #[derive(Debug)]
 pub struct RegistryClient {
-    host: RegistryHost,
-    transport: Transport,
-    login: Login,
-    base: OnceCell<Base>,
-}
-
-/// What the first contact told.
-#[derive(Debug)]
-struct Base {
-    /// `https://registry-1.docker.io`, `http://localhost:5000`.
-    origin: String,
-    uri: Uri,
-    challenge: Option<Challenge>,
+    pub(super) host: RegistryHost,
+    pub(super) transport: Transport,
+    pub(super) login: Login,
+    pub(super) base: OnceCell<Base>,
 }
 
 /// What a manifest is asked for by.
@@ -89,27 +77,70 @@ pub struct Manifest {
     pub digest: Digest,
 }
 
+/// What became of a removal that was no failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is gone.
+    Done,
+    /// It was not there.
+    Absent,
+    /// This registry removes nothing, or nothing by such a reference.
+    Unsupported,
+}
+
+impl Manifest {
+    /// A document of this media type.
+    pub fn new(bytes: impl Into<Bytes>, media_type: impl Into<String>) -> Self {
+        let bytes = bytes.into();
+        Self { digest: Digest::of(&bytes), media_type: media_type.into(), bytes }
+    }
+
+    /// What names it.
+    pub fn descriptor(&self) -> Descriptor {
+        let size = u64::try_from(self.bytes.len()).ok();
+        Descriptor { digest: self.digest.clone(), media_type: self.media_type.clone(), size }
+    }
+}
+
 impl RegistryClient {
-    /// A client of `host`. Credentials of another host are not used. Nothing is sent yet.
+    /// A client of `host`, without proxies and with the system's certificate authorities. Credentials of another host
+    /// are not used. Nothing is sent yet.
     pub fn new(
         host: RegistryHost,
         credentials: Option<&Credentials>,
         dial: Dial,
         timeouts: Timeouts,
     ) -> Self {
-        let origin: Option<Uri> = origin(&host, host.is_loopback()).parse().ok();
+        Self::within(&Network::default(), host, credentials, dial, timeouts)
+    }
+
+    /// The same with the proxies and certificate authorities of this process. No proxy is on a way that is given.
+    pub fn within(
+        network: &Network,
+        host: RegistryHost,
+        credentials: Option<&Credentials>,
+        dial: Dial,
+        timeouts: Timeouts,
+    ) -> Self {
+        let origin: Option<http::Uri> = origin(&host, host.is_loopback()).parse().ok();
         let registry = origin.as_ref().and_then(host_and_port).map_or_else(
             || (host.name().to_owned(), host.port().unwrap_or(443)),
             |(name, port)| (name.to_owned(), port),
         );
-        let dialer = Dialer { dial, registry, timeout: timeouts.connect };
+        let dialer = Dialer { dial, registry, timeout: timeouts.connect, network: network.clone() };
         let login = Login::new(credentials.filter(|credentials| credentials.registry == host).cloned());
-        Self { transport: Transport::new(dialer, timeouts), login, base: OnceCell::new(), host }
+        let transport = Transport::new(host.as_str(), dialer, timeouts);
+        Self { transport, login, base: OnceCell::new(), host }
     }
 
     /// The registry.
     pub fn host(&self) -> &RegistryHost {
         &self.host
+    }
+
+    /// Who logs in.
+    pub fn login(&self) -> Option<&Credentials> {
+        self.login.credentials()
     }
 
     /// Whether a registry answers there. Needs no login, proves none.
@@ -125,17 +156,23 @@ impl RegistryClient {
     ) -> Result<Option<Descriptor>, RegistryError> {
         let reference = reference.into();
         let doing = format!("look up `{reference}` of `{}`", repository.path());
-        let target = Target::manifest(repository, reference);
-        let (answer, proof) = self.ask(&doing, &target, Method::HEAD, Access::Pull, None).await?;
+        let (answer, proof) =
+            self.ask(&doing, Request::manifest(Method::HEAD, repository, reference)).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
+        }
+        // Some know no HEAD.
+        if matches!(answer.status.as_u16(), 405 | 501) {
+            return match self.get_manifest(repository, reference).await {
+                Ok(manifest) => Ok(Some(manifest.descriptor())),
+                Err(error) if error.is_absence() => Ok(None),
+                Err(error) => Err(error),
+            };
         }
         self.good(&doing, &answer, &proof)?;
         let Some(digest) = content_digest(&answer.headers) else {
             // Some registries say it for GET only, or never: then the bytes do.
-            let manifest = self.get_manifest(repository, reference).await?;
-            let size = u64::try_from(manifest.bytes.len()).ok();
-            return Ok(Some(Descriptor { digest: manifest.digest, media_type: manifest.media_type, size }));
+            return Ok(Some(self.get_manifest(repository, reference).await?.descriptor()));
         };
         if let Reference::Digest(asked) = reference
             && *asked != digest
@@ -154,9 +191,7 @@ impl RegistryClient {
     ) -> Result<Manifest, RegistryError> {
         let reference = reference.into();
         let doing = format!("read the manifest `{reference}` of `{}`", repository.path());
-        let target = Target::manifest(repository, reference);
-        let (answer, proof) = self.ask(&doing, &target, Method::GET, Access::Pull, None).await?;
-        self.good(&doing, &answer, &proof)?;
+        let answer = self.ask_good(&doing, Request::manifest(Method::GET, repository, reference)).await?;
         let digest = Digest::of(&answer.body);
         let expected = match reference {
             Reference::Digest(asked) => Some(asked.clone()),
@@ -170,18 +205,6 @@ impl RegistryClient {
             return Err(self.fail(&doing, wrong_digest(&expected, &digest)));
         }
         Ok(Manifest { media_type: media_type(&answer.headers), bytes: answer.body, digest })
-    }
-
-    /// Reads a small blob, such as an image's config.
-    pub async fn get_blob(&self, repository: &Repository, digest: &Digest) -> Result<Bytes, RegistryError> {
-        let doing = format!("read the blob `{digest}` of `{}`", repository.path());
-        let target = Target { path: repository.path(), rest: format!("blobs/{digest}"), what: "blob" };
-        let (answer, proof) = self.ask(&doing, &target, Method::GET, Access::Pull, None).await?;
-        self.good(&doing, &answer, &proof)?;
-        if !digest.matches(&answer.body) {
-            return Err(self.fail(&doing, wrong_digest(digest, &Digest::of(&answer.body))));
-        }
-        Ok(answer.body)
     }
 
     /// Puts a tag on a manifest that the repository holds already (or whose parts it holds): one PUT.
@@ -212,9 +235,9 @@ impl RegistryClient {
         reference: Reference<'_>,
         manifest: &Manifest,
     ) -> Result<(), RegistryError> {
-        let target = Target::manifest(repository, reference);
-        let (answer, proof) = self.ask(doing, &target, Method::PUT, Access::Push, Some(manifest)).await?;
-        self.good(doing, &answer, &proof)?;
+        let request = Request::manifest(Method::PUT, repository, reference)
+            .sending(&manifest.media_type, &manifest.bytes);
+        let answer = self.ask_good(doing, request).await?;
         // A registry that stores other bytes than it was given must not pass unseen.
         match content_digest(&answer.headers).filter(|digest| digest.as_str().starts_with("sha256:")) {
             Some(stored) if stored != manifest.digest => {
@@ -224,168 +247,44 @@ impl RegistryClient {
         }
     }
 
-    /// An answer, or with the second 401 the error. This is where a retry would decide again.
-    async fn ask(
+    /// Removes a manifest, or only a tag where the registry tells these apart. Tags of a manifest go with it.
+    pub async fn delete_manifest(
         &self,
-        doing: &str,
-        target: &Target<'_>,
-        method: Method,
-        access: Access,
-        manifest: Option<&Manifest>,
-    ) -> Result<(Answer, Proof), RegistryError> {
-        let base = self.base().await?;
-        let fail = |kind| self.fail(doing, kind);
-        let mut challenge = base.challenge.clone();
-        let mut refused = 0;
-        loop {
-            let proof = self.login.prove(&self.transport, &base.uri, challenge.as_ref(), target.path, access);
-            let proof = proof.await.map_err(fail)?;
-            let call = target.call(base, method.clone(), manifest, &proof).map_err(fail)?;
-            let answer = self.transport.exchange(call).await.map_err(fail)?;
-            if answer.status != StatusCode::UNAUTHORIZED {
-                return Ok((answer, proof));
-            }
-            self.login.forget(&proof).await;
-            refused += 1;
-            let wanted = challenges(&answer.headers);
-            // The same password again would be refused again; a token may have ended.
-            let pointless =
-                matches!((&proof, &wanted), (_, None) | (Proof::Basic(_), Some(Challenge::Basic)));
-            if refused > 1 || pointless {
-                let said = self.login.read_error(&answer, &proof).message.unwrap_or_default();
-                // The token was taken for what it is: that of somebody who may not do this.
-                let denied =
-                    matches!(&wanted, Some(Challenge::Bearer { error, .. }) if error == "insufficient_scope");
-                return Err(fail(if denied { Kind::Denied(said) } else { Kind::Unauthorized(said) }));
-            }
-            challenge = wanted;
-        }
-    }
-
-    fn good(&self, doing: &str, answer: &Answer, proof: &Proof) -> Result<(), RegistryError> {
+        repository: &Repository,
+        reference: impl Into<Reference<'_>>,
+    ) -> Result<Deletion, RegistryError> {
+        let reference = reference.into();
+        let doing = format!("remove `{reference}` of `{}`", repository.path());
+        let (answer, proof) =
+            self.ask(&doing, Request::manifest(Method::DELETE, repository, reference)).await?;
         if answer.status.is_success() {
-            return Ok(());
+            return Ok(Deletion::Done);
         }
-        Err(self.fail(doing, Kind::Answered(self.login.read_error(answer, proof))))
+        let said = self.login.read_error(&answer, &proof);
+        let unsupported = said.code.as_deref().is_some_and(|code| code.eq_ignore_ascii_case("unsupported"));
+        match said.status {
+            404 | 410 => Ok(Deletion::Absent),
+            405 | 501 => Ok(Deletion::Unsupported),
+            _ if unsupported => Ok(Deletion::Unsupported),
+            _ => Err(self.fail(&doing, Kind::Answered(said))),
+        }
     }
 
     pub(super) fn fail(&self, doing: &str, kind: Kind) -> RegistryError {
-        RegistryError::new(self.host.as_str(), doing, self.login.username(), kind)
-    }
-
-    /// The first contact, once per client.
-    async fn base(&self) -> Result<&Base, RegistryError> {
-        self.base.get_or_try_init(|| self.first_contact()).await
-    }
-
-    /// On loopback plain HTTP comes first: nothing secret is in this request, no certificate has to be
-    /// loaded for it, and a server that speaks TLS says so by what it answers.
-    async fn first_contact(&self) -> Result<Base, RegistryError> {
-        let secure = origin(&self.host, false);
-        let found = if self.host.is_loopback() {
-            match self.contact(origin(&self.host, true)).await {
-                Ok((base, status)) if status != StatusCode::BAD_REQUEST => Ok(base),
-                Err(
-                    error @ (Kind::Refused(_) | Kind::Connect(_) | Kind::Timeout { .. } | Kind::Answered(_)),
-                ) => Err(error),
-                plain => match self.contact(secure).await {
-                    Ok((base, _)) => Ok(base),
-                    Err(tls @ Kind::Tls(_)) => Err(tls),
-                    // It does not speak TLS either: what it answered first is the matter.
-                    Err(_) => plain.map(|(base, _)| base),
-                },
-            }
-        } else {
-            self.contact(secure).await.map(|(base, _)| base)
-        };
-        found.map_err(|kind| self.fail("reach the registry", kind))
-    }
-
-    async fn contact(&self, origin: String) -> Result<(Base, StatusCode), Kind> {
-        let url = |path: &str| format!("{origin}{path}").parse::<Uri>();
-        let (Ok(uri), Ok(ping)) = (url("/"), url("/v2/")) else {
-            return Err(Kind::Protocol(format!("`{origin}` is no URL")));
-        };
-        let (headers, body) = (HeaderMap::new(), Bytes::new());
-        let call =
-            Call { method: Method::GET, uri: ping, headers, body, limit: MAX_MANIFEST, what: "answer" };
-        let answer = self.transport.exchange(call).await?;
-        match answer.status {
-            status if status.is_success() => Ok((Base { origin, uri, challenge: None }, status)),
-            StatusCode::UNAUTHORIZED => match challenges(&answer.headers) {
-                Some(challenge) => Ok((Base { origin, uri, challenge: Some(challenge) }, answer.status)),
-                None => Err(Kind::Protocol(
-                    "it wants a login, but none that is known here (Basic or Bearer)".into(),
-                )),
-            },
-            // Go's server answers so when it is spoken to without TLS.
-            StatusCode::BAD_REQUEST if self.host.is_loopback() && uri.scheme_str() == Some("http") => {
-                Ok((Base { origin, uri, challenge: None }, answer.status))
-            }
-            _ => Err(Kind::Answered(self.login.read_error(&answer, &Proof::None))),
-        }
+        RegistryError::new(self.host.as_str(), doing, self.login.credentials(), kind)
     }
 }
 
-/// Where in the registry a request goes.
-struct Target<'a> {
-    path: &'a str,
-    rest: String,
-    what: &'static str,
-}
-
-impl<'a> Target<'a> {
-    fn manifest(repository: &'a Repository, reference: Reference<'_>) -> Self {
-        Self { path: repository.path(), rest: format!("manifests/{reference}"), what: "manifest" }
-    }
-
-    fn call(
-        &self,
-        base: &Base,
-        method: Method,
-        manifest: Option<&Manifest>,
-        proof: &Proof,
-    ) -> Result<Call, Kind> {
-        let url = format!("{}/v2/{}/{}", base.origin, self.path, self.rest);
-        let uri = url.parse().map_err(|_| Kind::Protocol(format!("`{url}` is no URL")))?;
-        let mut headers = HeaderMap::new();
-        if let Some(manifest) = manifest {
-            let media_type = HeaderValue::from_str(&manifest.media_type)
-                .map_err(|_| Kind::Protocol(format!("`{}` is no media type", clean(&manifest.media_type))))?;
-            headers.insert(header::CONTENT_TYPE, media_type);
-        } else if self.what == "manifest" {
-            for accepted in [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST] {
-                headers.append(header::ACCEPT, HeaderValue::from_static(accepted));
-            }
-        }
-        proof.put(&mut headers);
-        let body = manifest.map(|manifest| manifest.bytes.clone()).unwrap_or_default();
-        Ok(Call { method, uri, headers, body, limit: MAX_MANIFEST, what: self.what })
-    }
-}
-
-/// Where the API of a registry is.
-fn origin(host: &RegistryHost, plain: bool) -> String {
-    let authority =
-        if host.as_str() == RegistryHost::DOCKER_HUB { "registry-1.docker.io" } else { host.as_str() };
-    format!("{}://{authority}", if plain { "http" } else { "https" })
-}
-
-fn challenges(headers: &HeaderMap) -> Option<Challenge> {
-    let values = headers.get_all(header::WWW_AUTHENTICATE);
-    challenge::choose(challenge::parse(values.iter().map(HeaderValue::as_bytes)))
-}
-
-fn content_digest(headers: &HeaderMap) -> Option<Digest> {
+pub(super) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
     Digest::parse(headers.get("docker-content-digest")?.to_str().ok()?).ok()
 }
 
 /// The media type without its parameters.
-fn media_type(headers: &HeaderMap) -> String {
+pub(super) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     clean(value.split(';').next().unwrap_or_default())
 }
 
-fn wrong_digest(expected: &Digest, actual: &Digest) -> Kind {
+pub(super) fn wrong_digest(expected: &Digest, actual: &Digest) -> Kind {
     Kind::Digest { expected: expected.to_string(), actual: actual.to_string() }
 }

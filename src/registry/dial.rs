@@ -1,24 +1,26 @@
-//! Connections to registries: names resolved, addresses tried, or a given way taken.
-//!
-//! `localhost` never asks a resolver: it is 127.0.0.1, then `::1`. Other names give their addresses in
-//! the resolver's order with the families taking turns (RFC 8305), each next one started 300 ms after the one before it.
+//! Connections to registries: straight to the host of a URL (`net` resolves and tries), through the proxy that is set
+//! for it, or by a given way, which no proxy is on.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use super::answered::clean;
 use super::error::Kind;
 use crate::model::Dial;
+use crate::net::proxy::{Proxy, TunnelFault};
+use crate::net::{self, ConnectFault, Network};
 
 /// Makes the connections of one client.
 #[derive(Clone, Debug)]
@@ -29,15 +31,14 @@ pub struct Dialer {
     pub registry: (String, u16),
     /// For the whole of one connection.
     pub timeout: Duration,
+    /// Proxies, and whom a proxy's TLS is believed from.
+    pub network: Network,
 }
 
 /// A failure to connect, as an error that the HTTP client passes through.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct DialError(pub Kind);
-
-/// Head start of one address before the next is tried too.
-const HEAD_START: Duration = Duration::from_millis(300);
 
 impl Dialer {
     /// Connects to the host of this URL.
@@ -49,18 +50,51 @@ impl Dialer {
             if (host, port) == (self.registry.0.as_str(), self.registry.1) {
                 match &self.dial {
                     Dial::Direct => {}
-                    Dial::Address(address) => return try_addresses(vec![*address]).await,
+                    Dial::Address(address) => {
+                        let stream = net::connect_to(vec![*address]).await;
+                        return stream.map(Stream::Tcp).map_err(failed);
+                    }
                     Dial::Socket(path) => {
                         let stream = UnixStream::connect(path).await;
-                        return stream.map(Stream::Unix).map_err(|error| failed(&error, "the relay"));
+                        return stream.map(Stream::Unix).map_err(|error| relay_failed(&error));
                     }
                 }
             }
-            try_addresses(resolve(host, port).await?).await
+            match self.network.proxies.for_url(uri) {
+                Ok(None) => net::connect(host, port).await.map(Stream::Tcp).map_err(failed),
+                Ok(Some(proxy)) => self.through(proxy, host, port).await.map_err(DialError),
+                Err(why) => Err(DialError(Kind::Proxy(clean(why)))),
+            }
         };
         let stream = tokio::time::timeout(self.timeout, connect).await;
         let timeout = || Kind::Timeout { what: "connection", limit: self.timeout };
         Ok(TokioIo::new(stream.map_err(|_| DialError(timeout()))??))
+    }
+
+    /// A tunnel to the host. A plain `http` URL takes one too: all that may be reached so is a redirect's aim.
+    async fn through(&self, proxy: &Proxy, host: &str, port: u16) -> Result<Stream, Kind> {
+        let name = clean(&format!("{}:{}", proxy.host, proxy.port));
+        let broken = |why: String| Kind::Connect(format!("through the proxy `{name}`: {}", clean(&why)));
+        let tcp = net::connect(&proxy.host, proxy.port).await.map_err(|fault| broken(fault.to_string()))?;
+        let refused = |fault: TunnelFault| match fault {
+            TunnelFault::Refused(status) if status < 500 => {
+                Kind::Proxy(format!("the proxy `{name}`: {fault}"))
+            }
+            fault => broken(fault.to_string()),
+        };
+        let mut stream = if proxy.tls {
+            let roots = self.network.trust.roots(&name).map_err(Kind::Tls)?;
+            let client = net::tls::trusting(roots).map_err(|error| Kind::Tls(error.to_string()))?;
+            let connector = TlsConnector::from(Arc::new(client.with_no_client_auth()));
+            let server =
+                ServerName::try_from(proxy.host.clone()).map_err(|error| broken(error.to_string()))?;
+            let tls = connector.connect(server, tcp).await.map_err(|error| broken(error.to_string()))?;
+            Stream::Tls(Box::new(tls))
+        } else {
+            Stream::Tcp(tcp)
+        };
+        proxy.tunnel(&mut stream, host, port).await.map_err(refused)?;
+        Ok(stream)
     }
 }
 
@@ -71,70 +105,18 @@ pub fn host_and_port(uri: &Uri) -> Option<(&str, u16)> {
     Some((host, uri.port_u16().unwrap_or(default)))
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
-    if host == "localhost" || host.ends_with(".localhost") {
-        let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        return Ok(both.map(|address| SocketAddr::new(address, port)).to_vec());
-    }
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    match tokio::net::lookup_host((host, port)).await {
-        Ok(found) => Ok(taking_turns(found.collect())),
-        Err(error) => Err(DialError(Kind::Name(super::error::clean(&error.to_string())))),
-    }
+fn failed(fault: ConnectFault) -> DialError {
+    DialError(match fault {
+        ConnectFault::Name(why) => Kind::Name(clean(&why)),
+        ConnectFault::Refused(address) => Kind::Refused(address.to_string()),
+        other @ ConnectFault::Other(..) => Kind::Connect(clean(&other.to_string())),
+    })
 }
 
-/// The families alternate, the first one's first.
-fn taking_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else { return addresses };
-    let (mut preferred, mut other): (Vec<_>, Vec<_>) =
-        addresses.into_iter().rev().partition(|a| a.is_ipv6() == first);
-    let mut ordered = Vec::with_capacity(preferred.len() + other.len());
-    while !(preferred.is_empty() && other.is_empty()) {
-        ordered.extend(preferred.pop());
-        ordered.extend(other.pop());
-    }
-    ordered
-}
-
-async fn try_addresses(addresses: Vec<SocketAddr>) -> Result<Stream, DialError> {
-    let mut waiting = addresses.into_iter();
-    let mut running = FuturesUnordered::new();
-    let mut first_failure = None;
-    loop {
-        if let Some(address) = waiting.next() {
-            running.push(async move { (address, TcpStream::connect(address).await) });
-        }
-        let next = if waiting.len() == 0 {
-            running.next().await
-        } else {
-            match tokio::time::timeout(HEAD_START, running.next()).await {
-                Ok(next) => next,
-                Err(_) => continue,
-            }
-        };
-        match next {
-            Some((_, Ok(stream))) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(Stream::Tcp(stream));
-            }
-            // The first failure is told: it belongs to the address that was meant most.
-            Some((address, Err(error))) => {
-                first_failure.get_or_insert_with(|| failed(&error, &address.to_string()));
-            }
-            None => {
-                let nothing = || DialError(Kind::Name("it has no address".into()));
-                return Err(first_failure.unwrap_or_else(nothing));
-            }
-        }
-    }
-}
-
-fn failed(error: &io::Error, address: &str) -> DialError {
+fn relay_failed(error: &io::Error) -> DialError {
     DialError(match error.kind() {
-        io::ErrorKind::ConnectionRefused => Kind::Refused(address.into()),
-        _ => Kind::Connect(format!("{address}: {}", super::error::clean(&error.to_string()))),
+        io::ErrorKind::ConnectionRefused => Kind::Refused("the relay".into()),
+        _ => Kind::Connect(format!("the relay: {}", clean(&error.to_string()))),
     })
 }
 
@@ -145,6 +127,8 @@ pub enum Stream {
     Tcp(TcpStream),
     /// Through a relay.
     Unix(UnixStream),
+    /// To a proxy that speaks TLS.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Connection for Stream {
@@ -158,6 +142,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -167,6 +152,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -174,6 +160,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -181,6 +168,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
@@ -199,19 +187,5 @@ mod tests {
         ] {
             assert_eq!(host_and_port(&uri.parse().unwrap()), expected);
         }
-    }
-
-    #[test]
-    fn families_take_turns() {
-        let ordered = |texts: &[&str]| {
-            let parsed = texts.iter().map(|text| text.parse().unwrap()).collect();
-            taking_turns(parsed).iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            ordered(&["[::1]:1", "[::2]:1", "1.1.1.1:1", "1.1.1.2:1"]),
-            ["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1"]
-        );
-        assert_eq!(ordered(&["1.1.1.1:1", "1.1.1.2:1"]), ["1.1.1.1:1", "1.1.1.2:1"]);
-        assert_eq!(ordered(&[]), Vec::<String>::new());
     }
 }

@@ -1,10 +1,13 @@
 //! What can go wrong at a registry: who, doing what, what it answered, what to change.
 //!
 //! Answers are hostile: their text is cleaned, cut and freed of our own secrets before it becomes part of
-//! an error. Whoever decides on a retry reads [`RegistryError::kind`], never the text.
+//! an error (`answered`). Whoever decides on a retry reads [`RegistryError::kind`], never the text.
 
 use std::fmt;
 use std::time::Duration;
+
+use super::answered::Answered;
+use crate::model::{Credentials, Ecr, LoginSource, RegistryHost, how_to_log_in};
 
 /// A request to a registry that did not do what it should.
 #[derive(Debug)]
@@ -13,10 +16,18 @@ pub struct RegistryError {
     host: String,
     /// What was being done, `put the tag …`: continues "cannot …".
     doing: String,
-    /// The user name that was shown, if any.
-    username: Option<String>,
+    /// Who logged in, if anybody did.
+    login: Option<Shown>,
     /// Boxed: an error is rare, every `Result` carries its size.
     kind: Box<Kind>,
+}
+
+/// A login without its secret.
+#[derive(Clone, Debug)]
+struct Shown {
+    /// None with an identity token.
+    username: Option<String>,
+    source: LoginSource,
 }
 
 /// What went wrong.
@@ -46,6 +57,9 @@ pub enum Kind {
     /// It speaks plain HTTP where HTTPS is a must.
     #[error("it answers plain HTTP on the port that should speak HTTPS")]
     PlainHttp,
+    /// The proxy on the way would not connect us, or is none.
+    #[error("{0}")]
+    Proxy(String),
     /// The connection broke before the answer was whole.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -87,38 +101,23 @@ pub enum Kind {
     },
 }
 
-/// An error status with the registry's own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
-    /// HTTP status.
-    pub status: u16,
-    /// The registry's own code, `MANIFEST_INVALID`, if it sent one.
-    pub code: Option<String>,
-    /// Its own message, cleaned and cut.
-    pub message: Option<String>,
-    /// `Retry-After` in seconds, if it sent one.
-    pub retry_after: Option<Duration>,
-}
-
-impl fmt::Display for Answered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it answered {}", self.status)?;
-        match (&self.code, &self.message) {
-            (Some(code), Some(message)) => write!(f, " {code}: {message}"),
-            (Some(text), None) | (None, Some(text)) => write!(f, ": {text}"),
-            (None, None) => Ok(()),
-        }
-    }
-}
-
 impl RegistryError {
-    pub(super) fn new(host: &str, doing: &str, username: Option<&str>, kind: Kind) -> Self {
-        Self {
-            host: host.into(),
-            doing: doing.into(),
-            username: username.map(Into::into),
-            kind: Box::new(kind),
-        }
+    /// The registry's words, if it lets nobody move a tag that is there: ECR's `TAG_INVALID`, Harbor's 412, the 400 of
+    /// Google's Artifact Registry.
+    pub fn immutable(&self) -> Option<String> {
+        let Kind::Answered(answer) = self.kind() else { return None };
+        let said = answer.message.clone().or_else(|| answer.code.clone()).unwrap_or_default();
+        let lower = said.to_lowercase();
+        let means = ["immutab", "cannot be overwritten"].iter().any(|word| lower.contains(word));
+        (matches!(answer.status, 400 | 403 | 405 | 409 | 412) && means).then_some(said)
+    }
+
+    pub(super) fn new(host: &str, doing: &str, login: Option<&Credentials>, kind: Kind) -> Self {
+        let login = login.map(|login| Shown {
+            username: login.identity_token().is_none().then(|| login.username.clone()),
+            source: login.source.clone(),
+        });
+        Self { host: host.into(), doing: doing.into(), login, kind: Box::new(kind) }
     }
 
     /// What went wrong: the one thing that a retry may depend on.
@@ -131,6 +130,25 @@ impl RegistryError {
         &self.host
     }
 
+    /// Whether the registry said that there is no such thing.
+    pub fn is_absence(&self) -> bool {
+        matches!(&*self.kind, Kind::Answered(answered) if answered.status == 404)
+    }
+
+    /// Whether the registry said that this login, or nobody, may do this: another try with it is refused again. A 403
+    /// without a word, or with a web page, is not its own: a proxy or a firewall on the way has a bad moment.
+    pub fn is_denial(&self) -> bool {
+        match &*self.kind {
+            Kind::Unauthorized(_) | Kind::Denied(_) => true,
+            Kind::Answered(answered) => {
+                answered.status == 401
+                    || answered.status == 403 && answered.in_words
+                    || answered.code.as_deref().is_some_and(|code| code.eq_ignore_ascii_case("denied"))
+            }
+            _ => false,
+        }
+    }
+
     /// What to change, where that is known.
     pub fn hint(&self) -> Option<String> {
         let Self { host, .. } = self;
@@ -140,6 +158,9 @@ impl RegistryError {
             Kind::Answered(answered) => match (answered.status, answered.code.as_deref()) {
                 (401, _) => self.login_hint(),
                 (403, _) | (_, Some("DENIED" | "denied")) => self.right_hint(),
+                (404, Some("NAME_UNKNOWN")) if self.is_amazons() => {
+                    "the repository does not exist: `create_repository: true` makes it".into()
+                }
                 (404, Some("NAME_UNKNOWN" | "NAME_INVALID")) => {
                     "make the repository at the registry first, or check the spelling of its name".into()
                 }
@@ -154,32 +175,61 @@ impl RegistryError {
                     .into()
             }
             Kind::Tls(text) if text.contains("UnknownIssuer") || text.contains("certificate authorit") => {
-                "its certificate is not signed by a certificate authority that is known here".into()
+                "its certificate is not signed by a certificate authority that is known here: name a file with it in \
+                 the step's `env` as `SSL_CERT_FILE` (the builder has authorities of its own)"
+                    .into()
             }
+            Kind::Proxy(_) => "check `HTTPS_PROXY`; hosts in `NO_PROXY` are reached without it".into(),
             _ => return None,
         };
         Some(hint)
     }
 
+    fn is_amazons(&self) -> bool {
+        RegistryHost::parse(&self.host).is_ok_and(|host| Ecr::of(&host).is_some())
+    }
+
+    fn how_to_log_in(&self) -> String {
+        match RegistryHost::parse(&self.host) {
+            Ok(host) => how_to_log_in(&host),
+            Err(_) => format!("give `username` and `password` for `{}`", self.host),
+        }
+    }
+
     fn right_hint(&self) -> String {
-        match &self.username {
+        match self.login.as_ref().map(Shown::who) {
+            // The token may write packages, but not this one, which is there already.
+            _ if self.host == "ghcr.io" && self.kind.to_string().contains("write_package") => {
+                "the package exists and does not let this repository write: open it on GitHub, choose \"Package \
+                 settings\", then \"Manage Actions access\", and add this repository with the role Write; the job \
+                 needs `permissions: packages: write` as well"
+                    .into()
+            }
             _ if self.host == "ghcr.io" => {
                 "give the job `permissions: packages: write`; if the package exists already, open its settings, \
                  \"Manage Actions access\", and add this repository with the role Write"
                     .into()
             }
-            Some(user) => format!("give `{user}` the right to push there, or use another login"),
+            Some(who) => format!("give {who} the right to push there, or use another login"),
             None => format!("give `username` and `password` of a login that may push to `{}`", self.host),
         }
     }
 
     fn login_hint(&self) -> String {
+        match &self.login {
+            Some(login) => {
+                format!("the login {} was not taken: check {} for `{}`", login.who(), login.source, self.host)
+            }
+            None => self.how_to_log_in(),
+        }
+    }
+}
+
+impl Shown {
+    fn who(&self) -> String {
         match &self.username {
-            Some(user) => format!(
-                "the login `{user}` was not taken: check `username` and `password` for `{}`",
-                self.host
-            ),
-            None => format!("give `username` and `password` for `{}`", self.host),
+            Some(username) => format!("`{username}`"),
+            None => format!("by {}", self.source),
         }
     }
 }
@@ -200,119 +250,52 @@ fn colon(text: &str) -> &'static str {
     if text.is_empty() { "" } else { ": " }
 }
 
-/// Most characters of a foreign text in an error.
-const MAX_TEXT: usize = 300;
-
-/// One line of a foreign text: no control characters, no marks that reorder text, cut.
-pub(super) fn clean(text: &str) -> String {
-    let mut line = String::new();
-    for (count, word) in
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).enumerate()
-    {
-        if count > 0 {
-            line.push(' ');
-        }
-        line.extend(word.chars().filter(|c| !is_reordering(*c)));
-        if line.chars().count() > MAX_TEXT {
-            return line.chars().take(MAX_TEXT).chain("…".chars()).collect();
-        }
-    }
-    line
-}
-
-fn is_reordering(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Reads the body of an error answer: the specification's JSON, `{"message": …}`, a page, or plain text.
-pub(super) fn answered(status: u16, retry_after: Option<&str>, body: &[u8]) -> Answered {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        #[serde(default)]
-        errors: Vec<Entry>,
-        #[serde(flatten)]
-        entry: Entry,
-    }
-    #[derive(serde::Deserialize)]
-    struct Entry {
-        code: Option<serde_json::Value>,
-        #[serde(alias = "details", alias = "error_description")]
-        message: Option<serde_json::Value>,
-    }
-    let text = |value: Option<&serde_json::Value>| match value {
-        Some(serde_json::Value::String(text)) if !text.trim().is_empty() => Some(clean(text)),
-        _ => None,
-    };
-    let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-    let (code, message) = match serde_json::from_slice::<Body>(body) {
-        Ok(body) => {
-            let entry = body.errors.first().unwrap_or(&body.entry);
-            (text(entry.code.as_ref()), text(entry.message.as_ref()))
-        }
-        Err(_) => (None, page_or_text(&String::from_utf8_lossy(body))),
-    };
-    Answered { status, code, message, retry_after }
-}
-
-/// The title of an HTML page, or the text itself.
-fn page_or_text(body: &str) -> Option<String> {
-    let trimmed = body.trim_start();
-    let text = if trimmed.starts_with('<') {
-        let lower = trimmed.to_ascii_lowercase();
-        let title = lower.find("<title>").map(|start| start + 7).and_then(|start| {
-            let end = lower[start..].find("</title>")? + start;
-            Some(clean(&trimmed[start..end]))
-        });
-        title.filter(|t| !t.is_empty()).unwrap_or_else(|| "a web page instead of an answer".into())
-    } else {
-        clean(trimmed)
-    };
-    (!text.is_empty()).then_some(text)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::answered::answered;
     use super::*;
 
     #[test]
-    fn bodies_of_error_answers() {
-        let cases: &[(&str, Option<&str>, Option<&str>)] = &[
-            (
-                r#"{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid","detail":{"x":1}}]}"#,
-                Some("MANIFEST_INVALID"),
-                Some("manifest invalid"),
-            ),
-            (r#"{"details":"incorrect username or password"}"#, None, Some("incorrect username or password")),
-            (r#"{"message":"nope\u001b[31m\r\n::error::x"}"#, None, Some("nope [31m ::error::x")),
-            (r#"{"errors":[]}"#, None, None),
-            (r#"{"errors":[{"code":7,"message":{"a":1}}]}"#, None, None),
-            ("<html><head><TITLE>502 Bad Gateway</TITLE></head>", None, Some("502 Bad Gateway")),
-            ("<html>", None, Some("a web page instead of an answer")),
-            ("404 page not found\n", None, Some("404 page not found")),
-            ("", None, None),
-            ("[1,2", None, Some("[1,2")),
-            ("a\u{202e}b", None, Some("ab")),
-        ];
-        for (body, code, message) in cases {
-            let answered = answered(400, None, body.as_bytes());
-            assert_eq!((answered.code.as_deref(), answered.message.as_deref()), (*code, *message), "{body}");
+    fn who_denies() {
+        let denies = |status, body: &str| {
+            let kind = Kind::Answered(answered(status, None, body.as_bytes()));
+            RegistryError::new("r.io", "begin an upload", None, kind).is_denial()
+        };
+        let said = r#"{"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]}"#;
+        for (status, body, expected) in [
+            (403, said, true),
+            (400, said, true),
+            (401, "", true),
+            (403, r#"{"errors":[{"status":403,"message":"Forbidden"}]}"#, true),
+            (403, "access forbidden\n", true),
+            (403, "", false),
+            (403, "\r\n<!DOCTYPE html><title>Request blocked</title>", false),
+            (503, r#"{"errors":[{"code":"UNAVAILABLE"}]}"#, false),
+        ] {
+            assert_eq!(denies(status, body), expected, "{status} {body}");
         }
-        let long = answered(500, Some(" 7 "), "x ".repeat(1_000_000).as_bytes());
-        assert_eq!(long.message.unwrap().chars().count(), MAX_TEXT + 1);
-        assert_eq!(long.retry_after, Some(Duration::from_secs(7)));
-        assert_eq!(answered(429, Some("-1"), b"").retry_after, None);
     }
 
     #[test]
     fn says_who_what_and_what_to_do() {
-        let error = |host, user, status, code: Option<&str>| {
+        let error = |host, user: Option<&str>, status, code: Option<&str>| {
+            let login = user.map(|user| {
+                let host = RegistryHost::parse(host).unwrap();
+                Credentials::new(host, user, crate::model::Secret::new("hunter2"))
+            });
             let answered = Answered {
                 status,
                 code: code.map(Into::into),
                 message: Some("requested access to the resource is denied".into()),
                 retry_after: None,
+                in_words: true,
             };
-            RegistryError::new(host, "put the tag `v1` on `acme/api`", user, Kind::Answered(answered))
+            RegistryError::new(
+                host,
+                "put the tag `v1` on `acme/api`",
+                login.as_ref(),
+                Kind::Answered(answered),
+            )
         };
         let denied = error("ghcr.io", Some("octo"), 403, Some("DENIED"));
         assert_eq!(
@@ -320,13 +303,21 @@ mod tests {
             "cannot put the tag `v1` on `acme/api` at `ghcr.io`: it answered 403 DENIED: requested access to the \
              resource is denied"
         );
-        assert!(denied.hint().unwrap().contains("packages: write"));
+        assert!(denied.hint().unwrap().starts_with("give the job `permissions: packages: write`"));
+        let message = Some("permission_denied: write_package".into());
+        let code = Some("DENIED".into());
+        let answered = Answered { status: 403, code, message, retry_after: None, in_words: true };
+        let package = RegistryError::new("ghcr.io", "begin an upload", None, Kind::Answered(answered));
+        assert!(package.is_denial());
+        assert!(package.hint().unwrap().contains("\"Manage Actions access\", and add this repository"));
         assert!(error("r.io", Some("octo"), 401, None).hint().unwrap().contains("`octo` was not taken"));
         assert!(error("r.io", None, 401, None).hint().unwrap().contains("give `username` and `password`"));
         assert!(
             error("r.io", None, 404, Some("NAME_UNKNOWN")).hint().unwrap().contains("make the repository")
         );
         assert!(error("r.io", None, 418, None).hint().is_none());
+        let hint = error("public.ecr.aws", None, 404, Some("NAME_UNKNOWN")).hint().unwrap();
+        assert!(hint.contains("create_repository: true"), "{hint}");
         let unauthorized = |text: &str| Kind::Unauthorized(text.into()).to_string();
         assert_eq!(unauthorized(""), "it wants a login");
         assert_eq!(unauthorized("nope"), "it wants a login: nope");

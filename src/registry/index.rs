@@ -54,6 +54,8 @@ pub struct Image {
     pub config_size: u64,
     /// Bytes of config and layers as they are stored, compressed.
     pub blobs_size: u64,
+    /// Its layers and their bytes, without those that a registry does not keep.
+    pub layers: Vec<(Digest, u64)>,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
 }
@@ -74,11 +76,20 @@ struct Wire {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireDescriptor {
+    #[serde(default)]
+    media_type: String,
     digest: Digest,
     size: u64,
     platform: Option<WirePlatform>,
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
+}
+
+impl WireDescriptor {
+    /// Windows' base layers: their place is Microsoft's.
+    fn is_foreign(&self) -> bool {
+        self.media_type.contains("nondistributable") || self.media_type.contains(".foreign.")
+    }
 }
 
 #[derive(Deserialize)]
@@ -105,7 +116,7 @@ pub struct InvalidManifest(String);
 
 /// Reads a manifest or an index; `media_type` is what the registry's header said.
 pub fn parse(bytes: &[u8], media_type: &str) -> Result<Document, InvalidManifest> {
-    let invalid = |why: &str| InvalidManifest(super::error::clean(why));
+    let invalid = |why: &str| InvalidManifest(super::answered::clean(why));
     let wire: Wire = serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
     if wire.schema_version != 2 {
         return Err(invalid(&format!("its `schemaVersion` is {}, not 2", wire.schema_version)));
@@ -127,6 +138,11 @@ pub fn parse(bytes: &[u8], media_type: &str) -> Result<Document, InvalidManifest
         (_, None, Some(config)) => {
             let layers = wire.layers.unwrap_or_default();
             Ok(Document::Image(Image {
+                layers: layers
+                    .iter()
+                    .filter(|l| !l.is_foreign())
+                    .map(|l| (l.digest.clone(), l.size))
+                    .collect(),
                 blobs_size: layers.iter().fold(config.size, |sum, layer| sum.saturating_add(layer.size)),
                 config_size: config.size,
                 config: config.digest,
@@ -141,16 +157,17 @@ pub fn parse(bytes: &[u8], media_type: &str) -> Result<Document, InvalidManifest
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 
+/// The platform that it gives them, so that nobody runs one. Who joins indexes may drop the mark and keep this.
+const NO_PLATFORM: &str = "unknown/unknown";
+
 fn child(wire: WireDescriptor) -> Child {
     let annotations = wire.annotations.unwrap_or_default();
-    let attests = (annotations.get(REFERENCE_TYPE).map(String::as_str) == Some("attestation-manifest"))
-        .then(|| Attests(annotations.get(REFERENCE_DIGEST).and_then(|digest| Digest::parse(digest).ok())));
-    Child {
-        digest: wire.digest,
-        size: wire.size,
-        platform: wire.platform.as_ref().and_then(WirePlatform::platform),
-        attests,
-    }
+    let platform = wire.platform.as_ref().and_then(WirePlatform::platform);
+    let marked = annotations.get(REFERENCE_TYPE).map(String::as_str) == Some("attestation-manifest");
+    let nowhere = platform.as_ref().is_some_and(|platform| platform.to_string() == NO_PLATFORM);
+    let subject = annotations.get(REFERENCE_DIGEST).and_then(|digest| Digest::parse(digest).ok());
+    let attests = (marked || nowhere).then_some(Attests(subject));
+    Child { digest: wire.digest, size: wire.size, platform, attests }
 }
 
 /// The platform that an image's config says, if it says one.
@@ -173,7 +190,8 @@ mod tests {
             r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[
                 {{"mediaType":"{OCI_MANIFEST}","digest":"{a}","size":7,"platform":{{"os":"linux","architecture":"arm64","variant":"v8"}}}},
                 {{"mediaType":"{OCI_MANIFEST}","digest":"{b}","size":9,"platform":{{"os":"unknown","architecture":"unknown"}},
-                  "annotations":{{"{REFERENCE_TYPE}":"attestation-manifest","{REFERENCE_DIGEST}":"{a}"}}}}]}}"#
+                  "annotations":{{"{REFERENCE_TYPE}":"attestation-manifest","{REFERENCE_DIGEST}":"{a}"}}}},
+                {{"mediaType":"{OCI_MANIFEST}","digest":"{b}","size":9,"platform":{{"os":"unknown","architecture":"unknown"}}}}]}}"#
         );
         let Document::Index(children) = parse(text.as_bytes(), OCI_INDEX).unwrap() else {
             panic!("no index")
@@ -181,6 +199,7 @@ mod tests {
         assert_eq!(children[0].platform.as_ref().unwrap().to_string(), "linux/arm64");
         assert_eq!((children[0].size, &children[0].attests), (7, &None));
         assert_eq!(children[1].attests, Some(Attests(Some(Digest::parse(&a).unwrap()))));
+        assert_eq!(children[2].attests, Some(Attests(None)));
     }
 
     #[test]

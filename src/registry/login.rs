@@ -10,9 +10,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use tokio::sync::Mutex;
 
+use super::answered::{answered, clean};
 use super::challenge::Challenge;
-use super::error::{Kind, answered, clean};
-use super::token::{self, Access, Cache, Token};
+use super::error::Kind;
+use super::token::{self, Cache, Token, Wanted};
 use super::transport::{Answer, Call, Transport};
 use crate::model::{Credentials, Secret};
 
@@ -52,8 +53,8 @@ impl Login {
     }
 
     /// Who logs in.
-    pub fn username(&self) -> Option<&str> {
-        self.credentials.as_ref().map(|credentials| credentials.username.as_str())
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
     }
 
     /// The proof that meets this challenge of the registry at `registry`. Requests that come together
@@ -63,27 +64,28 @@ impl Login {
         transport: &Transport,
         registry: &Uri,
         challenge: Option<&Challenge>,
-        path: &str,
-        access: Access,
+        wanted: &Wanted,
     ) -> Result<Proof, Kind> {
         match challenge {
             None => Ok(Proof::None),
             Some(Challenge::Basic) => match self.basic() {
                 Some(value) => Ok(Proof::Basic(value)),
+                None if self.identity_token().is_some() => Err(Kind::Unauthorized(
+                    "it takes a user name and a password, not an identity token".into(),
+                )),
                 None => Err(Kind::Unauthorized(String::new())),
             },
             Some(Challenge::Bearer { realm, service, .. }) => {
                 // Held while fetching, so that five tags in parallel cost one token.
                 let mut tokens = self.tokens.lock().await;
-                let kept = tokens.get(path, access, Instant::now()).cloned();
+                let kept = tokens.get(wanted, Instant::now()).cloned();
                 let secret = if let Some(secret) = kept {
                     secret
                 } else {
-                    let uri = token::request_uri(registry, realm, service, &token::scope(path, access))
-                        .map_err(Kind::Protocol)?;
-                    let token = self.fetch(transport, uri).await?;
+                    let call = self.token_call(registry, realm, service, &wanted.scopes());
+                    let token = self.fetch(transport, call.map_err(Kind::Protocol)?).await?;
                     let secret = token.secret.clone();
-                    tokens.put(path, access, token, Instant::now());
+                    tokens.put(wanted, token, Instant::now());
                     secret
                 };
                 let value = sensitive(&format!("Bearer {}", secret.expose()));
@@ -101,14 +103,32 @@ impl Login {
         }
     }
 
-    async fn fetch(&self, transport: &Transport, uri: Uri) -> Result<Token, Kind> {
-        let server = clean(uri.host().unwrap_or_default());
+    /// What the token server is asked: with an identity token by a form, else as distribution has it.
+    fn token_call(
+        &self,
+        registry: &Uri,
+        realm: &str,
+        service: &str,
+        scopes: &[String],
+    ) -> Result<Call, String> {
+        let (limit, what) = (MAX_TOKEN_ANSWER, "token server's answer");
         let mut headers = HeaderMap::new();
+        if let Some(identity) = self.identity_token() {
+            headers
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            let uri = token::server_uri(registry, realm)?;
+            let body = Bytes::from(token::refresh(service, scopes, identity));
+            return Ok(Call { method: Method::POST, uri, headers, body, limit, what });
+        }
         if let Some(basic) = self.basic() {
             headers.insert(header::AUTHORIZATION, basic);
         }
-        let (method, what) = (Method::GET, "token server's answer");
-        let call = Call { method, uri, headers, body: Bytes::new(), limit: MAX_TOKEN_ANSWER, what };
+        let uri = token::request_uri(registry, realm, service, scopes)?;
+        Ok(Call { method: Method::GET, uri, headers, body: Bytes::new(), limit, what })
+    }
+
+    async fn fetch(&self, transport: &Transport, call: Call) -> Result<Token, Kind> {
+        let server = clean(call.uri.host().unwrap_or_default());
         let answer = transport.exchange(call).await.map_err(|kind| match kind {
             Kind::Answered(_) | Kind::Protocol(_) => kind,
             other => Kind::TokenServer { server: server.clone(), why: Box::new(other) },
@@ -123,7 +143,7 @@ impl Login {
     }
 
     /// Reads an error answer; what we hold secret is gone from it.
-    pub fn read_error(&self, answer: &Answer, proof: &Proof) -> super::error::Answered {
+    pub fn read_error(&self, answer: &Answer, proof: &Proof) -> super::answered::Answered {
         let retry_after = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let body = self.scrub(&String::from_utf8_lossy(&answer.body), proof);
         let mut said = answered(answer.status.as_u16(), retry_after, body.as_bytes());
@@ -152,7 +172,12 @@ impl Login {
     }
 
     fn basic(&self) -> Option<HeaderValue> {
-        sensitive(&format!("Basic {}", encode(self.credentials.as_ref()?)))
+        let login = self.credentials.as_ref().filter(|login| login.identity_token().is_none())?;
+        sensitive(&format!("Basic {}", encode(login)))
+    }
+
+    fn identity_token(&self) -> Option<&Secret> {
+        self.credentials.as_ref()?.identity_token()
     }
 }
 

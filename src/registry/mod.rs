@@ -1,24 +1,44 @@
 //! Registries on the wire: a client of the OCI distribution protocol 1.1, as far as publishing needs it.
 //!
-//! `challenge`, `token` and `index` are sans-IO; `dial` and `transport` are the glue to the network;
-//! `login` decides what a request carries; `client` is what the engine calls. It moves no layers: BuildKit
-//! does. It never retries by itself, but for one fresh token when a registry no longer takes the one it gave.
+//! `challenge`, `token`, `index` and `join` are sans-IO; `dial` and `transport` are the glue to the network;
+//! `login` decides what a request carries, `ask` makes one, `body` is what it sends; `client`, `blobs`, `copy`,
+//! `referrers`, `legs` and `metadata` are what the engine calls. Layers of what is built are BuildKit's matter; only an
+//! image that is in another repository already passes through here. It never retries by itself, but for one fresh token
+//! when a registry no longer takes the one it gave.
 
+mod answered;
+mod ask;
+mod blobs;
+mod body;
 mod challenge;
 mod client;
+mod copy;
 mod dial;
 mod error;
 mod index;
+mod join;
+mod legs;
 mod login;
 mod metadata;
+mod referrers;
 mod retry;
+mod stamp;
 mod token;
 mod transport;
+mod web;
 
-pub use client::{Descriptor, Manifest, Reference, RegistryClient};
-pub use error::{Answered, Kind, RegistryError};
+pub use answered::Answered;
+pub use blobs::{Mount, Upload};
+pub use client::{Deletion, Descriptor, Manifest, Reference, RegistryClient};
+pub use copy::{Copied, Copying};
+pub use error::{Kind, RegistryError};
 pub use index::{Attests, Child, Document, Image, InvalidManifest};
+pub use join::{JoinAnnotations, JoinError, NodeImage, annotations_of, join};
+pub use legs::{Leg, LegsError, Recorded, Recording, complete, holds_its_platform};
 pub use metadata::{AttestationMetadata, ImageMetadata, PlatformMetadata};
-pub use retry::decide;
-pub use token::Access;
-pub use transport::Timeouts;
+pub use referrers::Referrer;
+pub use token::{Access, form};
+pub use transport::{Answer, Timeouts};
+pub use web::Web;
+
+pub(crate) use answered::clean;

@@ -13,14 +13,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tower::Service;
 
+use super::answered::clean;
+use super::body::{Outgoing, Passing};
 use super::dial::{DialError, Dialer, Stream, host_and_port};
-use super::error::{Kind, clean};
+use super::error::Kind;
+use crate::net;
 
 /// How long the parts of an exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -77,17 +81,17 @@ const MAX_IDLE: usize = 8;
 /// The HTTP client of one registry.
 #[derive(Debug)]
 pub struct Transport {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Connector, Outgoing>,
     timeouts: Timeouts,
 }
 
 impl Transport {
-    /// A client that makes its connections through this dialer.
-    pub fn new(dialer: Dialer, timeouts: Timeouts) -> Self {
+    /// A client of this registry that makes its connections through this dialer.
+    pub fn new(registry: &str, dialer: Dialer, timeouts: Timeouts) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(MAX_IDLE)
             .http1_max_buf_size(MAX_HEAD)
-            .build(Connector { dialer, tls: Arc::new(OnceLock::new()) });
+            .build(Connector { dialer, registry: registry.into(), tls: Arc::new(OnceLock::new()) });
         Self { client, timeouts }
     }
 
@@ -98,16 +102,36 @@ impl Transport {
         tokio::time::timeout(limit, self.follow(call)).await.map_err(timeout)?
     }
 
-    async fn follow(&self, mut call: Call) -> Result<Answer, Kind> {
+    /// Begins to read what may be long: the body comes as it is asked for.
+    pub async fn open(&self, call: Call) -> Result<http::Response<Incoming>, Kind> {
+        let limit = self.timeouts.request;
+        let timeout = |_| Kind::Timeout { what: "answer", limit };
+        tokio::time::timeout(limit, self.redirected(call)).await.map_err(timeout)?
+    }
+
+    /// Sends what another registry is sending. It may take as long as bytes come.
+    pub async fn pass(&self, call: Call, body: Passing) -> Result<Answer, Kind> {
+        let (limit, progress) = (self.timeouts.request, body.progress());
+        let sending = async { answer(self.send(&call, body.into()).await?, call.limit, call.what).await };
+        tokio::select! {
+            answer = sending => answer,
+            () = progress.stalled(limit) => Err(Kind::Timeout { what: "progress", limit }),
+        }
+    }
+
+    async fn follow(&self, call: Call) -> Result<Answer, Kind> {
+        let (limit, what) = (call.limit, call.what);
+        answer(self.redirected(call).await?, limit, what).await
+    }
+
+    /// The answer at the end of all redirects.
+    async fn redirected(&self, mut call: Call) -> Result<http::Response<Incoming>, Kind> {
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(&call).await?;
-            let (parts, body) = response.into_parts();
+            let response = self.send(&call, call.body.clone().into()).await?;
+            let (status, headers) = (response.status(), response.headers());
             let reads = call.method == Method::GET || call.method == Method::HEAD;
-            let location = parts.headers.get(header::LOCATION).filter(|_| reads && is_redirect(parts.status));
-            let Some(location) = location else {
-                let body = read(body, parts.status, call.limit, call.what).await?;
-                return Ok(Answer { status: parts.status, headers: parts.headers, body });
-            };
+            let location = headers.get(header::LOCATION).filter(|_| reads && is_redirect(status));
+            let Some(location) = location else { return Ok(response) };
             let next = redirect(&call.uri, location.as_bytes())?;
             if !same_origin(&call.uri, &next) {
                 call.headers.remove(header::AUTHORIZATION);
@@ -117,8 +141,8 @@ impl Transport {
         Err(Kind::Protocol(format!("it redirects more than {MAX_REDIRECTS} times")))
     }
 
-    async fn send(&self, call: &Call) -> Result<http::Response<hyper::body::Incoming>, Kind> {
-        let mut request = http::Request::new(Full::new(call.body.clone()));
+    async fn send(&self, call: &Call, body: Outgoing) -> Result<http::Response<Incoming>, Kind> {
+        let mut request = http::Request::new(body);
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
         *request.headers_mut() = call.headers.clone();
@@ -128,8 +152,19 @@ impl Transport {
     }
 }
 
+/// All of an answer.
+pub(super) async fn answer(
+    response: http::Response<Incoming>,
+    limit: usize,
+    what: &'static str,
+) -> Result<Answer, Kind> {
+    let (parts, body) = response.into_parts();
+    let body = read(body, parts.status, limit, what).await?;
+    Ok(Answer { status: parts.status, headers: parts.headers, body })
+}
+
 async fn read(
-    mut body: hyper::body::Incoming,
+    mut body: Incoming,
     status: StatusCode,
     limit: usize,
     what: &'static str,
@@ -161,10 +196,10 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where a redirect leads.
-fn redirect(from: &Uri, location: &[u8]) -> Result<Uri, Kind> {
+/// Where a redirect leads, or what a `Location` means.
+pub fn redirect(from: &Uri, location: &[u8]) -> Result<Uri, Kind> {
     let shown = clean(&String::from_utf8_lossy(location));
-    let refuse = |why: &str| Kind::Protocol(format!("it redirects to `{shown}`, {why}"));
+    let refuse = |why: &str| Kind::Protocol(format!("it sends us to `{shown}`, {why}"));
     let text = std::str::from_utf8(location).map_err(|_| refuse("which is no URL"))?;
     let text = text.split('#').next().unwrap_or(text);
     let (scheme, authority) =
@@ -188,7 +223,8 @@ fn redirect(from: &Uri, location: &[u8]) -> Result<Uri, Kind> {
     Ok(next)
 }
 
-fn same_origin(one: &Uri, other: &Uri) -> bool {
+/// Whether both are of one scheme, host and port: what is secret may go to both.
+pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     one.scheme() == other.scheme()
         && match (host_and_port(one), host_and_port(other)) {
             (Some(one), Some(other)) => one.0.eq_ignore_ascii_case(other.0) && one.1 == other.1,
@@ -267,6 +303,8 @@ struct RootsError(String);
 #[derive(Clone)]
 struct Connector {
     dialer: Dialer,
+    /// `HOST` or `HOST:PORT`, whose own certificate authorities count too.
+    registry: Arc<str>,
     tls: Arc<OnceLock<Result<HttpsConnector<Plain>, RootsError>>>,
 }
 
@@ -291,7 +329,7 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         if uri.scheme_str() == Some("https") {
             let (limit, dialer) = (self.dialer.timeout, self.dialer.clone());
-            return match self.tls.get_or_init(|| tls(Plain(dialer))) {
+            return match self.tls.get_or_init(|| tls(&self.registry, Plain(dialer))) {
                 Ok(connector) => {
                     let connecting = connector.clone().call(uri);
                     Box::pin(async move {
@@ -327,20 +365,10 @@ impl Service<Uri> for Plain {
     }
 }
 
-fn tls(plain: Plain) -> Result<HttpsConnector<Plain>, RootsError> {
-    let mut roots = rustls::RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let why = found.errors.first().map_or_else(|| "none found".into(), |error| clean(&error.to_string()));
-        return Err(RootsError(format!("no certificate authorities on this system ({why})")));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| RootsError(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+fn tls(registry: &str, plain: Plain) -> Result<HttpsConnector<Plain>, RootsError> {
+    let roots = plain.0.network.trust.roots(registry).map_err(|why| RootsError(clean(&why)))?;
+    let client = net::tls::trusting(roots).map_err(|error| RootsError(error.to_string()))?;
+    let config = client.with_no_client_auth();
     Ok(HttpsConnectorBuilder::new()
         .with_tls_config(config)
         .https_or_http()
@@ -349,37 +377,5 @@ fn tls(plain: Plain) -> Result<HttpsConnector<Plain>, RootsError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn redirects() {
-        for (from, location, expected) in [
-            ("https://r.io/v2/a", "https://cdn.io/x?y", Ok("https://cdn.io/x?y")),
-            ("https://r.io/v2/a", "/v2/b#f", Ok("https://r.io/v2/b")),
-            ("https://r.io/v2/a", "//cdn.io/x", Ok("https://cdn.io/x")),
-            ("http://localhost:5000/v2/a", "http://localhost:5000/b", Ok("http://localhost:5000/b")),
-            ("http://localhost:5000/v2/a", "https://cdn.io/b", Ok("https://cdn.io/b")),
-            ("https://r.io/v2/a", "http://r.io/x", Err("down from HTTPS")),
-            ("https://r.io/v2/a", "https://u:p@cdn.io/x", Err("not followed")),
-            ("https://r.io/v2/a", "file:///etc/passwd", Err("which is no")),
-            ("https://r.io/v2/a", "b", Err("not followed")),
-            ("https://r.io/v2/a", "", Err("which is no URL")),
-        ] {
-            match (redirect(&from.parse().unwrap(), location.as_bytes()), expected) {
-                (Ok(next), Ok(expected)) => assert_eq!(next.to_string(), expected),
-                (Err(Kind::Protocol(text)), Err(expected)) => assert!(text.contains(expected), "{text}"),
-                (found, expected) => panic!("{location}: {found:?}, not {expected:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn origins() {
-        let same = |one: &str, other: &str| same_origin(&one.parse().unwrap(), &other.parse().unwrap());
-        assert!(same("https://r.io/a", "https://R.io:443/b"));
-        assert!(!same("https://r.io/a", "https://r.io:444/a"));
-        assert!(!same("https://r.io/a", "http://r.io/a"));
-        assert!(!same("https://r.io/a", "https://s.io/a"));
-    }
-}
+#[path = "transport_tests.rs"]
+mod tests;

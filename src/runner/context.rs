@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::cache_service::CacheService;
 use super::payload::{self, Payload};
 use crate::model::{CommitId, GitRef};
 
@@ -22,12 +23,16 @@ pub struct RunnerContext {
     pub git_ref: GitRef,
     /// `GITHUB_SHA`.
     pub sha: CommitId,
+    /// The event is a push that threw commits of its ref away.
+    pub forced: bool,
     /// The repository that the workflow runs in.
     pub repository: RepositoryFacts,
     /// `GITHUB_ACTOR`, who caused the run; `dependabot[bot]` among others.
     pub actor: String,
     /// The run itself.
     pub run: Run,
+    /// The machine that the job is on.
+    pub runner: Runner,
     /// `GITHUB_SERVER_URL` without a trailing slash, `https://github.com`.
     pub server_url: String,
     /// `GITHUB_API_URL`, `https://api.github.com`.
@@ -36,6 +41,8 @@ pub struct RunnerContext {
     pub commit_times: Vec<(CommitId, i64)>,
     /// Directories and files, as this process sees them.
     pub paths: Paths,
+    /// GitHub's cache, as this job has it.
+    pub cache: CacheService,
     /// `RUNNER_DEBUG` is 1.
     pub debug: bool,
 }
@@ -68,8 +75,19 @@ pub struct Run {
     pub attempt: u64,
     /// `GITHUB_RUN_NUMBER`.
     pub number: u64,
+    /// `GITHUB_JOB`, the job's key in the workflow: the same for all legs of a matrix.
+    pub job: String,
     /// The page of this attempt.
     pub url: String,
+}
+
+/// The machine that the job is on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Runner {
+    /// `RUNNER_NAME`, one job at a time.
+    pub name: String,
+    /// `RUNNER_ENVIRONMENT` is `github-hosted`: the machine is thrown away after the job.
+    pub hosted_by_github: bool,
 }
 
 /// Where things are, as this process sees them.
@@ -205,14 +223,27 @@ impl RunnerContext {
             paths: paths(get, &repository.name),
             actor: get("GITHUB_ACTOR").to_owned(),
             api_url: or(get("GITHUB_API_URL"), "https://api.github.com").trim_end_matches('/').to_owned(),
+            cache: CacheService::read(get),
             debug: get("RUNNER_DEBUG") == "1",
+            runner: Runner {
+                name: get("RUNNER_NAME").to_owned(),
+                hosted_by_github: get("RUNNER_ENVIRONMENT") == "github-hosted",
+            },
             event: payload.event,
+            forced: payload.forced,
             commit_times: payload.commit_times,
             git_ref,
             repository,
             run,
             server_url,
         })
+    }
+
+    /// Whether this is a GitHub Enterprise Server of somebody's own: neither github.com nor a tenant of `ghe.com`.
+    pub fn is_enterprise_server(&self) -> bool {
+        let host = self.server_url.split_once("://").map_or(self.server_url.as_str(), |(_, rest)| rest);
+        let host = host.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
+        host != "github.com" && !host.ends_with(".ghe.com")
     }
 
     /// Whether GitHub withholds the repository's secrets from this run: a pull request from a fork, or
@@ -289,7 +320,8 @@ fn run<'a>(get: impl Fn(&str) -> &'a str, server_url: &str, repository: &str) ->
     let id = number("GITHUB_RUN_ID", 0)?;
     let attempt = number("GITHUB_RUN_ATTEMPT", 1)?;
     let url = format!("{server_url}/{repository}/actions/runs/{id}/attempts/{attempt}");
-    Ok(Run { id, attempt, number: number("GITHUB_RUN_NUMBER", 0)?, url })
+    let job = get("GITHUB_JOB").to_owned();
+    Ok(Run { id, attempt, number: number("GITHUB_RUN_NUMBER", 0)?, job, url })
 }
 
 /// `RUNNER_WORKSPACE` stays the host's name of `<work>/<repository name>` in a container action; the

@@ -1,4 +1,4 @@
-//! The runner's file commands: outputs and the job summary.
+//! The runner's file commands: outputs and the job summary; and files that outputs name.
 //!
 //! Obeys actions/runner `FileCommandManager.cs`. Every output is written as a heredoc, because values come
 //! from branch names and build results; the delimiter is random and given by the caller. The runner appends
@@ -28,7 +28,7 @@ pub enum FileError {
     #[error("the value of output `{0}` holds its own delimiter")]
     Forged(String),
     /// The file.
-    #[error("cannot append to `{}`", path.display())]
+    #[error("cannot write to `{}`", path.display())]
     Io {
         /// The runner's file.
         path: PathBuf,
@@ -82,6 +82,14 @@ pub fn append_outputs(
     }
     append(file, workspace, &text)?;
     Ok(left_out)
+}
+
+/// Makes a file that was not there, owned as `workspace` is. No link that lies in its place is followed.
+pub fn new_file(file: &Path, workspace: &Path, text: &str) -> Result<(), FileError> {
+    let failed = |source| FileError::Io { path: file.to_owned(), source };
+    let mut new = OpenOptions::new().append(true).create_new(true).open(file).map_err(failed)?;
+    give(&new, workspace);
+    new.write_all(text.as_bytes()).map_err(failed)
 }
 
 /// Appends to the job summary. What does not fit is cut at a line's end and a note says so.
@@ -141,11 +149,15 @@ fn open(path: &Path, workspace: &Path) -> io::Result<File> {
         opened => return opened,
     }
     let file = OpenOptions::new().append(true).create(true).open(path)?;
+    give(&file, workspace);
+    Ok(file)
+}
+
+fn give(file: &File, workspace: &Path) {
     if let Ok(owner) = fs::metadata(workspace) {
         // Only root may give files away; anybody else owns the workspace already.
-        let _ = std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()));
+        let _ = std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()));
     }
-    Ok(file)
 }
 
 #[cfg(test)]
@@ -240,8 +252,17 @@ mod tests {
         let _ = std::os::unix::fs::chown(dir.path(), Some(1001), Some(127));
         let file = dir.path().join("output");
         append_summary(&file, dir.path(), "x").unwrap();
-        let (owner, got) = (fs::metadata(dir.path()).unwrap(), fs::metadata(&file).unwrap());
-        assert_eq!((got.uid(), got.gid()), (owner.uid(), owner.gid()));
+        let other = dir.path().join("named");
+        new_file(&other, dir.path(), "x").unwrap();
+        let owner = fs::metadata(dir.path()).unwrap();
+        for file in [file, other] {
+            let got = fs::metadata(&file).unwrap();
+            assert_eq!((got.uid(), got.gid()), (owner.uid(), owner.gid()), "{file:?}");
+        }
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(new_file(&link, dir.path(), "x").is_err());
+        assert!(!target.exists());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The GitHub runner, as this action meets it.
 
+pub mod cache_service;
 pub mod command;
 pub mod context;
 pub mod event_file;

@@ -16,6 +16,8 @@ pub(super) struct Payload {
     pub repository: Option<RepositoryFacts>,
     /// What a pushed ref pointed at before.
     pub before: Option<CommitId>,
+    /// A push that threw commits of its ref away.
+    pub forced: bool,
     pub commit_times: Vec<(CommitId, i64)>,
 }
 
@@ -41,6 +43,7 @@ struct License {
 #[derive(Deserialize)]
 struct Push {
     deleted: Option<bool>,
+    forced: Option<bool>,
     before: Option<String>,
     head_commit: Option<Commit>,
     commits: Option<Vec<Commit>>,
@@ -132,11 +135,12 @@ struct MergeGroup {
 /// Reads what this event needs from the payload.
 pub(super) fn read(name: &str, json: &str) -> Result<Payload, ContextError> {
     let common: Common = parse(name, json)?;
-    let mut before = None;
+    let (mut before, mut forced) = (None, false);
     let mut commits = Vec::new();
     let event = match name {
         "push" => {
             let push: Push = parse(name, json)?;
+            forced = push.forced == Some(true);
             before = push.before.and_then(|id| CommitId::parse(&id).ok());
             commits.extend(push.head_commit);
             commits.extend(push.commits.into_iter().flatten());
@@ -177,7 +181,7 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, ContextError> {
         other => Event::Other(shown(other)),
     };
     let commit_times = commits.into_iter().filter_map(time).collect();
-    Ok(Payload { event, repository: common.repository.map(facts), before, commit_times })
+    Ok(Payload { event, repository: common.repository.map(facts), before, forced, commit_times })
 }
 
 fn pull_request(name: &str, json: &str) -> Result<PullRequest, ContextError> {

@@ -18,6 +18,8 @@ const MAX_STEPS: usize = 200;
 const MAX_FINDINGS: usize = 50;
 /// Tags that are listed.
 const MAX_TAGS: usize = 100;
+/// Attempts that are listed.
+const MAX_RETRIES: usize = 20;
 
 /// A part of the run and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Phase {
 pub enum Outcome {
     /// In the registry, under its tags.
     Pushed,
+    /// In the registry under no tag: one platform of an image that another job joins.
+    Leg(Platform),
     /// Built, not pushed: why not.
     Built(String),
     /// Only planned.
@@ -87,11 +91,11 @@ pub struct Failure {
 pub struct SummaryInput {
     /// How it ended.
     pub outcome: Outcome,
-    /// `ghcr.io/acme/shop/api`.
-    pub repository: Option<String>,
-    /// `repository@digest`, once pushed.
-    pub reference: Option<String>,
-    /// Tags and the reason for each.
+    /// `ghcr.io/acme/shop/api`, the first one first.
+    pub repositories: Vec<String>,
+    /// `repository@digest`, of each that it was pushed to.
+    pub references: Vec<String>,
+    /// Tags (where repositories differ: whole references) and the reason for each.
     pub tags: Vec<(String, String)>,
     /// Tags that were not moved, and why.
     pub held_back: Vec<(String, String)>,
@@ -99,6 +103,10 @@ pub struct SummaryInput {
     pub platforms: Vec<PlatformRow>,
     /// Parts of the run in order.
     pub phases: Vec<Phase>,
+    /// What was tried again, and whether that helped.
+    pub retries: Vec<String>,
+    /// What the cache saved and what it cost, in parts.
+    pub cache: Vec<String>,
     /// Steps of the build in order of their numbers.
     pub steps: Vec<StepRow>,
     /// What was annotated; errors are not repeated.
@@ -112,8 +120,9 @@ pub struct SummaryInput {
 /// The page.
 pub fn render(input: &SummaryInput) -> String {
     let mut page = headline(input);
-    if let Some(reference) = &input.reference {
-        page.push_str(&block("sh", [format!("docker pull {reference}").as_str()]));
+    if !input.references.is_empty() {
+        let pulls = input.references.iter().map(|reference| format!("docker pull {reference}"));
+        page.push_str(&block("sh", pulls.collect::<Vec<_>>().iter().map(String::as_str)));
         page.push('\n');
     }
     if let Some(failure) = &input.failure {
@@ -123,6 +132,8 @@ pub fn render(input: &SummaryInput) -> String {
     page.push_str(&pairs("Held back", "Why", &input.held_back));
     page.push_str(&platforms(&input.platforms));
     page.push_str(&phases(&input.phases));
+    page.push_str(&cache(&input.cache));
+    page.push_str(&retries(&input.retries));
     page.push_str(&gantt::render(&input.steps));
     page.push_str(&steps(&input.steps));
     page.push_str(&findings(&input.findings, input.hidden_findings));
@@ -130,9 +141,14 @@ pub fn render(input: &SummaryInput) -> String {
 }
 
 fn headline(input: &SummaryInput) -> String {
-    let name = input.repository.as_deref().map_or_else(|| "image".to_owned(), code);
+    let names: Vec<String> = input.repositories.iter().map(|name| code(name)).collect();
+    let name = if names.is_empty() { "image".to_owned() } else { names.join(", ") };
     match &input.outcome {
         Outcome::Pushed => format!("### Pushed {name}\n\n"),
+        Outcome::Leg(platform) => format!(
+            "### Pushed one leg of {name}: {}\n\nIt has no tag: the job with `mode: merge` joins the legs.\n\n",
+            code(&platform.to_string())
+        ),
         Outcome::Built(why) => format!("### Built {name}, not pushed\n\n{}\n\n", escape(why)),
         Outcome::DryRun => format!("### Dry run for {name}: nothing was changed\n\n"),
         Outcome::Nothing(why) => format!("### Nothing to do for {name}\n\n{}\n\n", escape(why)),
@@ -191,6 +207,30 @@ fn phases(phases: &[Phase]) -> String {
         .map(|phase| format!("{} {}", escape(&phase.name), units::seconds(phase.time)))
         .collect();
     format!("**Time** {}\n\n", parts.join(" · "))
+}
+
+fn cache(parts: &[String]) -> String {
+    if parts.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<String> = parts.iter().map(|part| escape(part)).collect();
+    format!("**Cache** {}\n\n", parts.join(" · "))
+}
+
+fn retries(retries: &[String]) -> String {
+    if retries.is_empty() {
+        return String::new();
+    }
+    // The last ones say how it ended.
+    let hidden = retries.len().saturating_sub(MAX_RETRIES);
+    let mut text = String::from("**Tried again**\n\n");
+    if hidden > 0 {
+        let _ = writeln!(text, "- {hidden} times before, in the log");
+    }
+    for retry in &retries[hidden..] {
+        let _ = writeln!(text, "- {}", escape(retry));
+    }
+    text + "\n"
 }
 
 fn steps(steps: &[StepRow]) -> String {

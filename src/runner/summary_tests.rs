@@ -14,12 +14,14 @@ fn step(number: usize, name: &str, start: u64, time: u64) -> StepRow {
 fn empty(outcome: Outcome) -> SummaryInput {
     SummaryInput {
         outcome,
-        repository: None,
-        reference: None,
+        repositories: Vec::new(),
+        references: Vec::new(),
         tags: vec![],
         held_back: vec![],
         platforms: vec![],
         phases: vec![],
+        retries: vec![],
+        cache: vec![],
         steps: vec![],
         findings: vec![],
         hidden_findings: 0,
@@ -30,8 +32,8 @@ fn empty(outcome: Outcome) -> SummaryInput {
 fn pushed() -> SummaryInput {
     let digest = Digest::of(b"index");
     SummaryInput {
-        repository: Some("ghcr.io/acme/shop/api".into()),
-        reference: Some(format!("ghcr.io/acme/shop/api@{digest}")),
+        repositories: vec!["ghcr.io/acme/shop/api".into()],
+        references: vec![format!("ghcr.io/acme/shop/api@{digest}")],
         tags: vec![
             ("0a1b2c3-main".into(), "commit on branch `main`".into()),
             ("latest".into(), "`main` is latest_branch".into()),
@@ -134,10 +136,48 @@ gantt
 }
 
 #[test]
+fn several_repositories() {
+    let input = SummaryInput {
+        repositories: vec!["ghcr.io/acme/shop/api".into(), "docker.io/acme/api".into()],
+        references: vec!["ghcr.io/acme/shop/api@sha256:0".into(), "docker.io/acme/api@sha256:0".into()],
+        tags: vec![
+            ("ghcr.io/acme/shop/api:main".into(), "branch `main`".into()),
+            ("docker.io/acme/api:0a1b2c3-main".into(), "commit on branch `main`".into()),
+        ],
+        held_back: vec![("docker.io/acme/api:main".into(), "it is on the newer commit 0a1b2c4".into())],
+        ..empty(Outcome::Pushed)
+    };
+    let page = render(&input);
+    let expected = "\
+### Pushed `ghcr.io/acme/shop/api`, `docker.io/acme/api`
+
+```sh
+docker pull ghcr.io/acme/shop/api@sha256:0
+docker pull docker.io/acme/api@sha256:0
+```
+
+| Tag | Why |
+| --- | --- |
+| `ghcr.io/acme/shop/api:main` | branch \\`main\\` |
+| `docker.io/acme/api:0a1b2c3-main` | commit on branch \\`main\\` |
+
+| Held back | Why |
+| --- | --- |
+| `docker.io/acme/api:main` | it is on the newer commit 0a1b2c4 |
+
+";
+    assert_eq!(page, expected, "{page}");
+}
+
+#[test]
 fn other_ends() {
-    let named = |outcome| SummaryInput { repository: Some("r.example/api".into()), ..empty(outcome) };
+    let named = |outcome| SummaryInput { repositories: vec!["r.example/api".into()], ..empty(outcome) };
     for (outcome, expected) in [
         (Outcome::DryRun, "### Dry run for `r.example/api`: nothing was changed\n\n"),
+        (
+            Outcome::Leg(Platform::parse("linux/arm64").unwrap()),
+            "### Pushed one leg of `r.example/api`: `linux/arm64`\n\nIt has no tag: the job with `mode: merge` joins the legs.\n\n",
+        ),
         (
             Outcome::Built("a pull request from a fork".into()),
             "### Built `r.example/api`, not pushed\n\na pull request from a fork\n\n",
@@ -237,4 +277,13 @@ fn hostile_names_change_no_structure() {
         let page = page(name);
         assert_eq!(skeleton(&page), tame, "{name:?}\n{page}");
     }
+}
+
+#[test]
+fn what_was_tried_again() {
+    let retries = (1..=22).map(|n| format!("attempt {n} of `x` | [a](b)")).collect();
+    let page = render(&SummaryInput { retries, ..empty(Outcome::DryRun) });
+    let (_, list) = page.split_once("**Tried again**\n\n").unwrap();
+    assert!(list.starts_with("- 2 times before, in the log\n- attempt 3 of \\`x\\` \\| \\[a\\]"), "{list}");
+    assert!(list.ends_with("\n\n") && list.contains("attempt 22 of"), "{list}");
 }

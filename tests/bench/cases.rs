@@ -1,7 +1,8 @@
 //! The cases of the table: what is built, how often, and what is aimed at.
 
-use crate::measure::{Bench, Build, Runs};
+use crate::measure::{Bench, Build, Runs, With, forget};
 use crate::table::Row;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -12,10 +13,16 @@ type Case = fn(&Bench) -> Vec<Row>;
 /// Measures the cases that `wanted` names, or all; the rows come in the table's order. Says when each case is done, as
 /// the table comes last.
 pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
-    let cases: [(&str, Case); 6] = [
+    let cases: [(&str, Case); 12] = [
         ("small", small),
         ("files", many_files),
         ("large", large_file),
+        ("container", container),
+        ("prepare", prepared),
+        ("surface", surface),
+        ("tags", crate::tags::fifty_tags),
+        ("promotion", crate::tags::promotion),
+        ("preflight", crate::tags::preflight),
         ("action", whole_action),
         ("memory", memory_at_200_000_files),
         ("image", image_size),
@@ -35,10 +42,8 @@ pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
 }
 
 fn small(bench: &Bench) -> Vec<Row> {
-    let build = Build { name: "small".into(), context: "small".into(), platforms: BOTH, pushed: true };
-    let context = bench.context(&build);
-    write(&context.join("Dockerfile"), crate::measure::SMALL);
-    write(&context.join("greeting"), "hello\n");
+    let build = Build::new("small", BOTH, true);
+    small_context(bench, &build);
     let (ours, buildx) = interleaved(bench, bench.runs, || build.clone());
     vec![Row::compared(
         "small build, everything cached, two platforms, pushed",
@@ -49,9 +54,15 @@ fn small(bench: &Bench) -> Vec<Row> {
     )]
 }
 
+fn small_context(bench: &Bench, build: &Build) {
+    let context = bench.context(build);
+    write(&context.join("Dockerfile"), crate::measure::SMALL);
+    write(&context.join("greeting"), "hello\n");
+}
+
 /// 20,000 files, first always new to the daemon, then always known to it.
 fn many_files(bench: &Bench) -> Vec<Row> {
-    let mut fresh = Fresh::new(bench, "files");
+    let mut fresh = Fresh::new(bench, "files", With::Engine);
     files(&fresh.directory(), 20_000, 1024..8193);
     write(&fresh.directory().join("Dockerfile"), "FROM scratch\nCOPY tree /tree\n");
     let (ours, buildx) = interleaved(bench, bench.runs.min(7), || fresh.next());
@@ -70,7 +81,12 @@ fn many_files(bench: &Bench) -> Vec<Row> {
 }
 
 fn large_file(bench: &Bench) -> Vec<Row> {
-    let mut fresh = Fresh::new(bench, "large");
+    let (ours, buildx) = large(bench, "large", With::Engine);
+    vec![Row::compared("one 1 GiB file, fresh transfer", ours, buildx, Some(0.6), Some(24.0))]
+}
+
+fn large(bench: &Bench, name: &'static str, with: With) -> (Runs, Runs) {
+    let mut fresh = Fresh::new(bench, name, with);
     let directory = fresh.directory();
     write(&directory.join("Dockerfile"), "FROM scratch\nCOPY large /\n");
     let mut file = std::fs::File::create(directory.join("large")).expect("a file of ours");
@@ -82,11 +98,144 @@ fn large_file(bench: &Bench) -> Vec<Row> {
     drop(file);
     let (ours, buildx) = interleaved(bench, bench.runs.min(5), || fresh.next());
     fresh.remove();
-    vec![Row::compared("one 1 GiB file, fresh transfer", ours, buildx, Some(0.6), Some(24.0))]
+    (ours, buildx)
+}
+
+/// The same clients with a builder container each, on the host's network.
+fn container(bench: &Bench) -> Vec<Row> {
+    bench.make_container();
+    let build = Build::new("small", BOTH, true).with(With::Container);
+    small_context(bench, &build);
+    let (ours, buildx) = interleaved(bench, bench.runs, || build.clone());
+    let running = Row::compared(
+        "small cached build by a running docker-container builder, two platforms, pushed",
+        ours,
+        buildx,
+        Some(0.3),
+        Some(12.0),
+    );
+    let build = build.with(With::FreshContainer);
+    let (ours, buildx) = interleaved(bench, bench.runs.min(7), || build.clone());
+    let made = Row::compared(
+        "from no builder to a pushed image, and none again; the builder's image is there",
+        ours,
+        buildx,
+        Some(0.5),
+        None,
+    );
+    let (ours, buildx) = large(bench, "large-container", With::Container);
+    let large =
+        Row::compared("one 1 GiB file to a docker-container builder", ours, buildx, Some(0.5), Some(24.0));
+    vec![running, made, large]
+}
+
+/// The whole action with a builder that was made ahead, beside one that has been running; neither has built anything.
+fn prepared(bench: &Bench) -> Vec<Row> {
+    let build = Build::new("small", BOTH, true);
+    small_context(bench, &build);
+    let (running, made) = (build.clone().with(With::Container), build.with(With::FreshContainer));
+    let (mut beside, mut ahead) = (Runs::default(), Runs::default());
+    for turn in 0..=bench.runs.min(7) {
+        bench.prepare(&made);
+        let first = bench.whole_action(&made);
+        forget();
+        let pair = (first, bench.whole_action(&running));
+        if turn > 0 {
+            ahead.0.push(pair.0);
+            beside.0.push(pair.1);
+        }
+    }
+    let ratio = ahead.seconds() / beside.seconds();
+    vec![Row::absolute(
+        "the whole action after `prepare`, beside a builder that was running",
+        format!("{:.2} s beside {:.2} s: {ratio:.2}", ahead.seconds(), beside.seconds()),
+        "≤ 1.2",
+        ratio <= 1.2,
+    )]
+}
+
+/// What a build may bring along is no cost: the same Dockerfile with and without it, in turn.
+fn surface(bench: &Bench) -> Vec<Row> {
+    let (secrets, contexts) = (50, 20);
+    let build = Build::new("surface", "linux/amd64", true);
+    let directory = bench.context(&build);
+    let mut dockerfile = "ARG BASE=busybox\nFROM ${BASE} AS base\n".to_owned();
+    for number in 0..contexts {
+        let _ = writeln!(dockerfile, "FROM scratch AS c{number}\nCOPY greeting /");
+        write(&directory.join(format!("c{number}/greeting")), "hello\n");
+    }
+    dockerfile.push_str("FROM base\n");
+    let mounts: String = (0..secrets).fold(String::new(), |mut all, number| {
+        let _ = write!(all, "--mount=type=secret,id=s{number} ");
+        all
+    });
+    let _ = writeln!(dockerfile, "RUN {mounts}true");
+    for number in 0..contexts {
+        let _ = writeln!(dockerfile, "COPY --from=c{number} /greeting /g{number}");
+    }
+    write(&directory.join("Dockerfile"), &dockerfile);
+    write(&directory.join("greeting"), "hello\n");
+    let lines = |line: fn(u32) -> String, count| (0..count).map(line).collect::<Vec<_>>().join("\n");
+    let secrets = vec![("secrets", lines(|number| format!("s{number}=value {number}"), secrets))];
+    let named = vec![("build_contexts", lines(|number| format!("c{number}=surface/c{number}"), contexts))];
+    let options: Vec<String> = (0..contexts)
+        .flat_map(|number| {
+            let path = directory.join(format!("c{number}"));
+            ["--build-context".to_owned(), format!("c{number}={}", path.display())]
+        })
+        .collect();
+    bench.make_container();
+    let container = build.clone().with(With::Container);
+    vec![
+        brings(bench, "50 build secrets, beside the same build without", &build, secrets, None),
+        brings(
+            bench,
+            "20 named contexts, beside the same build without",
+            &build,
+            named.clone(),
+            Some(&options),
+        ),
+        brings(
+            bench,
+            "20 named contexts by a docker-container builder, beside the same build without",
+            &container,
+            named,
+            Some(&options),
+        ),
+    ]
+}
+
+/// What more inputs cost: the same build with and without them, in turn; and what the same costs buildx, where it is
+/// asked: BuildKit has its own price for them.
+fn brings(
+    bench: &Bench,
+    what: &'static str,
+    build: &Build,
+    inputs: Vec<(&'static str, String)>,
+    options: Option<&[String]>,
+) -> Row {
+    let more = Build { inputs, ..build.clone() };
+    let mut runs: [Runs; 4] = Default::default();
+    for turn in 0..=bench.runs {
+        let mut found = vec![bench.ours(build), bench.ours(&more)];
+        if let Some(options) = options {
+            found.extend([bench.buildx(build), bench.buildx_with(build, options)]);
+        }
+        if turn > 0 {
+            runs.iter_mut().zip(found).for_each(|(runs, run)| runs.0.push(run));
+        }
+    }
+    let [without, with, buildx, buildx_with] = runs.map(|runs| runs.seconds());
+    let cost = with - without;
+    let mut value = format!("{with:.3} s beside {without:.3} s: {:+.0} ms", cost * 1000.0);
+    if options.is_some() {
+        let _ = write!(value, " (buildx: {:+.0} ms)", (buildx_with - buildx) * 1000.0);
+    }
+    Row::absolute(what, value, "≤ +20 ms", cost <= 0.02)
 }
 
 fn whole_action(bench: &Bench) -> Vec<Row> {
-    let build = Build { name: "small".into(), context: "small".into(), platforms: BOTH, pushed: true };
+    let build = Build::new("small", BOTH, true);
     bench.whole_action(&build);
     let runs = Runs((0..bench.runs).map(|_| bench.whole_action(&build)).collect());
     vec![Row::absolute(
@@ -98,7 +247,7 @@ fn whole_action(bench: &Bench) -> Vec<Row> {
 }
 
 fn memory_at_200_000_files(bench: &Bench) -> Vec<Row> {
-    let mut fresh = Fresh::new(bench, "crowd");
+    let mut fresh = Fresh::new(bench, "crowd", With::Engine);
     files(&fresh.directory(), 200_000, 16..129);
     // Everything is sent; nothing is copied, which would be the daemon's work for minutes.
     let dockerfile = "ARG BASE=busybox\nFROM ${BASE}\nRUN --mount=type=bind,target=/context true\n";
@@ -161,24 +310,21 @@ fn interleaved(bench: &Bench, count: usize, mut next: impl FnMut() -> Build) -> 
 /// it, so that the daemon has nothing to compare with and takes everything again.
 struct Fresh<'a> {
     bench: &'a Bench,
+    with: With,
     name: &'static str,
     count: usize,
 }
 
 impl<'a> Fresh<'a> {
-    fn new(bench: &'a Bench, name: &'static str) -> Self {
-        let fresh = Self { bench, name, count: 0 };
+    fn new(bench: &'a Bench, name: &'static str, with: With) -> Self {
+        let fresh = Self { bench, with, name, count: 0 };
         std::fs::create_dir_all(fresh.directory()).expect("a directory of ours");
         fresh
     }
 
     fn build(&self) -> Build {
-        Build {
-            name: self.name.into(),
-            context: format!("{}-{}", self.name, self.count),
-            platforms: "linux/amd64",
-            pushed: false,
-        }
+        let build = Build::new(self.name, "linux/amd64", false).with(self.with);
+        Build { context: format!("{}-{}", self.name, self.count), ..build }
     }
 
     fn directory(&self) -> std::path::PathBuf {

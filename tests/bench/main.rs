@@ -21,12 +21,21 @@ mod runner;
 
 mod cases;
 mod measure;
+mod publisher;
 mod table;
+mod tags;
 
 use runner::parts::Parts;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, arguments @ ..] = words.as_slice()
+        && first == "publish"
+    {
+        publisher::publish(arguments);
+        return ExitCode::SUCCESS;
+    }
     let parts = match Parts::from_environment() {
         Ok(parts) => parts,
         Err(fault) => {
@@ -37,7 +46,7 @@ fn main() -> ExitCode {
     let bench = measure::Bench::new(parts);
     println!("{}\n", bench.heading());
     // cargo adds `--bench`; other words choose cases: `cargo bench --bench bench -- small files`.
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let wanted: Vec<String> = words.into_iter().filter(|word| !word.starts_with("--")).collect();
     let rows = cases::measure(&bench, &wanted);
     println!("{}", table::render(&rows));
     ExitCode::SUCCESS

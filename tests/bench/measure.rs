@@ -2,11 +2,11 @@
 
 use crate::runner::action::Action;
 use crate::runner::event::{BEFORE, Event, TIP};
+use crate::runner::github_api::GithubApi;
 use crate::runner::machine::Machine;
 use crate::runner::parts::{Parts, docker, project};
 use crate::runner::repository::Repository;
-use crate::runner::step::{Launch, Step};
-use std::collections::BTreeMap;
+use crate::runner::step::{Launch, Step, StepResult};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +16,14 @@ use std::time::{Duration, Instant};
 pub struct Run {
     pub wall: Duration,
     pub peak_kib: u64,
+}
+
+impl Run {
+    /// Both, one after the other.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        Self { wall: self.wall + next.wall, peak_kib: self.peak_kib.max(next.peak_kib) }
+    }
 }
 
 /// Runs of one client for one case.
@@ -62,6 +70,7 @@ pub struct Bench {
     /// How many times too large this busybox prints memory: some versions take KiB for pages.
     factor: u64,
     action: Action,
+    prepare: Action,
     report: PathBuf,
 }
 
@@ -73,7 +82,9 @@ impl Bench {
         origin.write("Dockerfile", SMALL);
         origin.write("greeting", "hello\n");
         origin.commit("Second");
-        let machine = Machine::new("acme/bench");
+        let mut machine = Machine::new("acme/bench");
+        // Asked once in a run that moves tags; buildx asks nobody.
+        machine.api_url = GithubApi::start(&parts.gateway, origin.path()).url;
         origin.checkout(&machine.workspace(), "refs/heads/main", 1, "acme/bench", &machine.token);
         machine.own();
         let (busybox, arch) = if cfg!(target_arch = "aarch64") {
@@ -88,8 +99,10 @@ impl Bench {
         );
         let report = machine.temp().join("measured");
         let runs = std::env::var("BENCH_RUNS").ok().and_then(|count| count.parse().ok()).unwrap_or(9);
-        let action = Action::read(&project().join("action.yml")).expect("the action's metadata");
-        let mut bench = Self { parts, machine, origin, runs, binary, busybox, factor: 1, action, report };
+        let action = |path: &str| Action::read(&project().join(path)).expect("the action's metadata");
+        let (action, prepare) = (action("action.yml"), action("prepare/action.yml"));
+        let mut bench =
+            Self { parts, machine, origin, runs, binary, busybox, factor: 1, action, prepare, report };
         bench.factor = bench.calibrate();
         bench
     }
@@ -151,19 +164,50 @@ impl Bench {
             .chain(["time", "-f", "%M", "-o"].map(str::to_owned))
             .chain([self.report.display().to_string()])
             .collect();
-        let wall = self.step(build, Launch::Native(self.binary.clone()), wrapper);
+        let wall = self.step(&self.action, build, Launch::Native(self.binary.clone()), wrapper);
         Run { wall, peak_kib: self.peak() }
     }
 
     /// One run of the action in its container, as the runner starts it.
     pub fn whole_action(&self, build: &Build) -> Run {
-        Run {
-            wall: self.step(build, Launch::Image("docker-push-action:test".to_owned()), Vec::new()),
-            peak_kib: 0,
+        Run { wall: self.step(&self.action, build, image(), Vec::new()), peak_kib: 0 }
+    }
+
+    /// The same with the binary on the host, with all that it said.
+    pub fn native(&self, build: &Build) -> StepResult {
+        self.result(build, Launch::Native(self.binary.clone()))
+    }
+
+    /// One run of the action, with all that it said.
+    pub fn result(&self, build: &Build, launch: Launch) -> StepResult {
+        self.run(&self.action, build, launch, Vec::new())
+    }
+
+    /// Puts tags on the image under `source`, in a process of its own.
+    pub fn publish(&self, repository: &str, source: &str, tags: &[String]) -> Run {
+        let mut command = self.timed();
+        command
+            .arg(std::env::current_exe().expect("a path"))
+            .args(["publish", repository, source])
+            .args(tags);
+        self.measure(command)
+    }
+
+    /// The second action before this build, until its helper has ended.
+    pub fn prepare(&self, build: &Build) {
+        self.step(&self.prepare, build, image(), Vec::new());
+        let helpers = ["ps", "-q", "--filter", "label=docker-push-action.role=prepare"];
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !docker(&helpers).is_empty() {
+            assert!(Instant::now() < deadline, "the helper does not end");
         }
     }
 
-    fn step(&self, build: &Build, launch: Launch, wrapper: Vec<String>) -> Duration {
+    fn step(&self, action: &Action, build: &Build, launch: Launch, wrapper: Vec<String>) -> Duration {
+        self.run(action, build, launch, wrapper).duration
+    }
+
+    fn run(&self, action: &Action, build: &Build, launch: Launch, wrapper: Vec<String>) -> StepResult {
         let registry = match launch {
             Launch::Native(_) => self.parts.registry.clone(),
             Launch::Image(_) => self.parts.localhost(),
@@ -176,16 +220,35 @@ impl Bench {
             ("platform", build.platforms.to_owned()),
             ("push", build.pushed.to_string()),
             ("build_args", format!("BASE={}", self.parts.base)),
+            // Neither client makes attestations here.
+            ("provenance", "false".to_owned()),
         ];
+        let container = |keep: &str| {
+            vec![
+                ("builder", "docker-container".to_owned()),
+                ("builder_image", self.parts.buildkit_image.clone()),
+                ("builder_keep", keep.to_owned()),
+            ]
+        };
+        let builder = match build.with {
+            With::Engine => Vec::new(),
+            With::Container => container("true"),
+            With::FreshContainer => container("false"),
+        };
+        let inputs = inputs.into_iter().chain(builder).chain(build.inputs.clone());
+        let inputs = inputs.filter(|(name, _)| action.inputs.contains_key(*name));
         let result = Step {
             machine: &self.machine,
-            action: &self.action,
+            action,
             launch,
-            event: Event::fixture("push-branch")
+            event: build
+                .event
+                .clone()
+                .unwrap_or_else(|| Event::fixture("push-branch"))
                 .replace(TIP, &self.origin.rev("main"))
                 .replace(BEFORE, &self.origin.rev("main~1")),
-            inputs: inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            env: BTreeMap::new(),
+            inputs: inputs.map(|(name, value)| (name.to_owned(), value)).collect(),
+            env: build.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             network: None,
             socket: self.parts.socket.clone(),
             secrets: Vec::new(),
@@ -193,14 +256,38 @@ impl Bench {
         }
         .run();
         assert!(result.success, "{}", result.log());
-        result.duration
+        result
+    }
+
+    /// One run of the docker client.
+    pub fn docker(&self, arguments: &[String]) -> Run {
+        let mut command = self.timed();
+        command.arg(docker_path()).args(arguments);
+        self.measure(command)
     }
 
     /// One run of `docker buildx build` with the same outcome.
     pub fn buildx(&self, build: &Build) -> Run {
+        self.buildx_with(build, &[])
+    }
+
+    /// The same with more options.
+    pub fn buildx_with(&self, build: &Build, options: &[String]) -> Run {
         let mut command = self.timed();
         let context = self.context(build);
-        command.arg(docker_path()).args(["buildx", "build", "--builder", "default"]);
+        let builder = match build.with {
+            With::Engine => "default",
+            With::Container => BUILDER,
+            With::FreshContainer => {
+                // What a job does without an action of its own for it: three commands after each other.
+                let script = format!(
+                    "docker buildx create --name fresh {CREATE} && docker \"$@\" && docker buildx rm fresh"
+                );
+                command.args(["sh", "-euc", &script.replace("IMAGE", &self.parts.buildkit_image)]);
+                "fresh"
+            }
+        };
+        command.arg(docker_path()).args(["buildx", "build", "--builder", builder]);
         command.args(["--provenance=false", "--platform", build.platforms]);
         command.args(["--build-arg", &format!("BASE={}", self.parts.base)]);
         if build.pushed {
@@ -213,14 +300,37 @@ impl Bench {
             // Ours makes the image, to know its digest; this makes none.
             command.args(["--output", "type=cacheonly"]);
         }
-        command.arg("--file").arg(context.join("Dockerfile")).arg(&context);
+        command.args(options).arg("--file").arg(context.join("Dockerfile")).arg(&context);
         self.measure(command)
+    }
+
+    /// Makes buildx's own container, once; ours makes its own at its first run and keeps it.
+    pub fn make_container(&self) {
+        let exists = docker(&["buildx", "ls", "--format", "{{.Name}}"]).lines().any(|name| name == BUILDER);
+        if !exists {
+            let options = CREATE.replace("IMAGE", &self.parts.buildkit_image);
+            let options: Vec<&str> = options.split(' ').collect();
+            docker(&[&["buildx", "create", "--name", BUILDER], &options[..]].concat());
+        }
     }
 
     /// The context's directory on the host.
     pub fn context(&self, build: &Build) -> PathBuf {
         self.machine.workspace().join(&build.context)
     }
+}
+
+/// The container that this machine's runner keeps forgets what it built.
+pub fn forget() {
+    let kept = docker(&["ps", "-q", "--filter", "label=docker-push-action.keep=always"]);
+    for container in kept.lines() {
+        docker(&["exec", container, "buildctl", "prune", "--all"]);
+    }
+}
+
+/// The action in its container.
+pub fn image() -> Launch {
+    Launch::Image("docker-push-action:test".to_owned())
 }
 
 fn docker_path() -> PathBuf {
@@ -238,7 +348,52 @@ pub struct Build {
     pub platforms: &'static str,
     /// Pushed under three tags, or built and thrown away: what remains is the client and the transfer.
     pub pushed: bool,
+    pub with: With,
+    /// More inputs of ours.
+    pub inputs: Vec<(&'static str, String)>,
+    /// More of our environment.
+    pub env: Vec<(&'static str, String)>,
+    /// What starts ours, if it is no push to the branch.
+    pub event: Option<Event>,
 }
+
+/// What builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum With {
+    /// The engine's own BuildKit.
+    Engine,
+    /// A container that both clients made earlier, each its own.
+    Container,
+    /// A container that is made for this build and removed after it.
+    FreshContainer,
+}
+
+impl Build {
+    /// A build by the engine.
+    pub fn new(name: &str, platforms: &'static str, pushed: bool) -> Self {
+        Self {
+            name: name.into(),
+            context: name.into(),
+            platforms,
+            pushed,
+            with: With::Engine,
+            inputs: Vec::new(),
+            env: Vec::new(),
+            event: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with(self, with: With) -> Self {
+        Self { with, ..self }
+    }
+}
+
+/// How buildx makes a container: on the host's network, as the registry is on loopback.
+const CREATE: &str = "--driver docker-container --driver-opt network=host,image=IMAGE --bootstrap";
+
+/// The name of buildx's own container.
+const BUILDER: &str = "bench";
 
 /// A build that is all start and push: one step, one small file.
 pub const SMALL: &str = "ARG BASE\nFROM ${BASE}\nRUN echo built >/built\nCOPY greeting /greeting\n";

@@ -22,6 +22,7 @@ mod show;
 
 use runner::action::Action;
 use runner::event::{BEFORE, Event, TIP};
+use runner::github_api::GithubApi;
 use runner::machine::Machine;
 use runner::parts::{Parts, project, try_docker};
 use runner::repository::Repository;
@@ -85,7 +86,9 @@ fn push(
     inputs: &[(&str, &str)],
 ) -> bool {
     show::title(title);
-    let machine = Machine::new(REPOSITORY);
+    let mut machine = Machine::new(REPOSITORY);
+    // The order of commits is asked of GitHub.
+    machine.api_url = GithubApi::start(&parts.gateway, sample.path()).url;
     sample.checkout(&machine.workspace(), reference, 1, REPOSITORY, &machine.token);
     machine.own();
     let given = [

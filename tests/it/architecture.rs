@@ -15,8 +15,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("git", &["model", "metadata"]),
     ("github", &["model"]),
     ("docker", &["model", "plan"]),
-    ("registry", &["model"]),
-    ("buildkit", &["model", "plan", "progress", "context"]),
+    ("net", &["model"]),
+    ("registry", &["model", "net"]),
+    ("login", &["model", "net", "registry"]),
+    ("buildkit", &["model", "plan", "progress", "context", "net"]),
 ];
 
 /// Rooms that do no input or output: these crates must not appear in them.

@@ -48,6 +48,9 @@ pub enum Script {
     BreakSession,
     /// Calls a method of the session with this message and notes the answer.
     Call { method: &'static str, message: Bytes },
+    /// Opens this many calls of a method that stays open, ends them when no more are taken, and notes how many
+    /// were open at once.
+    Flood { method: &'static str, calls: usize },
     /// Answers with this failure.
     Fail(tonic::Status),
     /// The same before there is a build, whose status is then waited for.
@@ -178,7 +181,8 @@ impl Daemon {
         answer.header("connection", "Upgrade").body(Full::default()).unwrap()
     }
 
-    async fn serve(&self, io: impl hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static) {
+    /// The Control service on a connection that somebody else has made.
+    pub async fn serve(&self, io: impl hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static) {
         let control = ControlServer::new(self.clone());
         let answer =
             service_fn(move |request: Request<Incoming>| tower::Service::call(&mut control.clone(), request));
@@ -226,6 +230,35 @@ impl Daemon {
         .await;
     }
 
+    async fn flood(&self, method: &'static str, calls: usize) {
+        // How many are open, and how many were ended.
+        let state = watch::Sender::new((0, 0));
+        let mut most = 0;
+        let mut tasks = JoinSet::new();
+        let (release, _) = watch::channel(false);
+        for _ in 0..calls {
+            let (daemon, state, mut released) = (self.clone(), state.clone(), release.subscribe());
+            tasks.spawn(async move {
+                let (requests, body) = mpsc::unbounded_channel();
+                let response = daemon.call(method, HeaderMap::new(), Outgoing(body)).await;
+                state.send_modify(|(open, _)| *open += 1);
+                released.wait_for(|released| *released).await.unwrap();
+                drop(requests);
+                response.into_body().collect().await.unwrap();
+                state.send_modify(|(open, ended)| (*open, *ended) = (*open - 1, *ended + 1));
+            });
+        }
+        let mut seen = state.subscribe();
+        while seen.borrow_and_update().1 < calls {
+            most = most.max(seen.borrow().0);
+            let quiet = std::time::Duration::from_millis(300);
+            if tokio::time::timeout(quiet, seen.changed()).await.is_err() {
+                release.send_replace(true);
+            }
+        }
+        self.0.seen.lock().unwrap().answer = Some((most, "0".into()));
+    }
+
     /// Reads an answer to its end; `look` sees what has come so far.
     async fn note(&self, response: Response<Incoming>, look: impl Fn(&[u8])) {
         let mut body = response.into_body();
@@ -266,6 +299,7 @@ impl Daemon {
                 let response = self.call(method, HeaderMap::new(), Outgoing(body)).await;
                 self.note(response, |_| {}).await;
             }
+            Script::Flood { method, calls } => self.flood(method, *calls).await,
             Script::Fail(status) | Script::Refuse(status) => return Err(status.clone()),
             Script::Die => {
                 self.0.grpc.lock().unwrap().take().unwrap().abort();
@@ -396,8 +430,9 @@ impl Control for Daemon {
         Ok(tonic::Response::new(Box::pin(messages)))
     }
 
+    /// That it answers is what is asked of it.
     async fn info(&self, _: tonic::Request<proto::InfoRequest>) -> Reply<proto::InfoResponse> {
-        unreachable!()
+        Ok(tonic::Response::new(proto::InfoResponse::default()))
     }
 
     async fn update_build_history(

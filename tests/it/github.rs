@@ -1,7 +1,7 @@
 //! The GitHub façade against a server on the wire.
 
-use docker_push_action::github::{GitHub, GitHubError};
-use docker_push_action::model::Secret;
+use docker_push_action::github::{GitHub, GitHubError, RefName};
+use docker_push_action::model::{CommitId, History, Relation, Secret};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -67,4 +67,170 @@ async fn says_what_github_said() {
 async fn an_answer_of_another_shape_is_an_error() {
     let error = ask("200 OK", r#"{"head":{"sha":"x"}}"#).await.0.unwrap_err();
     assert!(matches!(error, GitHubError::Transport { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_cache_service_is_asked_before_buildkit_waits_for_it() {
+    use docker_push_action::github::{CacheTrouble, cache_trouble};
+    let token = Secret::new("jwt");
+    for (status, body, trouble) in [
+        ("200 OK", r#"{"ok":false}"#, None),
+        ("429 Too Many Requests", "{}", Some("GitHub's cache says that there are too many requests (429)")),
+        ("503 Service Unavailable", "<html>", Some("GitHub's cache answers with 503")),
+        ("403 Forbidden", "{}", Some("GitHub's cache does not take the job's token (403)")),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (said, request) = tokio::join!(cache_trouble(&url, &token), serve(listener, status, body));
+        assert_eq!(
+            said.map(|said| (said.why, said.lasting)),
+            trouble.map(|why| (why.to_owned(), status.starts_with("429")))
+        );
+        let path = "/twirp/github.actions.results.api.v1.CacheService/GetCacheEntryDownloadURL";
+        assert!(request.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{request}");
+        assert!(request.to_lowercase().contains("authorization: bearer jwt"), "{request}");
+    }
+
+    // It takes the connection and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let begun = std::time::Instant::now();
+    let silence = |why: &str| Some(CacheTrouble { why: why.into(), lasting: true });
+    assert_eq!(cache_trouble(&url, &token).await, silence("GitHub's cache gave no answer within 5 s"));
+    assert!(begun.elapsed().as_secs() < 8);
+
+    // It hangs up.
+    let hanging_up = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(stream);
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(stream);
+    };
+    let (said, ()) = tokio::join!(cache_trouble(&url, &token), hanging_up);
+    assert_eq!(said, silence("GitHub's cache breaks the connection off"));
+
+    // Nobody is there for us; BuildKit may know another way, or finds out at once.
+    assert_eq!(cache_trouble("http://127.0.0.1:1/", &token).await, None);
+    assert_eq!(cache_trouble("nonsense", &token).await, None);
+}
+
+/// Answers requests by their path, each on a connection of its own, and writes down what was asked.
+async fn serving(
+    listener: TcpListener,
+    answers: &[(&str, &str, String)],
+    asked: &std::sync::Mutex<Vec<String>>,
+) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        let mut buffer = [0; 4096];
+        while !request.windows(4).any(|w| w == b"\r\n\r\n") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert!(read > 0, "the client hung up");
+            request.extend_from_slice(&buffer[..read]);
+        }
+        let request = String::from_utf8(request).unwrap();
+        let target = request.split(' ').nth(1).unwrap().to_owned();
+        let found = answers.iter().find(|(path, ..)| target == *path);
+        let (status, body) =
+            found.map_or(("404 Not Found", r#"{"message":"Not Found"}"#), |(_, status, body)| (status, body));
+        asked.lock().unwrap().push(target);
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await.unwrap();
+    }
+}
+
+/// What is asked of a server with these answers, and the paths that it was asked for.
+async fn with_answers<T>(
+    answers: &[(&str, &str, String)],
+    ask: impl AsyncFnOnce(GitHub) -> T,
+) -> (T, Vec<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let github = GitHub::new(&url, Some(&Secret::new("t0ken"))).unwrap();
+    let asked = std::sync::Mutex::new(Vec::new());
+    let answer = tokio::select! {
+        () = serving(listener, answers, &asked) => panic!("it serves for ever"),
+        answer = ask(github) => answer,
+        () = tokio::time::sleep(std::time::Duration::from_secs(20)) => panic!("no answer"),
+    };
+    (answer, asked.into_inner().unwrap())
+}
+
+fn commit(digit: char) -> CommitId {
+    CommitId::parse(&digit.to_string().repeat(40)).unwrap()
+}
+
+#[tokio::test]
+async fn how_commits_stand() {
+    let route = format!("/repos/acme/shop/compare/{}...{}?per_page=1&page=2", commit('1'), commit('2'));
+    for (status, expected) in [
+        ("identical", Relation::Same),
+        ("ahead", Relation::Ahead),
+        ("behind", Relation::Behind),
+        ("diverged", Relation::Diverged),
+        ("odd", Relation::Unknown("GitHub says `odd`".into())),
+    ] {
+        let answers =
+            [(route.as_str(), "200 OK", format!(r#"{{"status":"{status}","commits":[],"ahead_by":3}}"#))];
+        let ask = async |github: GitHub| github.relation("acme/shop", &commit('1'), &commit('2')).await;
+        assert_eq!(with_answers(&answers, ask).await.0.unwrap(), expected);
+    }
+    let ask = async |github: GitHub| github.relation("acme/shop", &commit('1'), &commit('2')).await;
+    assert!(with_answers(&[], ask).await.0.unwrap_err().is_unknown());
+    let limited = [(route.as_str(), "403 Forbidden", r#"{"message":"API rate limit exceeded"}"#.to_owned())];
+    let ask = async |github: GitHub| github.relation("acme/shop", &commit('1'), &commit('2')).await;
+    let error = with_answers(&limited, ask).await.0.unwrap_err();
+    assert!(!error.is_unknown() && error.to_string().contains("rate limit"), "{error}");
+}
+
+#[tokio::test]
+async fn a_ref_and_its_newest_commits() {
+    let (one, two, tag) = (commit('1'), commit('2'), commit('a'));
+    let object =
+        |sha: &CommitId, kind: &str| format!(r#"{{"ref":"x","object":{{"sha":"{sha}","type":"{kind}"}}}}"#);
+    let list = format!(
+        r#"[{{"sha":"{two}","commit":{{}},"parents":[{{"sha":"{one}","url":"x"}}]}},{{"sha":"{one}","parents":[]}}]"#
+    );
+    let (tag_route, commits) = (
+        format!("/repos/acme/shop/git/tags/{tag}"),
+        format!("/repos/acme/shop/commits?sha={two}&per_page=50"),
+    );
+    let answers = [
+        ("/repos/acme/shop/git/ref/heads/fix/a%20b%231", "200 OK", object(&two, "commit")),
+        ("/repos/acme/shop/git/ref/tags/v1", "200 OK", object(&tag, "tag")),
+        (tag_route.as_str(), "200 OK", object(&two, "commit")),
+        (commits.as_str(), "200 OK", list),
+        ("/repos/acme/shop/pulls/7", "200 OK", format!(r#"{{"head":{{"sha":"{two}","repo":null}}}}"#)),
+        ("/repos/acme/shop/git/ref/tags/tree", "200 OK", object(&tag, "tree")),
+    ];
+    let commits = vec![(two.clone(), vec![one.clone()]), (one.clone(), vec![])];
+    let expected = History { tip: Some(two.clone()), commits };
+    for (reference, found, requests) in [
+        (RefName::Branch("fix/a b#1".into()), expected.clone(), 2),
+        (RefName::Tag("v1".into()), expected.clone(), 3),
+        (RefName::Pull(7), expected.clone(), 2),
+        (RefName::Branch("gone".into()), History::default(), 1),
+        (RefName::Pull(8), History::default(), 1),
+        (RefName::Tag("tree".into()), History::default(), 1),
+    ] {
+        let ask = async |github: GitHub| github.history("acme/shop", &reference, Some(&one), 50).await;
+        let (history, asked) = with_answers(&answers, ask).await;
+        assert_eq!(history.unwrap(), found, "{reference:?}");
+        assert_eq!(asked.len(), requests, "{asked:?}");
+    }
+    // Nothing is newer than the commit that is known already.
+    let reference = RefName::Pull(7);
+    let ask = async |github: GitHub| github.history("acme/shop", &reference, Some(&two), 50).await;
+    let (history, asked) = with_answers(&answers, ask).await;
+    assert_eq!(history.unwrap(), History { tip: Some(two.clone()), commits: vec![(two.clone(), vec![])] });
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let heads = format!("/repos/acme/shop/commits/{two}/branches-where-head");
+    let answers =
+        [(heads.as_str(), "200 OK", r#"[{"name":"main","protected":true},{"name":"dev"}]"#.to_owned())];
+    let ask = async |github: GitHub| github.branches_at("acme/shop", &two).await;
+    assert_eq!(with_answers(&answers, ask).await.0.unwrap(), ["main", "dev"]);
 }

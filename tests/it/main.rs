@@ -3,8 +3,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what it did not expect")]
 
 mod architecture;
+mod builders;
+#[path = "../runner/clouds.rs"]
+#[allow(clippy::disallowed_methods, reason = "a server has a clock")]
+mod clouds;
 mod daemon;
 mod diffcopy;
+#[path = "../runner/fault_proxy/mod.rs"]
+#[allow(dead_code, reason = "the live suite uses the rest")]
+mod fault_proxy;
+#[path = "../runner/form.rs"]
+mod form;
 mod github;
+mod legs;
+mod login;
+mod registries;
 mod registry;
 mod session;

@@ -1,14 +1,16 @@
 //! The BuildKit client against a daemon that misbehaves.
 
 use std::future::{Future, pending};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use docker_push_action::buildkit::{
-    Address, BuildError, BuildIds, BuildOutcome, ConnectError, Connection, build,
+    Address, BuildError, BuildIds, BuildOutcome, ConnectError, Connection, Provisions, build,
 };
 use docker_push_action::inputs::config::Dockerfile;
-use docker_push_action::model::{Platform, Repository, Secret};
+use docker_push_action::model::{ContextSource, Platform, Repository, Secret, SshKeys, SshSource};
 use docker_push_action::plan::build::{BuildPlan, Export};
 use tokio::sync::mpsc;
 
@@ -17,24 +19,17 @@ use crate::daemon::{DIGEST, Daemon, Door, Script};
 /// Far more than any of these takes; a hang is a failure, not a stuck run.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-fn plan(context: &std::path::Path) -> BuildPlan {
+fn plan(context: &Path) -> BuildPlan {
     let dockerfile = Dockerfile {
-        directory: context.to_owned(),
+        directory: Some(context.to_owned()),
         file_name: "Dockerfile".into(),
         in_workspace: "Dockerfile".into(),
     };
+    let platforms = vec![Platform::parse("linux/amd64").unwrap()];
     BuildPlan {
-        context: context.to_owned(),
-        dockerfile,
-        platforms: vec![Platform::parse("linux/amd64").unwrap()],
-        target: None,
-        build_args: vec![],
-        labels: std::collections::BTreeMap::new(),
-        no_cache: false,
-        pull: false,
-        source_date_epoch: None,
         shared_key: "a key".into(),
-        export: Export::PushByDigest(Repository::parse("localhost:5000/api").unwrap()),
+        export: Export::PushByDigest(vec![Repository::parse("localhost:5000/api").unwrap()]),
+        ..BuildPlan::new(ContextSource::Directory(context.to_owned()), dockerfile, platforms)
     }
 }
 
@@ -49,7 +44,10 @@ async fn run(daemon: &Daemon, cancel: impl Future<Output = ()>) -> Result<BuildO
     let login = |host: &str| (host == "docker.io").then(|| ("me".to_owned(), Secret::new("pass")));
     let ids = BuildIds { reference: "ref".into(), session: "session-id".into() };
     let plan = plan(context.path());
-    let building = build(&connection, &plan, &ids, login, updates, cancel);
+    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ssh/ed25519");
+    let ssh = vec![SshSource { id: "default".into(), keys: SshKeys::Files(vec![key]) }];
+    let provisions = Provisions { credentials: Arc::new(login), ssh, ..Provisions::default() };
+    let building = build(&connection, &plan, &ids, provisions, updates, cancel);
     let outcome = tokio::time::timeout(DEADLINE, building).await.expect("the build ends");
     connection.close().await;
     outcome
@@ -105,13 +103,30 @@ async fn services() {
         ("/moby.filesync.v1.Auth/VerifyTokenAuthority", HUB, (0, "12")),
         ("/moby.filesync.v1.Auth/FetchToken", HUB, (0, "12")),
         ("/grpc.health.v1.Health/Check", b"\0\0\0\0\0", (7, "0")),
-        ("/moby.buildkit.secrets.v1.Secrets/GetSecret", b"\0\0\0\0\0", (0, "12")),
+        ("/moby.buildkit.secrets.v1.Secrets/GetSecret", b"\0\0\0\0\0", (0, "5")),
+        ("/moby.buildkit.secrets.v1.Secrets/GetSecret", b"\0\0\x10\0\0", (0, "3")),
+        ("/moby.sshforward.v1.SSH/CheckAgent", b"\0\0\0\0\0", (5, "0")),
+        ("/moby.sshforward.v1.SSH/CheckAgent", b"\0\0\0\0\x03\x0a\x01x", (0, "5")),
+        // Nothing, the agent's list of keys, what no agent takes.
+        ("/moby.sshforward.v1.SSH/ForwardAgent", b"\0\0\0\0\0", (0, "0")),
+        ("/moby.sshforward.v1.SSH/ForwardAgent", b"\0\0\0\0\x07\x0a\x05\0\0\0\x01\x0b", (87, "0")),
+        ("/moby.sshforward.v1.SSH/ForwardAgent", b"\0\0\0\0\x07\x0a\x05\x7f\0\0\x01\x0b", (0, "14")),
+        ("/containerd.services.content.v1.Content/Info", b"\0\0\0\0\0", (0, "3")),
+        ("/containerd.services.content.v1.Content/Delete", b"\0\0\0\0\0", (0, "3")),
     ] {
         let daemon = Daemon::start(Door::Open, Script::Call { method, message: Bytes::from_static(message) });
         run(&daemon, pending()).await.unwrap();
         let (bytes, status) = daemon.seen(|seen| seen.answer.clone()).unwrap();
         assert_eq!((bytes, status.as_str()), expected, "{method} {message:?}");
     }
+}
+
+#[tokio::test]
+async fn a_thousand_open_calls_wait_outside() {
+    let method = "/moby.sshforward.v1.SSH/ForwardAgent";
+    let daemon = Daemon::start(Door::Open, Script::Flood { method, calls: 1_000 });
+    run(&daemon, pending()).await.unwrap();
+    assert_eq!(daemon.seen(|seen| seen.answer.clone()).unwrap().0, 128);
 }
 
 #[tokio::test]

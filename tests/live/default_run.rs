@@ -1,12 +1,13 @@
 //! The main job: a push to main, with nothing but a name, a registry and a base image given.
 
-use crate::job::{Job, parts_with_store};
+use crate::builder::{goes_with_its_step, not_here};
+use crate::job::{Job, parts};
 use crate::runner::machine::RUNNER_UID;
 use crate::runner::parts::docker;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-fn sorted(tags: impl IntoIterator<Item = String>) -> Vec<String> {
+pub fn sorted(tags: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut tags: Vec<String> = tags.into_iter().collect();
     tags.sort();
     tags
@@ -14,7 +15,7 @@ fn sorted(tags: impl IntoIterator<Item = String>) -> Vec<String> {
 
 #[test]
 fn two_platforms_under_exactly_the_tags_of_a_push_to_main() {
-    let Some(parts) = parts_with_store() else { return };
+    let parts = parts();
     let job = Job::usual("default");
     let result = job.run();
     assert!(result.success, "{}", result.log());
@@ -64,16 +65,19 @@ fn two_platforms_under_exactly_the_tags_of_a_push_to_main() {
         assert!(output("metadata").contains(&platform.digest), "{name}: {}", output("metadata"));
     }
 
-    for part in [top.digest.as_str(), "linux/arm64", "linux/amd64", "latest", "```mermaid"] {
+    for part in [top.digest.as_str(), "linux/arm64", "linux/amd64", "latest"] {
         assert!(result.summary.contains(part), "{part}\n--\n{}", result.summary);
     }
+    // Of what another test has built before there is nothing to draw.
+    let drawn = result.summary.contains("```mermaid");
+    assert!(drawn || result.log().contains("CACHED"), "{}", result.summary);
     assert!(result.annotations.is_empty(), "{:?}", result.annotations);
     assert!(!result.groups.is_empty(), "the log is in groups: {:?}", result.log_lines);
 }
 
 #[test]
 fn the_foreign_platforms_image_runs() {
-    let Some(parts) = parts_with_store() else { return };
+    let parts = parts();
     let job = Job::usual("foreign");
     let result = job.run();
     assert!(result.success, "{}", result.log());
@@ -81,15 +85,20 @@ fn the_foreign_platforms_image_runs() {
         let image = format!("{}/{}@{}", parts.registry, job.repository(), result.outputs["digest"]);
         let output = docker(&["run", "--rm", "--quiet", "--platform", &format!("linux/{arch}"), &image]);
         assert_eq!(output, format!("built for {arch}\nhello"));
+        if parts.graphdriver() {
+            // This store holds one platform of a digest at a time.
+            docker(&["image", "rm", "--force", &image]);
+        }
     }
 }
 
 #[test]
 fn a_rerun_gives_the_same_digest() {
-    if parts_with_store().is_none() {
-        return;
+    if goes_with_its_step() {
+        return not_here("each step has a builder of its own, which has built nothing before");
     }
-    let job = Job::usual("rerun");
+    // A statement of provenance says when it was made.
+    let job = Job::usual("rerun").input("provenance", "false");
     let first = job.run();
     assert!(first.success, "{}", first.log());
     let second = job.run();
@@ -100,9 +109,6 @@ fn a_rerun_gives_the_same_digest() {
 
 #[test]
 fn a_version_adds_its_tag() {
-    if parts_with_store().is_none() {
-        return;
-    }
     let job = Job::usual("version").input("version", "1.2.3+build.5").input("sha_length", "12");
     let result = job.run();
     assert!(result.success, "{}", result.log());
@@ -114,7 +120,7 @@ fn a_version_adds_its_tag() {
 
 #[test]
 fn one_platform_is_a_plain_image() {
-    let Some(parts) = parts_with_store() else { return };
+    let parts = parts();
     let job = Job::usual("plain").input("platform", "linux/amd64").input("labels", "team=boxes\nnote=a=b, c");
     let result = job.run();
     assert!(result.success, "{}", result.log());
@@ -164,9 +170,6 @@ fn everything() -> Vec<String> {
 
 #[test]
 fn what_is_written_belongs_to_the_workspaces_owner() {
-    if parts_with_store().is_none() {
-        return;
-    }
     let job = Job::usual("owner");
     let result = job.run();
     assert!(result.success, "{}", result.log());
@@ -190,7 +193,7 @@ fn not_owned(path: &Path) -> Vec<String> {
 
 #[test]
 fn the_original_scripts_variables_stand_in() {
-    let Some(parts) = parts_with_store() else { return };
+    let parts = parts();
     let mut job = Job::usual("original").without("image_name").without("registry");
     for (name, value) in [
         ("CI_DOCKER_IMAGE", "original"),

@@ -1,6 +1,6 @@
 //! The table of events: which tags, and whether they are pushed. Dry runs of the binary; the plan is in an output.
 
-use crate::job::{Job, parts_with_store};
+use crate::job::{Job, parts};
 use crate::runner::event::{Event, FORK, HEAD, MERGE, QUEUE};
 use crate::runner::step::StepResult;
 use serde_json::Value;
@@ -119,9 +119,6 @@ fn planned(result: &StepResult) -> Option<(Vec<String>, bool)> {
 
 #[test]
 fn every_event_has_its_tags() {
-    if parts_with_store().is_none() {
-        return;
-    }
     let mut world = world("events");
     let mut faults = Vec::new();
     for (case, reference, expected) in TABLE {
@@ -144,9 +141,6 @@ fn every_event_has_its_tags() {
 
 #[test]
 fn the_default_branch_is_never_a_pull_requests_tag() {
-    if parts_with_store().is_none() {
-        return;
-    }
     let mut world = world("privileged");
     for case in ["pull_request_target", "pull_request_target-fork", "issue_comment", "workflow_run-fork"] {
         for push in ["auto", "true"] {
@@ -165,9 +159,6 @@ fn the_default_branch_is_never_a_pull_requests_tag() {
 
 #[test]
 fn names_that_belong_to_others_are_not_taken() {
-    if parts_with_store().is_none() {
-        return;
-    }
     let mut world = world("names");
     for branch in ["latest", "Latest", "v1.2.3", "pr-7", "1.2.3"] {
         world.job.origin.branch(branch);
@@ -185,9 +176,6 @@ fn names_that_belong_to_others_are_not_taken() {
 
 #[test]
 fn a_checkout_of_something_else_gets_its_commit_tag_only() {
-    if parts_with_store().is_none() {
-        return;
-    }
     let mut world = world("elsewhere");
     // A workflow that checks an older commit out than the one that was pushed.
     world.job.event = world.event("push-branch");
@@ -204,7 +192,7 @@ fn a_checkout_of_something_else_gets_its_commit_tag_only() {
 
 #[test]
 fn a_pull_request_is_really_pushed_under_its_own_names() {
-    let Some(parts) = parts_with_store() else { return };
+    let parts = parts();
     let (job, head, merge) = Job::usual("pull").pull_request("pull_request", 42, "feature/Bigger_Boxes");
     let job = job.input("version", "v9.9.9").input("platform", "linux/amd64");
     let result = job.run();
@@ -224,9 +212,6 @@ fn a_pull_request_is_really_pushed_under_its_own_names() {
 
 #[test]
 fn a_fork_is_built_and_not_pushed() {
-    if parts_with_store().is_none() {
-        return;
-    }
     let (job, ..) = Job::usual("fork").pull_request("pull_request-fork", 43, "theirs");
     let job = job.input("platform", "linux/amd64");
     let result = job.run();

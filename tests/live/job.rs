@@ -1,5 +1,6 @@
 //! What most tests begin with: a repository, its checkout on a runner's machine, a step with the action.
 
+use crate::builder::builder;
 use crate::runner::action::Action;
 use crate::runner::event::{BEFORE, Event, FORK, HEAD, MERGE, TIP};
 use crate::runner::machine::Machine;
@@ -30,9 +31,10 @@ pub fn parts() -> &'static Parts {
     })
 }
 
-/// The parts, if the engine can build several platforms and push them: most tests need that.
-pub fn parts_with_store() -> Option<&'static Parts> {
-    Some(parts()).filter(|parts| !parts.graphdriver())
+/// The action's own metadata.
+fn action() -> &'static Action {
+    static ACTION: OnceLock<Action> = OnceLock::new();
+    ACTION.get_or_init(|| Action::read(&project().join("action.yml")).expect("the action's own metadata"))
 }
 
 /// Tests run beside each other, but for those that look at the whole engine.
@@ -41,6 +43,11 @@ static ENGINE: RwLock<()> = RwLock::new(());
 /// A turn beside other tests, for one that makes no [`Job`].
 pub fn beside() -> RwLockReadGuard<'static, ()> {
     ENGINE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A turn while no other test runs, for the same.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    ENGINE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[allow(dead_code, reason = "a guard is held, not read")]
@@ -72,8 +79,7 @@ impl Job {
 
     /// The same, while no other test runs.
     pub fn alone(name: &str, files: &[(&str, &str)]) -> Self {
-        let alone = ENGINE.write().unwrap_or_else(PoisonError::into_inner);
-        Self::with(name, files, Turn::Alone(alone))
+        Self::with(name, files, Turn::Alone(alone()))
     }
 
     /// The usual tree.
@@ -93,7 +99,7 @@ impl Job {
         let machine = Machine::new("acme/shop");
         let job = Self {
             event: Event::fixture("push-branch").replace(TIP, &tip).replace(BEFORE, &before),
-            action: Action::read(&project().join("action.yml")).expect("the action's own metadata"),
+            action: action().clone(),
             inputs: BTreeMap::new(),
             env: BTreeMap::new(),
             secrets: Vec::new(),
@@ -107,6 +113,7 @@ impl Job {
         job.input("image_name", name)
             .input("registry", &parts.localhost())
             .input("build_args", &format!("BASE={}", parts.base))
+            .built_by(builder())
     }
 
     /// Checks a ref of the origin out, as actions/checkout does.
@@ -196,4 +203,10 @@ impl Job {
             Turn::Beside(_) => false,
         }
     }
+}
+
+/// The step went well, and its image is in the registry.
+pub fn published(result: &StepResult) {
+    assert!(result.success, "{}", result.log());
+    assert_eq!(result.outputs["pushed"], "true", "{}", result.log());
 }

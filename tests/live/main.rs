@@ -2,8 +2,8 @@
 //! registries. `tests/parts/with-engine` brings them up; without them the suite stops with one line.
 //!
 //! What a test asserts is what somebody else sees: the registry read over plain HTTP, the image run by the docker
-//! client, the log as the runner reads it. On an engine without the containerd image store only the tests that say
-//! so have something to prove; the others end at once.
+//! client, the log as the runner reads it. Of what the suite's builder leaves nothing to prove a test says
+//! `not run`, by `builder::not_here`.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,15 +18,35 @@ mod runner;
 
 mod bad_input;
 mod build_output;
+mod build_surface;
+mod builder;
+mod builders;
+mod cache;
 mod cancel;
 mod context_parity;
 mod default_run;
+mod emulation;
 mod emulator;
 mod events;
 mod faults;
+mod git_server;
+mod github_cache;
 mod inputs;
 mod job;
+mod kill;
+mod leftovers;
+mod legs;
+mod login;
+mod login_ends;
+mod nodes;
+mod order;
+mod preflight;
+mod prepare;
 mod reach;
 mod registry;
+mod retry;
+mod session;
+mod several;
 mod stores;
+mod transports;
 mod trust;

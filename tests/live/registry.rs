@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use docker_push_action::docker::{RelayOptions, reach_loopback};
+use docker_push_action::docker::{RelayOptions, reach_loopback_telling};
 use docker_push_action::model::{Credentials, Dial, Digest, RegistryHost, Repository, Secret, Tag};
 use docker_push_action::registry::{ImageMetadata, Kind, RegistryClient, Timeouts};
 
@@ -128,11 +128,7 @@ async fn a_registry_that_wants_a_login() {
     let base = variable("PARTS_REGISTRY") + "/base/busybox:1";
     succeed(crane().args(["copy", "--insecure", &base, &format!("{name}:source")]));
     let repository = Repository::parse(&name).unwrap();
-    let login = |password: &str| Credentials {
-        registry: host(&registry),
-        username: username.clone(),
-        password: Secret::new(password),
-    };
+    let login = |password: &str| Credentials::new(host(&registry), &username, Secret::new(password));
     let (digest, _) = publish(&client(&registry, Some(&login(&password))), &repository, "source").await;
     assert_eq!(succeed(crane().args(["digest", "--insecure", &format!("{name}:latest")])), digest.as_str());
 
@@ -231,13 +227,13 @@ async fn inside() {
         // At any moment of its start: a signal does the same.
         for milliseconds in (0..200).step_by(8) {
             let options = RelayOptions { id: format!("{}{milliseconds}", options.id), ..options.clone() };
-            let start = reach_loopback(&registry, socket, &options);
+            let start = reach_loopback_telling(&registry, socket, &options, || {});
             let _ = tokio::time::timeout(Duration::from_millis(milliseconds), start).await;
         }
         return;
     }
     let began = Instant::now();
-    let reached = match reach_loopback(&registry, socket, &options).await {
+    let reached = match reach_loopback_telling(&registry, socket, &options, || {}).await {
         Ok(reached) => reached,
         Err(error) => {
             println!("error: {error}");
@@ -256,11 +252,8 @@ async fn inside() {
         std::future::pending::<()>().await;
     }
     assert_eq!(variable("EXPECT"), way);
-    let credentials = Credentials {
-        registry: registry.clone(),
-        username: variable("LOGIN_USERNAME"),
-        password: Secret::new(variable("LOGIN_PASSWORD")),
-    };
+    let password = Secret::new(variable("LOGIN_PASSWORD"));
+    let credentials = Credentials::new(registry.clone(), variable("LOGIN_USERNAME"), password);
     let began = Instant::now();
     let client =
         RegistryClient::new(registry.clone(), Some(&credentials), reached.dial.clone(), Timeouts::default());

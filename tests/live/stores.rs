@@ -8,16 +8,17 @@ fn an_engine_without_the_image_store_says_what_is_missing() {
     if !parts().graphdriver() {
         return;
     }
-    let job = Job::usual("no-store");
+    let job = Job::usual("no-store").input("builder", "docker");
     let result = job.run();
     assert!(!result.success, "{}", result.log());
-    for part in ["containerd", "containerd-snapshotter", "daemon.json"] {
+    for part in ["containerd image store", "`builder: docker-container`"] {
         assert!(result.errors().contains(part), "{part}: {}", result.errors());
     }
     assert!(!result.log().contains("RUN echo built"), "nothing was built: {}", result.log());
     assert_eq!(job.tags(), Vec::<String>::new());
     // The first platform alone, pushed, is more than it can do, too.
-    let result = Job::usual("no-store-push").input("platform", "linux/amd64").run();
+    let result =
+        Job::usual("no-store-push").input("builder", "docker").input("platform", "linux/amd64").run();
     assert!(!result.success && result.errors().contains("containerd"), "{}", result.log());
 }
 

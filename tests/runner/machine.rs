@@ -28,6 +28,20 @@ pub struct Machine {
     root: tempfile::TempDir,
     pub repository: String,
     pub token: String,
+    /// One of GitHub's own, which is thrown away after the job.
+    pub hosted: bool,
+    /// `GITHUB_RUN_ID`.
+    pub run: u64,
+    /// `GITHUB_RUN_ATTEMPT`.
+    pub attempt: u64,
+    /// `GITHUB_SERVER_URL`.
+    pub server_url: String,
+    /// `GITHUB_API_URL`.
+    pub api_url: String,
+    /// `ACTIONS_RESULTS_URL` and `ACTIONS_RUNTIME_TOKEN`, where the job has a cache service.
+    pub cache: Option<(String, String)>,
+    /// `RUNNER_NAME`: no two runners of one server share it, and each has one job at a time.
+    pub runner: String,
     steps: std::cell::Cell<u32>,
 }
 
@@ -39,7 +53,20 @@ impl Machine {
         std::fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755))
             .expect("a temporary directory of ours");
         let token = "ghs_0123456789abcdefghijABCDEFGHIJ012345".to_owned();
-        let machine = Self { root, repository: repository.to_owned(), token, steps: std::cell::Cell::new(0) };
+        let machine = Self {
+            root,
+            repository: repository.to_owned(),
+            token,
+            hosted: true,
+            run: 19_537_654_321,
+            attempt: 1,
+            server_url: "https://github.com".to_owned(),
+            // Refuses at once, where the name of the real one would be waited for.
+            api_url: "http://127.0.0.1:1".to_owned(),
+            cache: None,
+            runner: format!("GitHub Actions {}", NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed)),
+            steps: std::cell::Cell::new(0),
+        };
         for dir in ["_github_home", "_github_workflow", "_runner_file_commands"] {
             std::fs::create_dir_all(machine.temp().join(dir)).expect("a runner's directory");
         }
@@ -112,7 +139,7 @@ impl Machine {
             ("ACTION_REPOSITORY", "org/docker-push-action"),
             ("ACTOR", &event.actor),
             ("ACTOR_ID", "583231"),
-            ("API_URL", "https://api.github.com"),
+            ("API_URL", &self.api_url),
             ("BASE_REF", &event.base_ref),
             ("EVENT_NAME", &event.name),
             ("GRAPHQL_URL", "https://api.github.com/graphql"),
@@ -127,10 +154,10 @@ impl Machine {
             ("REPOSITORY_OWNER", owner),
             ("REPOSITORY_OWNER_ID", "1001"),
             ("RETENTION_DAYS", "90"),
-            ("RUN_ATTEMPT", "1"),
-            ("RUN_ID", "19537654321"),
+            ("RUN_ATTEMPT", &self.attempt.to_string()),
+            ("RUN_ID", &self.run.to_string()),
             ("RUN_NUMBER", "12"),
-            ("SERVER_URL", "https://github.com"),
+            ("SERVER_URL", &self.server_url),
             ("SHA", &event.sha),
             ("TRIGGERING_ACTOR", &event.actor),
             ("WORKFLOW", "Docker"),
@@ -147,8 +174,8 @@ impl Machine {
         for (key, value) in [
             ("OS", "Linux"),
             ("ARCH", arch),
-            ("NAME", "GitHub Actions 1000000042"),
-            ("ENVIRONMENT", "github-hosted"),
+            ("NAME", &self.runner),
+            ("ENVIRONMENT", if self.hosted { "github-hosted" } else { "self-hosted" }),
             ("TOOL_CACHE", "/opt/hostedtoolcache"),
             ("TEMP", &self.temp().display().to_string()),
             ("WORKSPACE", &self.pipeline().display().to_string()),
@@ -156,16 +183,28 @@ impl Machine {
             set(&format!("RUNNER_{key}"), value);
         }
         set("ACTIONS_RUNTIME_URL", "https://pipelinesghubeus1.actions.githubusercontent.invalid/abc/");
-        set("ACTIONS_RUNTIME_TOKEN", RUNTIME_TOKEN);
-        set("ACTIONS_RESULTS_URL", "https://results-receiver.actions.githubusercontent.invalid/");
+        // A container action is told of the service, but not that it is of version 2.
+        match &self.cache {
+            Some((url, token)) => {
+                set("ACTIONS_RUNTIME_TOKEN", token);
+                set("ACTIONS_RESULTS_URL", url);
+            }
+            None => {
+                set("ACTIONS_RUNTIME_TOKEN", RUNTIME_TOKEN);
+            }
+        }
         all
     }
 
     /// What the server hides from the log before the step says a word.
     pub fn secrets(&self) -> Vec<String> {
-        vec![self.token.clone(), RUNTIME_TOKEN.to_owned()]
+        let runtime = self.cache.as_ref().map_or(RUNTIME_TOKEN, |(_, token)| token);
+        vec![self.token.clone(), runtime.to_owned()]
     }
 }
+
+/// Of the next runner.
+static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1_000_000_042);
 
 /// `ACTIONS_RUNTIME_TOKEN`: no real one, but long and hidden as real ones are.
 pub const RUNTIME_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.cnVudGltZS10b2tlbi1vZi10aGUtam9i.c2lnbmF0dXJl";

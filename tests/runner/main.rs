@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "the live suite, the demo and the bench use the rest")]
 mod runner;
 
+mod fault_rules;
 mod log_rules;
 mod small_rules;
 mod start_rules;

@@ -4,9 +4,14 @@
 //! each file names the class that it follows. What GitHub's server does (billing, permissions, the page) is not here.
 
 pub mod action;
+pub mod cache_service;
+pub mod clouds;
 pub mod command;
 pub mod event;
+pub mod fault_proxy;
 pub mod files;
+mod form;
+pub mod github_api;
 pub mod log;
 pub mod machine;
 pub mod mask;

@@ -25,6 +25,18 @@ pub struct Parts {
     pub busybox_amd64: PathBuf,
     pub busybox_arm64: PathBuf,
     pub daemon_log: PathBuf,
+    /// The real buildkitd's image and one that registers QEMU, in the engine's store.
+    pub buildkit_image: String,
+    pub binfmt_image: String,
+    /// `tcp://GATEWAY:PORT` of a buildkitd with mutual TLS; the same one as `unix://…`.
+    pub remote: String,
+    pub remote_unix: String,
+    /// One whose own platform is linux/arm64, with TLS too.
+    pub remote_arm64: String,
+    /// `ca.pem`, `cert.pem`, `key.pem`, and `other-…` of an authority that nobody trusts.
+    pub tls: PathBuf,
+    /// What belongs to this engine's run, and goes with it.
+    pub run: PathBuf,
 }
 
 impl Parts {
@@ -52,6 +64,13 @@ impl Parts {
             busybox_amd64: get("PARTS_BUSYBOX_AMD64")?.into(),
             busybox_arm64: get("PARTS_BUSYBOX_ARM64")?.into(),
             daemon_log: get("PARTS_DAEMON_LOG").unwrap_or_default().into(),
+            buildkit_image: get("PARTS_BUILDKIT_IMAGE")?,
+            binfmt_image: get("PARTS_BINFMT_IMAGE")?,
+            remote: get("PARTS_REMOTE")?,
+            remote_unix: get("PARTS_REMOTE_UNIX")?,
+            remote_arm64: get("PARTS_REMOTE_ARM64")?,
+            tls: get("PARTS_TLS")?.into(),
+            run: get("PARTS_RUN")?.into(),
         })
     }
 
@@ -69,6 +88,12 @@ impl Parts {
     pub fn closed_registry(&self) -> Registry {
         let basic = Some((self.auth_username.clone(), self.auth_password.clone()));
         Registry { host: self.auth_registry.clone(), basic }
+    }
+
+    /// The text of a file of [`Parts::tls`].
+    pub fn pem(&self, name: &str) -> String {
+        let path = self.tls.join(format!("{name}.pem"));
+        std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
     }
 
     /// Whether the engine lacks the containerd image store.

@@ -131,7 +131,8 @@ pub struct RunningStep {
     ended: Option<Ending>,
 }
 
-type Ending = std::io::Result<std::process::ExitStatus>;
+/// How the process ended, and when: what reads its log may take longer.
+type Ending = (std::io::Result<std::process::ExitStatus>, Instant);
 
 impl Step<'_> {
     /// Starts the step and waits for its end.
@@ -316,8 +317,8 @@ impl RunningStep {
     }
 
     fn finish(mut self, killed: Killed) -> StepResult {
-        let status =
-            self.ended.take().expect("the process ended").expect("a child of ours can be waited for");
+        let (status, ended) = self.ended.take().expect("the process ended");
+        let status = status.expect("a child of ours can be waited for");
         let deadline = Instant::now() + PIPE_TIMEOUT;
         let (mutex, changed) = &*self.state;
         let mut shared = lock(mutex);
@@ -325,7 +326,7 @@ impl RunningStep {
             let left = deadline.saturating_duration_since(Instant::now());
             shared = changed.wait_timeout(shared, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
-        let duration = self.started.elapsed();
+        let duration = ended - self.started;
         let raw_lines = shared.raw.clone();
         let mut log = shared.log.clone();
         drop(shared);
@@ -405,7 +406,10 @@ fn container_name(launch: &Launch, files: &BTreeMap<&'static str, PathBuf>) -> S
 
 fn exit_of(mut child: Child) -> Receiver<Ending> {
     let (sender, receiver) = channel();
-    std::thread::spawn(move || sender.send(child.wait()));
+    std::thread::spawn(move || {
+        let status = child.wait();
+        sender.send((status, Instant::now()))
+    });
     receiver
 }
 

@@ -2,6 +2,7 @@
 
 mod damage;
 mod facts;
+mod relation;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -133,7 +133,7 @@ impl Fake {
 
 /// `octo:hunter2`
 pub fn octo(registry: RegistryHost) -> Credentials {
-    Credentials { registry, username: "octo".into(), password: Secret::new("hunter2") }
+    Credentials::new(registry, "octo", Secret::new("hunter2"))
 }
 
 async fn serve(

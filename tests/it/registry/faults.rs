@@ -140,17 +140,17 @@ async fn nobody_listens() {
 }
 
 /// Not loopback by name, so that HTTPS is a must, but dialled to the fake.
-fn elsewhere(fake: &Fake) -> (RegistryClient, Repository) {
+fn elsewhere(fake: &Fake, timeouts: Timeouts) -> (RegistryClient, Repository) {
     let host = RegistryHost::parse("registry.test").unwrap();
     let client =
-        RegistryClient::new(host.clone(), Some(&octo(host.clone())), Dial::Address(fake.address), SHORT);
+        RegistryClient::new(host.clone(), Some(&octo(host.clone())), Dial::Address(fake.address), timeouts);
     (client, Repository::new(host, "acme/api").unwrap())
 }
 
 #[tokio::test]
 async fn plain_http_is_for_loopback_only() {
     let fake = Fake::start(|_| Answer::Cut(b"HTTP/1.0 400 Bad Request\r\n\r\n".to_vec())).await;
-    let (client, repository) = elsewhere(&fake);
+    let (client, repository) = elsewhere(&fake, Timeouts::default());
     let error = client.put_tag(&repository, &tag("v1"), &manifest("{}", INDEX)).await.unwrap_err();
     assert_eq!(error.kind(), &Kind::PlainHttp);
     assert!(error.hint().unwrap().contains("only registries on `localhost`"));
@@ -163,7 +163,7 @@ async fn plain_http_is_for_loopback_only() {
 #[tokio::test]
 async fn a_server_that_is_silent_to_a_tls_hello() {
     let fake = Fake::start(|_| Answer::Stall(Vec::new())).await;
-    let error = elsewhere(&fake).0.ping().await.unwrap_err();
+    let error = elsewhere(&fake, SHORT).0.ping().await.unwrap_err();
     assert!(matches!(error.kind(), Kind::Timeout { .. }), "{error:?}");
 }
 

@@ -233,3 +233,52 @@ async fn a_repository_of_a_name_with_parts() {
     fake.client_of_octo().put_tag(&repository, &tag("a"), &manifest("{}", INDEX)).await.unwrap();
     assert!(fake.lines().contains(&"GET /token?service=s&scope=repository:a/b/c:pull,push".into()));
 }
+
+#[tokio::test]
+async fn an_identity_token_buys_tokens_and_goes_nowhere_else() {
+    let fake = Fake::start(|request| {
+        let host = request.header("host").unwrap();
+        let challenge = format!(r#"WWW-Authenticate: Bearer realm="http://{host}/oauth2/token",service="s""#);
+        match (request.method.as_str(), request.target.as_str(), token_of(request)) {
+            ("POST", "/oauth2/token", "") => {
+                let body = String::from_utf8_lossy(&request.body).into_owned();
+                let form = request.header("content-type") == Some("application/x-www-form-urlencoded");
+                let asked = "grant_type=refresh_token&service=s&scope=repository:acme/api:pull,push";
+                if form && body.starts_with(asked) && body.ends_with("&refresh_token=identity%2B1") {
+                    answer(200, &[], r#"{"access_token":"bought","refresh_token":"another"}"#)
+                } else {
+                    answer(400, &[], format!(r#"{{"error_description":"not {body}"}}"#))
+                }
+            }
+            ("PUT", _, "Bearer bought") => answer(201, &[], ""),
+            _ => answer(401, &[&challenge], ""),
+        }
+    })
+    .await;
+    let login = |token: &str| {
+        let token = docker_push_action::model::Secret::new(token);
+        docker_push_action::model::Credentials::new(fake.host(), "", token)
+            .given_by(docker_push_action::model::LoginSource::RegistryAuth(2))
+    };
+    let client =
+        |token| RegistryClient::new(fake.host(), Some(&login(token)), Dial::Direct, Timeouts::default());
+    let (repository, index) = (fake.repository(), manifest("{}", INDEX));
+    client("identity+1").put_tag(&repository, &tag("a"), &index).await.unwrap();
+    let shown: Vec<_> =
+        fake.asked().iter().filter(|r| r.method != "POST").map(|r| token_of(r).to_owned()).collect();
+    assert_eq!(shown, ["", "Bearer bought"]);
+
+    let error = client("wrong-identity").put_tag(&repository, &tag("a"), &index).await.unwrap_err();
+    assert!(error.to_string().contains("400: no token from `127.0.0.1`: not grant_type"), "{error}");
+    assert!(!error.to_string().contains("wrong-identity"), "{error}");
+
+    // Where a password is wanted, it is of no use and is not shown.
+    let basic = basic_registry().await;
+    let mut other = login("identity+1");
+    other.registry = basic.host();
+    let client = RegistryClient::new(basic.host(), Some(&other), Dial::Direct, Timeouts::default());
+    let error = client.put_tag(&basic.repository(), &tag("a"), &index).await.unwrap_err();
+    assert!(error.to_string().contains("not an identity token"), "{error}");
+    assert!(error.hint().unwrap().contains("entry 2 of `registry_auth`"));
+    assert!(basic.asked().iter().all(|request| token_of(request).is_empty()));
+}

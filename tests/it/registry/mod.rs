@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-mod fake;
+mod copies;
+pub mod fake;
 mod faults;
 mod login;
+mod stamps;
 mod tls;
+mod uploads;
 
 use docker_push_action::model::{Digest, Tag};
 use docker_push_action::registry::{Kind, Manifest};

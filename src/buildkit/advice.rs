@@ -1,0 +1,195 @@
+//! What to change when a build failed, told from what the daemon, the frontend or a registry said.
+//!
+//! Their words are all there is: neither BuildKit nor the registries behind it send codes for these faults. What is not
+//! recognised gets no advice, which is better than a wrong one.
+
+use super::error::BuildError;
+use super::ssh::SshError;
+
+/// What to change, of an error that is no node's; `None` if that is not known.
+pub(super) fn hint(error: &BuildError) -> Option<&'static str> {
+    match error {
+        BuildError::Session(error) => error.hint(),
+        BuildError::Ssh(faults) => faults.first().map(SshError::hint),
+        BuildError::StepFailed { message, .. } | BuildError::Dockerfile { message, .. }
+            if message.contains("exec format error") =>
+        {
+            Some("this machine cannot run that platform's programs: register an emulator (QEMU) first")
+        }
+        BuildError::StepFailed { message, .. }
+            if message.contains("failed to calculate checksum of ref") && message.contains("not found") =>
+        {
+            Some("is the file in the build context, and not excluded by `.dockerignore`?")
+        }
+        BuildError::Dockerfile { message, .. } if message.contains("no match for platform") => {
+            Some("the base image is not published for that platform")
+        }
+        BuildError::Dockerfile { message, .. } if message.contains("failed to resolve source metadata") => {
+            pull_hint(message)
+        }
+        BuildError::PushFailed { message, .. } => push_hint(message),
+        BuildError::StepFailed { message, .. }
+        | BuildError::Dockerfile { message, .. }
+        | BuildError::Other { message, .. }
+            if request_hint(message).is_some() =>
+        {
+            request_hint(message)
+        }
+        BuildError::Other { message, .. } if message.contains("exporter \"image\" could not be found") => {
+            Some(
+                "the daemon does not use the containerd image store, without which it cannot push what it builds",
+            )
+        }
+        BuildError::HeldUp(_) => Some(
+            "restart the builder, as nothing else makes it let go; `builder: docker-container` has one of its own, which \
+             is then made anew",
+        ),
+        _ => None,
+    }
+}
+
+/// Whether a registry's answer is about access. URLs in the text are left out: a digest has any three digits in it,
+/// and a repository any word.
+pub(super) fn refuses_access(message: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "401 unauthorized",
+        "403 forbidden",
+        "denied",
+        "unauthorized",
+        "authorization failed",
+        "authentication required",
+        "no basic auth credentials",
+        "insufficient_scope",
+        "insufficient scope",
+    ];
+    let words = message.split_whitespace().filter(|word| !word.contains("://"));
+    let said = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    WORDS.iter().any(|word| said.contains(word))
+}
+
+/// What BuildKit or its daemon will not do for anybody who asks.
+fn request_hint(message: &str) -> Option<&'static str> {
+    if message.contains("is not allowed by build daemon configuration") {
+        Some(
+            "the builder forbids what `allow` or `network: host` asks for: `builder: docker-container` makes one that \
+             allows it; elsewhere the builder's own configuration must (`insecure-entitlements` in buildkitd.toml, \
+             the input `buildkitd_config`)",
+        )
+    } else if has(message, &["network.host is not allowed", "security.insecure is not allowed"]) {
+        Some(
+            "a step asks for more than steps may: name it in the input `allow` (`network.host`, `security.insecure`)",
+        )
+    } else if has(message, &["frontend.gitquerystring"]) {
+        Some(
+            "this BuildKit is too old for `?ref=` in a Git URL: write `#ref:directory`, or take a newer builder",
+        )
+    } else if has(message, &["frontend.contexts"]) {
+        Some("the frontend that the Dockerfile's `# syntax=` line names is too old for named build contexts")
+    } else if message.contains("unknown attestation type") {
+        Some("BuildKit makes `provenance` and `sbom`")
+    } else if has(
+        message,
+        &["could not read Username", "Authentication failed for 'http", "terminal prompts disabled"],
+    ) {
+        Some(
+            "a Git repository that is not public needs a token: `token` is used for repositories of this \
+             repository's owner on this GitHub server; for others give a secret named `GIT_AUTH_TOKEN.<host>`",
+        )
+    } else {
+        None
+    }
+}
+
+fn push_hint(message: &str) -> Option<&'static str> {
+    if refuses_access(message) {
+        Some("check `username` and `password`, and that they may write to this repository")
+    } else if has(message, &["does not exist in the registry with id"])
+        || (message.contains(".dkr.ecr") && message.contains("404 Not Found"))
+    {
+        Some("Amazon ECR makes no repository by a push: `create_repository: true` makes it first")
+    } else if has(message, UNREACHABLE) {
+        Some("the daemon cannot reach the registry")
+    } else if has(message, &["server gave HTTP response to HTTPS client"]) {
+        Some("the registry speaks plain HTTP: the daemon needs it in its `insecure-registries`")
+    } else {
+        None
+    }
+}
+
+fn pull_hint(message: &str) -> Option<&'static str> {
+    if refuses_access(message) {
+        Some("the base image's registry does not let us read it: is the name right, is a login needed?")
+    } else if has(message, UNREACHABLE) {
+        Some("the daemon cannot reach the base image's registry")
+    } else {
+        None
+    }
+}
+
+const UNREACHABLE: &[&str] = &["connection refused", "lookup ", "i/o timeout", "no route to host"];
+
+fn has(message: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| message.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_has_a_hint() {
+        for (message, part) in [
+            (
+                "granting entitlement security.insecure is not allowed by build daemon configuration",
+                "buildkitd_config",
+            ),
+            ("failed to load LLB: network.host is not allowed", "`allow`"),
+            ("unsupported frontend capability moby.buildkit.frontend.gitquerystring", "`#ref:directory`"),
+            ("unknown attestation type \"vex\"", "`sbom`"),
+            (
+                "failed to fetch remote https://h/x.git: fatal: could not read Username for 'https://h'",
+                "GIT_AUTH_TOKEN",
+            ),
+        ] {
+            let error = BuildError::Other { code: "Unknown".into(), message: message.into() };
+            assert!(error.hint().is_some_and(|hint| hint.contains(part)), "{message}");
+        }
+    }
+
+    #[test]
+    fn push_hints() {
+        for (message, part) in [
+            (
+                "unexpected status from POST request to http://r/v2/a/blobs/uploads/: 401 Unauthorized",
+                "password",
+            ),
+            ("denied: requested access to the resource is denied", "password"),
+            ("dial tcp 127.0.0.1:5000: connect: connection refused", "reach"),
+            ("http: server gave HTTP response to HTTPS client", "insecure-registries"),
+        ] {
+            let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
+            assert!(error.hint().unwrap().contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_hiccup() {
+        for (message, refusal) in [
+            ("unexpected status from HEAD request to http://r/v2/a/blobs/sha256:00: 401 Unauthorized", true),
+            ("failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden", true),
+            ("push access denied, repository does not exist or may require authorization", true),
+            ("server message: insufficient_scope: authorization failed", true),
+            (
+                "unexpected status from HEAD request to http://r/v2/denied/blobs/sha256:401403: 500 Internal",
+                false,
+            ),
+            (
+                "failed to do request: Put \"https://r/v2/unauthorized/manifests/x\": connection reset by peer",
+                false,
+            ),
+        ] {
+            let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
+            assert_eq!(error.is_refusal(), refusal, "{message}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Containers that we make: the labels they bear, and their removal whatever becomes of the run.
+//!
+//! The container list is the daemon's and others use it too: only what bears our role is ever removed.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
+use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+
+use super::connection::DaemonClient;
+
+/// Our label: what the container is for.
+pub(super) const LABEL_ROLE: &str = "docker-push-action.role";
+/// Our label: the run that it belongs to.
+pub(super) const LABEL_RUN: &str = "docker-push-action.run";
+
+/// A container that is removed with this value, also when the run is cancelled in the middle of its start.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    socket: PathBuf,
+    name: Option<String>,
+    /// The daemon has been asked and has not answered: it may be making the container right now.
+    pub(super) asked: bool,
+}
+
+impl Unfinished {
+    /// Guards the container of this name behind the daemon's socket, there or not.
+    pub(super) fn new(socket: &Path, name: &str) -> Self {
+        Self { socket: socket.to_owned(), name: Some(name.to_owned()), asked: false }
+    }
+
+    /// It is somebody else's from now on.
+    pub(super) fn keep(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some(name) = self.name.take() else { return };
+        // Nothing can be awaited here. One that is gone, or going, is as good as removed; one that is not there
+        // yet is waited for, as the daemon goes on making it.
+        let deadline = Instant::now() + PATIENCE;
+        while remove(&self.socket, &name, REMOVAL).is_ok_and(|status| status == 404)
+            && self.asked
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// How long a cancelled run waits for a container that may be being made, and between two looks.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The most that removing a container may take when the run is being cancelled.
+const REMOVAL: Duration = Duration::from_secs(2);
+
+/// Removes a container and its nameless volumes by one blocking request, and returns the status of the answer. The
+/// path has no version, as every engine takes it.
+pub(super) fn remove(socket: &Path, name: &str, patience: Duration) -> std::io::Result<u16> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    write!(
+        stream,
+        "DELETE /containers/{name}?force=1&v=1 HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
+    )?;
+    // The daemon stops working on what nobody waits for.
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    let status = std::str::from_utf8(&status[9..]).ok().and_then(|text| text.parse().ok());
+    status.ok_or_else(|| std::io::Error::other("no HTTP"))
+}
+
+/// Removes what runs that were killed have left: containers of this role that never ran, or whose daemon forgot to remove them.
+/// One that is being started now is younger than a minute, by the daemon's own clock.
+pub(super) async fn reap(daemon: &DaemonClient, own: &str, role: &str) {
+    let filters = HashMap::from([("label", vec![format!("{LABEL_ROLE}={role}")])]);
+    let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let Ok(found) = daemon.docker.list_containers(Some(list)).await else { return };
+    for id in orphans(&found, own) {
+        let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        // Another run may be at it too.
+        let _ = daemon.docker.remove_container(id, Some(force)).await;
+    }
+}
+
+/// Seconds after which a container that does not run is nobody's.
+pub(super) const ORPHAN_AGE: i64 = 60;
+
+fn orphans<'a>(found: &'a [ContainerSummary], own: &str) -> Vec<&'a str> {
+    let created = |container: &ContainerSummary| container.created.unwrap_or(i64::MAX);
+    let Some(now) = found.iter().find(|container| container.id.as_deref() == Some(own)).map(created) else {
+        return Vec::new();
+    };
+    let ended = [State::CREATED, State::EXITED, State::DEAD];
+    found
+        .iter()
+        .filter(|one| one.state.is_some_and(|state| ended.contains(&state)))
+        .filter(|one| created(one) < now.saturating_sub(ORPHAN_AGE))
+        .filter_map(|one| one.id.as_deref())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orphans_are_old_and_do_not_run() {
+        let containers = serde_json::json!([
+            {"Id": "own", "State": "created", "Created": 1000},
+            {"Id": "running", "State": "running", "Created": 10},
+            {"Id": "starting", "State": "created", "Created": 990},
+            {"Id": "never ran", "State": "created", "Created": 10},
+            {"Id": "left", "State": "exited", "Created": 10},
+            {"Id": "unknown age", "State": "exited"}
+        ]);
+        let containers: Vec<ContainerSummary> = serde_json::from_value(containers).unwrap();
+        assert_eq!(orphans(&containers, "own"), ["never ran", "left"]);
+        assert_eq!(orphans(&containers, "not listed"), Vec::<&str>::new());
+    }
+}

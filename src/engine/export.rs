@@ -1,0 +1,295 @@
+//! The cache is written when the image is out: every node solves its build again, with caches and nothing else to
+//! export. Whatever happens here, the image stays as it is; the worst that comes of it is a warning.
+//!
+//! The second solve finds everything done: it has the first one's attributes without those that ask for work
+//! (`no_cache`, `pull`), and of the context only what changed is sent. Should a program run all the same (a base image
+//! moved, a file changed, the daemon dropped a layer), the export ends: a cache is not worth a second build.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::buildkit::{BuildError, BuildIds};
+use crate::error::RunError;
+use crate::inputs::config::Config;
+use crate::plan::RunPlan;
+use crate::plan::build::{BuildPlan, Export};
+use crate::plan::cache::{CacheWrites, place};
+use crate::progress::cache::{CacheUse, Exported, exports, running_again};
+use crate::progress::plain::Line;
+use crate::runner::command::Command;
+use crate::runner::units;
+
+use super::Process;
+use super::build::{log, provisions};
+use super::builder::{Builder, Node};
+use super::follow::{Solve, follow};
+use super::record::{Record, Written};
+
+/// Writes the caches that the plan names. Ends early, with an error, only when the run was asked to stop.
+pub async fn export(
+    process: &Process,
+    config: &Config,
+    builder: &Builder,
+    plan: &RunPlan,
+    record: &mut Record,
+) -> Result<(), RunError> {
+    if plan.cache.to.is_empty() || record.solved.is_empty() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let deadline = started + plan.cache.timeout;
+    let places: Vec<String> = plan.cache.to.iter().map(place).collect();
+    let title = Command::Group(format!("Write the cache to {}", places.join(", ")));
+    process.reporter.lines(&[Line::Command(title)]);
+    let several = builder.nodes.len() > 1;
+    let nodes = builder.nodes.iter().zip(&record.solved).map(|(node, solved)| {
+        let mut build = solved.clone();
+        let mut writes = plan.cache.clone();
+        if several {
+            let from = std::mem::take(&mut build.cache_from);
+            crate::plan::cache::for_node(&mut build, &mut writes, &node.platforms);
+            // The build that is solved again has its own already.
+            build.cache_from = from;
+        }
+        write(process, config, plan, node, build, writes, deadline)
+    });
+    let written: Vec<Written> = futures_util::future::join_all(nodes).await.into_iter().flatten().collect();
+    process.reporter.lines(&[Line::Command(Command::EndGroup)]);
+    process.reporter.phase("cache", started.elapsed());
+    for written in &written {
+        say(process, written);
+    }
+    record.cache_written = written;
+    match *process.stop.borrow() {
+        Some(stop) => Err(RunError::Stopped(stop)),
+        None => Ok(()),
+    }
+}
+
+/// One node's part.
+async fn write(
+    process: &Process,
+    config: &Config,
+    plan: &RunPlan,
+    node: &Node,
+    build: BuildPlan,
+    writes: CacheWrites,
+    deadline: Instant,
+) -> Vec<Written> {
+    let began = Instant::now();
+    let build = again(build, &writes);
+    let ids = BuildIds::from_random((process.random)());
+    let mut log = log(process, &build);
+    let works = Notify::new();
+    let mut again = None;
+    let watch = |state: &crate::progress::state::State| {
+        if again.is_none()
+            && let Some(step) = running_again(state)
+        {
+            again = Some(step.name.clone());
+            works.notify_one();
+        }
+    };
+    let cancel = ended(process, deadline, &works);
+    let solve = Solve {
+        connection: &node.connection,
+        build: &build,
+        ids: &ids,
+        provisions: provisions(process, config, plan),
+        again: true,
+    };
+    let result = follow(process, solve, &mut log, watch, cancel).await;
+    let state = log.into_state();
+    let why = match result {
+        Ok(_) => None,
+        Err(BuildError::Cancelled) => Some(match (&again, *process.stop.borrow()) {
+            (Some(step), _) => format!("`{step}` would have had to run again"),
+            (None, Some(stop)) => format!("cancelled by {stop}"),
+            (None, None) => {
+                format!("not done within `cache_timeout` ({})", units::seconds(plan.cache.timeout))
+            }
+        }),
+        Err(error) => Some(match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        }),
+    };
+    ends(&writes, &exports(&state), why.as_deref(), began.elapsed())
+}
+
+/// The build once more, for its cache only.
+fn again(build: BuildPlan, writes: &CacheWrites) -> BuildPlan {
+    BuildPlan {
+        attestations: Vec::new(),
+        annotations: Vec::new(),
+        cache_to: writes.to.clone(),
+        export: Export::Nothing,
+        ..build.again()
+    }
+}
+
+/// When the export has to end: the run was stopped, time is up, or a step of the build would run.
+async fn ended(process: &Process, deadline: Instant, works: &Notify) {
+    tokio::select! {
+        _ = process.stopped() => {}
+        () = tokio::time::sleep_until(deadline) => {}
+        () = works.notified() => {}
+    }
+}
+
+/// How each cache's export ended. `why` is what ended the whole solve, if it did not end well: what had not ended
+/// before it failed by that.
+fn ends(writes: &CacheWrites, found: &[Exported], why: Option<&str>, whole: Duration) -> Vec<Written> {
+    let end = |place: String, exported: Option<&Exported>| {
+        let own = exported.and_then(|exported| exported.error.as_deref());
+        let own = own.filter(|own| !own.ends_with("context canceled"));
+        let unfinished = exported.is_none_or(|exported| exported.error.is_some() || exported.time.is_zero());
+        Written {
+            place,
+            time: exported.map_or(whole, |exported| exported.time),
+            layers: exported.map_or(0, |exported| exported.layers),
+            error: own.or(why.filter(|_| unfinished)).map(explained),
+        }
+    };
+    match writes.to.as_slice() {
+        [only] => vec![end(place(only), found.first())],
+        several if found.len() == several.len() => {
+            found.iter().map(|exported| end(exported.name.clone(), Some(exported))).collect()
+        }
+        several => several.iter().map(|entry| end(place(entry), None)).collect(),
+    }
+}
+
+/// What the daemon said, and in plain words what it means where it is known.
+fn explained(why: &str) -> String {
+    const MEANINGS: &[(&[&str], &str)] = &[
+        (
+            &["resource_exhausted", "429", "Too Many Requests", "toomanyrequests"],
+            "too many requests at this time",
+        ),
+        (
+            &["url not set for github actions cache"],
+            "this BuildKit is older than 0.20 and does not know GitHub's present cache",
+        ),
+        (&["cache storage quota", "quota", "Insufficient Storage"], "its storage is full"),
+        (&["permission_denied", "403 Forbidden", "denied"], "it may not be written with this login"),
+        (&["token expired"], "the job's token has expired"),
+    ];
+    let meaning = MEANINGS.iter().find(|(words, _)| words.iter().any(|word| why.contains(word)));
+    match meaning {
+        Some((_, meaning)) => format!("{meaning} ({why})"),
+        None => why.to_owned(),
+    }
+}
+
+fn say(process: &Process, written: &Written) {
+    let Written { place, time, layers, error } = written;
+    match error {
+        None => {
+            let new = match layers {
+                0 => "nothing new".to_owned(),
+                1 => "1 new layer".to_owned(),
+                layers => format!("{layers} new layers"),
+            };
+            process.reporter.info(&format!("cache written to {place} in {} ({new})", units::seconds(*time)));
+        }
+        Some(why) => {
+            process
+                .reporter
+                .warn(&format!("the cache was not written to {place}: {why}; the image is not affected"));
+        }
+    }
+}
+
+/// Caches that could not be read. One that is not there is the normal case the first time.
+pub fn say_unread(process: &Process, used: &CacheUse) {
+    for unread in &used.unread {
+        let from = if unread.from == "gha" {
+            "GitHub's cache".to_owned()
+        } else {
+            format!("the cache `{}`", unread.from)
+        };
+        if unread.missing {
+            process.reporter.info(&format!("{from} is not there yet"));
+        } else {
+            let why = explained(&unread.why);
+            process.reporter.warn(&format!("{from} could not be read: {why}; built without it"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CacheEntry;
+
+    fn writes(kinds: &[&str]) -> CacheWrites {
+        let entry = |kind: &&str| CacheEntry { kind: (*kind).to_owned(), attrs: [].into() };
+        CacheWrites { to: kinds.iter().map(entry).collect(), ..CacheWrites::default() }
+    }
+
+    fn exported(name: &str, millis: u64, error: Option<&str>) -> Exported {
+        let time = Duration::from_millis(millis);
+        Exported { name: name.into(), time, layers: 2, error: error.map(Into::into) }
+    }
+
+    #[test]
+    fn how_exports_end() {
+        let whole = Duration::from_secs(9);
+        let end = |kinds: &[&str], found: &[Exported], why: Option<&str>| -> Vec<String> {
+            let ends = ends(&writes(kinds), found, why, whole);
+            ends.iter().map(|end| format!("{} {:?} {:?}", end.place, end.time, end.error)).collect()
+        };
+        let gha = "GitHub's cache, scope `buildkit`";
+        for (kinds, found, why, expected) in [
+            (
+                &["gha"][..],
+                vec![exported("exporting to GitHub Actions Cache", 300, None)],
+                None,
+                vec![format!("{gha} 300ms None")],
+            ),
+            (
+                &["gha"],
+                vec![exported("x", 300, Some("error writing layer blob: permission_denied"))],
+                None,
+                vec![format!(
+                    "{gha} 300ms Some(\"it may not be written with this login (error writing layer blob: permission_denied)\")"
+                )],
+            ),
+            // Our own limit, not the daemon's words for it.
+            (
+                &["gha"],
+                vec![exported("x", 8000, Some("error writing layer blob: context canceled"))],
+                Some("not done within"),
+                vec![format!("{gha} 8s Some(\"not done within\")")],
+            ),
+            // The daemon's words say why it took so long.
+            (
+                &["gha"],
+                vec![exported("x", 8000, Some("context canceled: resource_exhausted"))],
+                Some("not done within"),
+                vec![format!(
+                    "{gha} 8s Some(\"too many requests at this time (context canceled: resource_exhausted)\")"
+                )],
+            ),
+            (&["gha"], vec![], Some("disconnected"), vec![format!("{gha} 9s Some(\"disconnected\")")]),
+            (
+                &["gha", "s3"],
+                vec![exported("a", 100, None), exported("b", 200, Some("no bucket"))],
+                None,
+                vec!["a 100ms None".into(), "b 200ms Some(\"no bucket\")".into()],
+            ),
+            (
+                &["gha", "s3"],
+                vec![],
+                Some("gone"),
+                vec![format!("{gha} 9s Some(\"gone\")"), "s3 9s Some(\"gone\")".into()],
+            ),
+        ] {
+            assert_eq!(end(kinds, &found, why), expected);
+        }
+    }
+}

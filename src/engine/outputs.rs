@@ -1,0 +1,260 @@
+//! The step's outputs, and the bake file that one of them names.
+//!
+//! `json` and `bake_file` have the shape that docker/metadata-action gives them (`src/meta.ts`), so that what reads its
+//! outputs reads ours.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::metadata::{PlannedTag, most_specific};
+use crate::model::{Annotation, AnnotationLevel, Digest, Repository};
+use crate::plan::{self, RunPlan};
+use crate::registry::ImageMetadata;
+use crate::runner::context::Paths;
+use crate::runner::files::{FileError, append_outputs, delimiter, new_file};
+
+use super::Process;
+use super::record::{Placed, Record};
+use super::report::chain;
+
+/// Writes the outputs, once. A run that went `well` leaves a bake file, too.
+pub fn write(process: &Process, record: &mut Record, well: bool) {
+    if std::mem::replace(&mut record.outputs_written, true) {
+        return;
+    }
+    let Some(paths) = record.context.as_ref().map(|context| &context.paths) else { return };
+    let Some(file) = &paths.output else { return };
+    let mut outputs = outputs(record);
+    if let Some(plan) = record.plan.as_ref().filter(|_| well) {
+        match write_bake_file(process, paths, &bake_file(record, plan)) {
+            Ok(path) => outputs.push(("bake_file", path.display().to_string())),
+            Err(error) => process.reporter.warn(&format!("no output `bake_file`: {}", chain(&error))),
+        }
+    }
+    let outputs: Vec<(&str, &str)> = outputs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    match append_outputs(file, &paths.workspace, &outputs, || delimiter(process.random_u128())) {
+        Ok(left_out) => {
+            for name in left_out {
+                let why = "GitHub takes 1 MiB for all outputs";
+                process.reporter.warn(&format!("output `{name}` is left out: {why}"));
+            }
+        }
+        Err(error) => process.reporter.warn(&format!("no outputs: {}", chain(&error))),
+    }
+}
+
+/// Its path as the job's next steps know it. The runner clears the directory when the job ends.
+fn write_bake_file(process: &Process, paths: &Paths, content: &Value) -> Result<PathBuf, FileError> {
+    let name = format!("docker-push-action-bake-{:032x}.json", process.random_u128());
+    let file = paths.temp.join(name);
+    new_file(&file, &paths.workspace, &format!("{content:#}\n"))?;
+    Ok(paths.to_host(&file).unwrap_or(file))
+}
+
+/// Outputs in the order of need, should they ever be too long together.
+fn outputs(record: &Record) -> Vec<(&'static str, String)> {
+    let Some(plan) = &record.plan else { return vec![("pushed", "false".into())] };
+    let image = record.first().map_or(&plan.repository, |first| &first.repository).to_string();
+    let digest = record.digest.as_ref().map_or_else(String::new, Digest::to_string);
+    let put = put(record, plan);
+    let first = record.first();
+    let specific = put.first().and_then(|(_, tags)| most_specific(tags)).map(|tag| tag.tag.to_string());
+    let labels: Vec<String> = plan.build.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    vec![
+        ("pushed", record.pushed().to_string()),
+        ("image", image),
+        ("digest", digest),
+        ("reference", first.and_then(reference).unwrap_or_default()),
+        ("promoted", record.promoted.to_string()),
+        ("imageid", image_id(first.and_then(|first| first.metadata.as_ref()))),
+        ("tag", specific.unwrap_or_default()),
+        ("tags", references(&put).join("\n")),
+        ("tag_names", names(&put).join("\n")),
+        ("version", plan.version.clone().unwrap_or_default()),
+        ("held_back", held_back(record).to_string()),
+        ("metadata", metadata(record)),
+        ("plan", plan::display::json(plan)),
+        ("labels", labels.join("\n")),
+        ("annotations", plan.build.annotations.iter().map(line_of).collect::<Vec<_>>().join("\n")),
+        ("json", described(&put, plan).to_string()),
+    ]
+}
+
+/// The image in one repository, once all its tags are there.
+pub(super) fn reference(place: &Placed) -> Option<String> {
+    let digest = place.digest.as_ref().filter(|_| place.pushed)?;
+    Some(format!("{}@{digest}", place.repository))
+}
+
+/// The planned tags of each repository, without those that were held back, in the plan's order.
+pub(super) fn put(record: &Record, plan: &RunPlan) -> Vec<(Repository, Vec<PlannedTag>)> {
+    let placed = |target: &&Repository| {
+        record.places.is_empty() || record.places.iter().any(|place| place.repository == **target)
+    };
+    let put = |target: &Repository| {
+        let place = record.places.iter().find(|place| place.repository == *target);
+        let held = |tag: &&PlannedTag| {
+            place.iter().flat_map(|place| &place.held_back).any(|held| held.tag == tag.tag)
+        };
+        (target.clone(), plan.tags.iter().filter(|tag| !held(tag)).cloned().collect())
+    };
+    plan.targets().filter(placed).map(put).collect()
+}
+
+/// The output `held_back`; with the repository of each where there are several.
+pub(super) fn held_back(record: &Record) -> Value {
+    let several = record.places.len() > 1;
+    let one = |place: &Placed| {
+        let held = place.held_back.iter().map(|held| {
+            let mut value = json!(held);
+            if several {
+                value["repository"] = json!(place.repository);
+            }
+            value
+        });
+        held.collect::<Vec<_>>()
+    };
+    record.places.iter().flat_map(one).collect()
+}
+
+/// The output `metadata`: the image in the first repository; where there are several, that of each besides.
+pub(super) fn metadata(record: &Record) -> String {
+    let Some(first) = record.first().and_then(|first| first.metadata.as_ref()) else { return String::new() };
+    let mut value = json!(first);
+    if record.places.len() > 1 {
+        let each = record.places.iter().map(|place| {
+            let mut value = place.metadata.as_ref().map_or_else(|| json!({}), |metadata| json!(metadata));
+            value["repository"] = json!(place.repository);
+            value["pushed"] = json!(place.pushed);
+            value
+        });
+        value["repositories"] = each.collect();
+    }
+    value.to_string()
+}
+
+/// Tags of repositories.
+type Put = [(Repository, Vec<PlannedTag>)];
+
+fn references(put: &Put) -> Vec<String> {
+    let of = |(target, tags): &(Repository, Vec<PlannedTag>)| {
+        tags.iter().map(|tag| format!("{target}:{}", tag.tag)).collect::<Vec<_>>()
+    };
+    put.iter().flat_map(of).collect()
+}
+
+/// The tags alone, each once.
+fn names(put: &Put) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for tag in put.iter().flat_map(|(_, tags)| tags) {
+        if !names.iter().any(|known| known == tag.tag.as_str()) {
+            names.push(tag.tag.to_string());
+        }
+    }
+    names
+}
+
+/// The output `json`.
+fn described(put: &Put, plan: &RunPlan) -> Value {
+    json!({
+        "tags": references(put),
+        "tag-names": names(put),
+        "labels": plan.build.labels,
+        "annotations": plan.build.annotations.iter().map(line_of).collect::<Vec<_>>(),
+    })
+}
+
+/// What bake reads: a target that others inherit from. Annotations of manifests only, as metadata-action has them unless
+/// asked: with those of an index bake could not build for one platform.
+fn bake_file(record: &Record, plan: &RunPlan) -> Value {
+    let tags = put(record, plan);
+    let specific = || most_specific(&tags.first()?.1).map(|tag| tag.tag.to_string());
+    let version = plan.version.clone().or_else(specific);
+    let images: Vec<String> = tags.iter().map(|(target, _)| target.to_string()).collect();
+    let of_manifest = |annotation: &&Annotation| {
+        annotation.level == AnnotationLevel::Manifest && annotation.platform.is_none()
+    };
+    let target = json!({
+        "tags": references(&tags),
+        "labels": plan.build.labels,
+        "annotations": plan.build.annotations.iter().filter(of_manifest).map(line_of).collect::<Vec<_>>(),
+        "args": {
+            "DOCKER_META_IMAGES": images.join(","),
+            "DOCKER_META_VERSION": version.unwrap_or_default(),
+        },
+    });
+    json!({"target": {"docker-metadata-action": literal(target)}})
+}
+
+/// Bake takes `${…}` and `%{…}` in a text for something to work out, as HCL does: a description may hold either.
+fn literal(value: Value) -> Value {
+    let plain = |text: &str| text.replace("${", "$${").replace("%{", "%%{");
+    match value {
+        Value::String(text) => plain(&text).into(),
+        Value::Array(values) => values.into_iter().map(literal).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(key, value)| (plain(&key), literal(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// An annotation as the input takes it: `index[linux/amd64]:key=value`.
+fn line_of(annotation: &Annotation) -> String {
+    let level = match annotation.level {
+        AnnotationLevel::Manifest => "manifest",
+        AnnotationLevel::Index => "index",
+        AnnotationLevel::ManifestDescriptor => "manifest-descriptor",
+        AnnotationLevel::IndexDescriptor => "index-descriptor",
+    };
+    let platform = annotation.platform.as_ref().map(|platform| format!("[{platform}]")).unwrap_or_default();
+    format!("{level}{platform}:{}={}", annotation.key, annotation.value)
+}
+
+/// The config's digest of an image for one platform, with an index around it (for attestations) or without.
+fn image_id(metadata: Option<&ImageMetadata>) -> String {
+    let Some(metadata) = metadata else { return String::new() };
+    match metadata.platforms.as_slice() {
+        [only] => only.config_digest.as_ref().map_or_else(String::new, Digest::to_string),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Platform;
+    use crate::registry::{AttestationMetadata, PlatformMetadata};
+
+    #[test]
+    fn nothing_in_a_bake_file_is_worked_out() {
+        let value = json!({"${a}": ["$b ${c}", 1, {"%{d}": "50% {e}"}]});
+        assert_eq!(literal(value), json!({"$${a}": ["$b $${c}", 1, {"%%{d}": "50% {e}"}]}));
+    }
+
+    #[test]
+    fn an_image_of_one_platform_has_an_id() {
+        let platform = |name: &str| PlatformMetadata {
+            platform: Platform::parse(name).ok(),
+            digest: Digest::of(name.as_bytes()),
+            size: 1,
+            config_digest: Some(Digest::of(b"config")),
+        };
+        let metadata = |platforms: &[&str], attestations: usize| ImageMetadata {
+            digest: Digest::of(b"top"),
+            media_type: String::new(),
+            size: 1,
+            platforms: platforms.iter().map(|name| platform(name)).collect(),
+            attestations: vec![
+                AttestationMetadata { digest: Digest::of(b"a"), subject: None, size: 1 };
+                attestations
+            ],
+        };
+        let id = Digest::of(b"config").to_string();
+        assert_eq!(image_id(Some(&metadata(&["linux/amd64"], 0))), id);
+        assert_eq!(image_id(Some(&metadata(&["linux/amd64"], 1))), id, "an index around it changes nothing");
+        assert_eq!(image_id(Some(&metadata(&["linux/amd64", "linux/arm64"], 0))), "");
+        assert_eq!(image_id(None), "");
+    }
+}

@@ -1,0 +1,123 @@
+//! Trying again: requests to registries and to servers that give logins here, pushes in `push`. The only places that
+//! sleep; whether and for how long stands in [`crate::model::Patience`].
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::inputs::config::Config;
+use crate::login::LoginError;
+use crate::model::{Patience, RegistryHost, Retries, Standing, Trouble};
+use crate::registry::RegistryError;
+use crate::runner::{units, untrusted};
+
+use super::Process;
+
+/// Characters of a foreign text in a line of the log.
+const MAX_WHY: usize = 300;
+
+/// Attempts after the first where nothing was done yet.
+const HURRIED: u32 = 3;
+
+/// Looks at push access after the first.
+const LOOKS: u32 = 2;
+/// The time for them.
+const LOOKING: Duration = Duration::from_secs(2);
+
+/// What can fail so that another try is of use.
+pub(super) trait Troubled: fmt::Display {
+    /// What went wrong.
+    fn trouble(&self) -> Trouble;
+}
+
+impl Troubled for RegistryError {
+    fn trouble(&self) -> Trouble {
+        self.kind().trouble()
+    }
+}
+
+impl Troubled for LoginError {
+    fn trouble(&self) -> Trouble {
+        LoginError::trouble(self)
+    }
+}
+
+/// With a request to a registry of the image, which has let this run push.
+pub(super) fn patience(config: &Config, registry: &RegistryHost) -> Patience {
+    let login = config.credentials.for_registry(registry).is_some();
+    Patience::with_request(config.retries, Standing { login, proven: true })
+}
+
+/// With a request before anything was done: to give up costs little then.
+pub(super) fn hurry(config: &Config) -> Patience {
+    let most = match config.retries {
+        Retries::Auto => HURRIED,
+        Retries::Times(most) => most.min(HURRIED),
+    };
+    Patience::with_request(Retries::Times(most), Standing::default())
+}
+
+/// With the look at whether the job may push: one refusal may be a registry's bad moment. A build waits for this.
+pub(super) fn second_look(config: &Config) -> Patience {
+    let most = match config.retries {
+        Retries::Auto => LOOKS,
+        Retries::Times(most) => most.min(LOOKS),
+    };
+    let standing = Standing { login: true, proven: true };
+    Patience::with_request(Retries::Times(most), standing).within(LOOKING)
+}
+
+/// Repeats a request as long as that is of use.
+pub(super) async fn persist<T, E: Troubled>(
+    process: &Process,
+    patience: Patience,
+    request: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
+    let mut trying = Trying::new(patience);
+    loop {
+        match request().await {
+            Err(error) if trying.again(process, &error).await => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// A request that is repeated.
+pub(super) struct Trying {
+    patience: Patience,
+    began: Option<Instant>,
+}
+
+impl Trying {
+    pub(super) fn new(patience: Patience) -> Self {
+        Self { patience, began: None }
+    }
+
+    /// After a failure: waits as long as is right; `false` when there is to be no other try.
+    pub(super) async fn again(&mut self, process: &Process, error: &impl Troubled) -> bool {
+        let spent = self.began.get_or_insert_with(Instant::now).elapsed();
+        let Some(pause) = self.patience.after(error.trouble(), spent, random(process)) else { return false };
+        process.reporter.retry(&format!("{error}; trying again in {}", units::seconds(pause)));
+        wait(process, pause).await
+    }
+}
+
+/// Waits; false when the run was asked to stop meanwhile.
+async fn wait(process: &Process, pause: Duration) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => true,
+        _ = process.stopped() => false,
+    }
+}
+
+/// Bits for the length of a pause.
+pub(super) fn random(process: &Process) -> u64 {
+    let bytes = (process.random)();
+    bytes[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// What somebody else said, on one line of a bearable length.
+pub(super) fn short(why: &str) -> String {
+    untrusted::cut(untrusted::plain(&why.replace('\n', " ")).trim(), MAX_WHY)
+}

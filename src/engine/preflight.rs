@@ -1,0 +1,315 @@
+//! The registries before the build, each beside the others: how one is reached, whether this job may push there, and what
+//! is under the tags that decide whether there will be one. Begun as soon as the tags are known, beside the other facts.
+//!
+//! Access is really tried, by an upload that is begun and given up; twice before a registry is believed that refuses. Only
+//! a denial counts: what fails for another reason is a warning, as the push will tell. A registry that takes a helper
+//! container to be reached is not waited for: the build begins, and ends if the verdict is bad.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::buildkit::Address;
+use crate::docker::{ReachError, RelayOptions, reach_loopback_telling};
+use crate::error::RunError;
+use crate::inputs::config::Config;
+use crate::metadata::Metadata;
+use crate::model::{Dial, Patience, RegistryHost, Repository, Tag};
+use crate::plan::promote::decisive;
+use crate::registry::{Descriptor, RegistryClient, RegistryError, Upload};
+use crate::runner::context::RunnerContext;
+
+use super::Process;
+use super::persist::{Trying, second_look};
+use super::registries::{Registries, Way};
+
+/// A build is not kept waiting for longer; the verdict is heard while it runs.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Longer than this no verdict is waited for: the push will tell.
+const LONGEST: Duration = Duration::from_secs(15);
+/// Tags that are looked up at the same time.
+const IN_PARALLEL: usize = 8;
+
+/// What is under tags; one that could not be looked up is not there.
+pub type Existing = BTreeMap<Tag, Option<Descriptor>>;
+
+/// What is good to go on with.
+#[derive(Default)]
+pub struct Verdict {
+    /// How each registry is reached.
+    ways: BTreeMap<RegistryHost, Way>,
+    /// What is under the tags of each repository that decide before the build.
+    existing: BTreeMap<Repository, Existing>,
+}
+
+impl Verdict {
+    /// The client of this registry that has looked, unless its login is another one in this configuration.
+    pub fn client(&self, process: &Process, config: &Config, host: &RegistryHost) -> Arc<RegistryClient> {
+        match self.ways.get(host) {
+            Some(way) => way.client(process, config),
+            None => Arc::new(Registries::of(process, config).client(host, Dial::default())),
+        }
+    }
+
+    /// What was found in this repository under the tags that decide before the build.
+    pub fn existing(&self, repository: &Repository) -> Option<&Existing> {
+        self.existing.get(repository)
+    }
+
+    /// Ends the helpers, if there are any.
+    pub fn close(self) {
+        self.ways.into_values().for_each(Way::close);
+    }
+}
+
+/// What was found at one registry.
+struct Found {
+    host: RegistryHost,
+    way: Way,
+    seen: Vec<Seen>,
+}
+
+/// What was found in one repository.
+struct Seen {
+    repository: Repository,
+    /// Whether this job may push; `None` if no answer came in time.
+    access: Option<Result<(), RegistryError>>,
+    existing: Existing,
+}
+
+impl Seen {
+    fn is_denied(&self) -> bool {
+        matches!(&self.access, Some(Err(error)) if error.is_denial())
+    }
+}
+
+/// A look at the registries that goes on beside other work; it ends with this value.
+pub struct Preflight {
+    looking: JoinSet<Result<Found, ReachError>>,
+    /// Registries that are looked at.
+    hosts: usize,
+    /// Repositories in them.
+    repositories: usize,
+    /// Set when a helper container has to be started.
+    slow: watch::Receiver<bool>,
+    /// What is known so far.
+    found: Vec<Result<Found, ReachError>>,
+    /// What was found, when it was good.
+    verdict: Option<Verdict>,
+}
+
+impl Preflight {
+    /// Begins to look.
+    pub fn start(
+        process: &Process,
+        config: &Config,
+        context: &RunnerContext,
+        daemon: &Address,
+        metadata: &Metadata,
+    ) -> Self {
+        let (tell, slow) = watch::channel(false);
+        let tags = decisive(config, context, metadata);
+        let registries = Registries::of(process, config);
+        let creates = config.create_repository;
+        let mut looking = JoinSet::new();
+        let hosts: BTreeSet<&RegistryHost> = config.targets().map(Repository::registry).collect();
+        for host in &hosts {
+            let options = RelayOptions {
+                run: format!("{}-{}", context.run.id, context.run.attempt),
+                id: format!("{:032x}", process.random_u128()),
+                directories: vec![context.paths.temp.clone(), context.paths.workspace.clone()],
+                program: process.program.clone(),
+                timeout: Duration::from_secs(10),
+            };
+            let repositories: Vec<Repository> =
+                config.targets().filter(|target| target.registry() == *host).cloned().collect();
+            let (host, socket) = ((*host).clone(), daemon.path().to_owned());
+            let (tell, tags, registries) = (tell.clone(), tags.clone(), registries.clone());
+            let (process, patience) = (process.clone(), second_look(config));
+            looking.spawn(async move {
+                let telling = || {
+                    let _ = tell.send(true);
+                };
+                let reached = reach_loopback_telling(&host, &socket, &options, telling).await?;
+                let client = Arc::new(registries.client(&host, reached.dial.clone()));
+                let mut way = Way::new(reached, Arc::clone(&client));
+                let look = |repository| see(&process, patience.clone(), &client, repository, &tags);
+                let mut seen = Vec::new();
+                for (mut one, upload) in join_all(repositories.into_iter().map(look)).await {
+                    if let Some(upload) = upload {
+                        // Nobody waits for its end.
+                        let (client, repository) = (Arc::clone(&client), one.repository.clone());
+                        way.clear(async move { client.end_upload(&repository, upload).await });
+                    }
+                    if let Some(access) = &mut one.access
+                        && access.as_ref().is_err_and(|error| creates && error.is_absence())
+                    {
+                        // It is made before the build begins.
+                        *access = Ok(());
+                    }
+                    seen.push(one);
+                }
+                Ok(Found { host, way, seen })
+            });
+        }
+        let (hosts, repositories) = (hosts.len(), config.targets().count());
+        Self { looking, hosts, repositories, slow, found: Vec::new(), verdict: None }
+    }
+
+    /// Waits for the verdict as long as that is fair to a build. Fails as [`Self::verdict`] would.
+    pub async fn before_the_build(&mut self) -> Result<(), RunError> {
+        let mut slow = self.slow.clone();
+        tokio::select! {
+            biased;
+            () = self.find() => {}
+            // Nobody is left to tell once it is found.
+            Ok(_) = slow.wait_for(|slow| *slow) => {}
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        self.fatal()
+    }
+
+    /// Waits for the verdict and takes out the repositories that this job may not push to, with what the registries said.
+    pub async fn denials(&mut self) -> Vec<(Repository, String)> {
+        self.find().await;
+        let mut denials = Vec::new();
+        for found in self.found.iter_mut().flatten() {
+            for denied in found.seen.extract_if(.., |seen| seen.is_denied()) {
+                if let Some(Err(error)) = denied.access {
+                    denials.push((denied.repository, error.to_string()));
+                }
+            }
+        }
+        denials
+    }
+
+    /// Waits for the verdict. A denial, or a registry on this machine that cannot be reached, ends the run; anything
+    /// else that went wrong is a warning.
+    pub async fn settle(&mut self, process: &Process) -> Result<&Verdict, RunError> {
+        let verdict = match self.verdict.take() {
+            Some(verdict) => verdict,
+            None => self.judge(process).await?,
+        };
+        Ok(self.verdict.insert(verdict))
+    }
+
+    /// The same, to keep.
+    pub async fn verdict(mut self, process: &Process) -> Result<Verdict, RunError> {
+        match self.verdict.take() {
+            Some(verdict) => Ok(verdict),
+            None => self.judge(process).await,
+        }
+    }
+
+    async fn judge(&mut self, process: &Process) -> Result<Verdict, RunError> {
+        self.find().await;
+        self.fatal()?;
+        if self.found.len() < self.hosts {
+            // A task is gone, which only the end of the process does.
+            return Err(RunError::Stopped(process.stopped().await));
+        }
+        let mut verdict = Verdict::default();
+        for Found { host, way, seen } in self.found.drain(..).flatten() {
+            verdict.ways.insert(host, way);
+            for Seen { repository, access, existing } in seen {
+                let why = match access {
+                    Some(Ok(())) => None,
+                    Some(Err(error)) => {
+                        let hint = error.hint().map_or_else(String::new, |hint| format!(" ({hint})"));
+                        Some(format!("{error}{hint}"))
+                    }
+                    None => {
+                        let seconds = LONGEST.as_secs();
+                        Some(format!("`{}` did not say within {seconds} s", repository.registry()))
+                    }
+                };
+                if let Some(why) = why {
+                    process.reporter.warn(&format!("whether this job may push is not known: {why}"));
+                }
+                verdict.existing.insert(repository, existing);
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// What is known already and ends the run: all of it.
+    fn fatal(&mut self) -> Result<(), RunError> {
+        let good = |found: &Result<Found, ReachError>| {
+            found.as_ref().is_ok_and(|found| !found.seen.iter().any(Seen::is_denied))
+        };
+        let mut errors = Vec::new();
+        for bad in self.found.extract_if(.., |found| !good(found)) {
+            match bad {
+                Ok(found) => {
+                    let denied = found.seen.into_iter().filter(Seen::is_denied);
+                    errors.extend(denied.filter_map(|seen| {
+                        let error = seen.access?.err()?;
+                        Some((seen.repository, RunError::from(error)))
+                    }));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        RunError::each(self.repositories, errors)
+    }
+
+    /// Waits until all is found.
+    async fn find(&mut self) {
+        while let Some(ended) = self.looking.join_next().await {
+            self.found.extend(ended);
+        }
+    }
+}
+
+/// Looks at one repository; what was begun there is to be ended.
+async fn see(
+    process: &Process,
+    patience: Patience,
+    client: &RegistryClient,
+    repository: Repository,
+    tags: &[Tag],
+) -> (Seen, Option<Upload>) {
+    let (mut begun, mut existing) = (None, Existing::new());
+    let mut trying = Trying::new(patience);
+    let asking = async {
+        // The first one's token is the other's, too.
+        tokio::join!(
+            async {
+                begun = loop {
+                    match client.begin_upload(&repository).await {
+                        Err(error) if trying.again(process, &error).await => {}
+                        answer => break Some(answer),
+                    }
+                };
+            },
+            look_up(client, &repository, tags, &mut existing)
+        );
+    };
+    let _ = tokio::time::timeout(LONGEST, asking).await;
+    let (access, upload) = match begun {
+        Some(Ok(upload)) => (Some(Ok(())), Some(upload)),
+        Some(Err(error)) => (Some(Err(error)), None),
+        None => (None, None),
+    };
+    (Seen { repository, access, existing }, upload)
+}
+
+/// What these tags name now. Trouble with one leaves it out: whoever needs it asks again.
+async fn look_up(client: &RegistryClient, repository: &Repository, tags: &[Tag], found: &mut Existing) {
+    let mut answers = futures_util::stream::iter(tags.to_vec())
+        .map(|tag| async move {
+            let answer = client.head_manifest(repository, &tag).await;
+            (tag, answer)
+        })
+        .buffer_unordered(IN_PARALLEL);
+    while let Some((tag, answer)) = answers.next().await {
+        if let Ok(answer) = answer {
+            found.insert(tag, answer);
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! One node's part of a build, and its push again when BuildKit has given that up.
+//!
+//! BuildKit pushes in the same solve that builds, and knows no other way to push. So a push is tried again by solving
+//! again: everything but the export is in the node's cache. What would make it do work is left out (`no_cache`,
+//! `pull`), and images are pinned to what the first solve found them to be (Docker Engine 26 takes no notice of that).
+//! Should a program run all the same (the daemon dropped a layer, a Git source moved), the solve ends before it has
+//! begun: no build step runs twice for a push.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashSet};
+use std::future::Future;
+use std::pin::{Pin, pin};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+use crate::buildkit::{self, BuildError, BuildIds, BuildOutcome, Pins};
+use crate::inputs::config::Config;
+use crate::model::{Patience, RegistryHost, Repository, Standing, Trouble};
+use crate::plan::RunPlan;
+use crate::plan::build::{BuildPlan, Export};
+use crate::progress::cache::running_again;
+use crate::progress::event::StatusUpdate;
+use crate::progress::state::State;
+use crate::runner::units;
+
+use super::Process;
+use super::build::provisions;
+use super::builder::Node;
+use super::login;
+use super::persist::{random, short};
+
+/// How often a step that would run again is no reason to give up: while another build uses the same steps, older
+/// BuildKits do not find all of their cache.
+const MISSES: u32 = 3;
+
+/// One node's part.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub process: &'a Process,
+    pub config: &'a Config,
+    pub plan: &'a RunPlan,
+    pub node: &'a Node,
+    pub build: &'a BuildPlan,
+    /// Repositories that would not take the image while another did.
+    pub left_out: &'a RefCell<Vec<LeftOut>>,
+}
+
+/// A repository that would not take the image, and why.
+pub(super) type LeftOut = (Repository, BuildError);
+
+/// Builds, and pushes again as long as that is of use. Ready soon after `cancel` is.
+///
+/// BuildKit pushes to one repository after the other and ends with the first failure: one that is given up is left out,
+/// so that the others get the image.
+pub(super) async fn build_and_push(
+    part: Part<'_>,
+    updates: mpsc::Sender<StatusUpdate>,
+    cancel: impl Future<Output = ()>,
+) -> Result<BuildOutcome, BuildError> {
+    let mut cancel = pin!(cancel);
+    let (mut pins, mut pushed) = (Pins::default(), false);
+    let see = |update: StatusUpdate| {
+        pins.note(&update);
+        pushed |= reaches_the_manifest(&update);
+        Some(update)
+    };
+    let solved = solve(&part, part.build, &updates, see, cancel.as_mut()).await;
+    let mut error = match (solved, &part.build.export) {
+        (Err(error), Export::PushByDigest(_)) => error,
+        (solved, _) => return solved,
+    };
+    let mut again = BuildPlan { pinned: pins.images(), ..part.build.clone().again() };
+    let mut attempts = Attempts { all: 1, fresh: None, renewed: BTreeSet::new() };
+    while let (Some(trouble), Some(target)) = (error.push_trouble(), pushed_to(&error, &again)) {
+        let login = part.config.credentials.for_registry(target.registry());
+        let standing = Standing { login: login.is_some(), proven: pushed };
+        let patience = Patience::with_push(part.config.retries, standing);
+        let failed = (error, trouble);
+        let tried = persevere(&part, &again, failed, patience, &updates, &mut attempts, cancel.as_mut());
+        error = match tried.await {
+            Ok(outcome) => return Ok(outcome),
+            Err(given_up) => given_up,
+        };
+        let Some(target) = pushed_to(&error, &again) else { break };
+        let Some(rest) = without(&again, &target) else { break };
+        let why = short(&error.to_string());
+        part.process.reporter.retry(&format!("{why}; it is left out, the others get the image"));
+        again = rest;
+        attempts.all += 1;
+        let mut unknown = Patience::with_push(part.config.retries, Standing::default());
+        let pushed =
+            push_again(&attempts.part(&part), &again, attempts.all, &updates, &mut unknown, cancel.as_mut())
+                .await;
+        match pushed {
+            Ok(outcome) => {
+                part.left_out.borrow_mut().push((target, error));
+                return Ok(outcome);
+            }
+            Err(Again::Failed(next)) => {
+                part.left_out.borrow_mut().push((target, error));
+                error = next;
+            }
+            Err(Again::Works(_) | Again::Moved(_)) => break,
+        }
+    }
+    Err(error)
+}
+
+/// The repository whose push failed.
+fn pushed_to(error: &BuildError, build: &BuildPlan) -> Option<Repository> {
+    match (error, &build.export) {
+        (BuildError::PushFailed { repository, .. }, Export::PushByDigest(targets)) => {
+            match targets.as_slice() {
+                // Whatever BuildKit calls it.
+                [only] => Some(only.clone()),
+                several => several.iter().find(|one| one.to_string() == *repository).cloned(),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The same build for the other repositories, if there are any.
+fn without(build: &BuildPlan, target: &Repository) -> Option<BuildPlan> {
+    let Export::PushByDigest(targets) = &build.export else { return None };
+    let rest: Vec<Repository> = targets.iter().filter(|one| *one != target).cloned().collect();
+    (!rest.is_empty()).then(|| BuildPlan { export: Export::PushByDigest(rest), ..build.clone() })
+}
+
+/// What goes on from one attempt to the next, whichever repository is tried again.
+struct Attempts {
+    /// Solves that were begun: each export in the log has a number of its own.
+    all: u32,
+    /// With the logins that were had once more.
+    fresh: Option<Config>,
+    /// Where one was asked for: once is enough.
+    renewed: BTreeSet<RegistryHost>,
+}
+
+impl Attempts {
+    /// The same part with the logins that hold.
+    fn part<'a>(&'a self, part: &Part<'a>) -> Part<'a> {
+        Part { config: self.fresh.as_ref().unwrap_or(part.config), ..*part }
+    }
+}
+
+/// Tries one repository's push again as long as that is of use.
+async fn persevere(
+    part: &Part<'_>,
+    again: &BuildPlan,
+    failed: (BuildError, Trouble),
+    mut patience: Patience,
+    updates: &mpsc::Sender<StatusUpdate>,
+    attempts: &mut Attempts,
+    mut cancel: Pin<&mut impl Future<Output = ()>>,
+) -> Result<BuildOutcome, BuildError> {
+    let (mut last, mut trouble) = failed;
+    let (began, mut misses) = (Instant::now(), 0);
+    let first = attempts.all;
+    loop {
+        let exchanged = pushed_to(&last, again)
+            .map(|target| target.registry().clone())
+            .filter(|registry| part.config.identities.iter().any(|identity| identity.registry == *registry));
+        if let Some(registry) = &exchanged
+            && matches!(trouble, Trouble::Denied | Trouble::LoginEnded)
+        {
+            // Amazon denies when a login has ended.
+            trouble = Trouble::LoginEnded;
+            if !attempts.renewed.contains(registry) {
+                patience.with_another_login();
+            }
+        }
+        let Some(pause) = patience.after(trouble, began.elapsed(), random(part.process)) else {
+            return Err(given_up(last, patience.failures(), ""));
+        };
+        let attempt = patience.failures() + 1;
+        attempts.all = first + patience.failures();
+        let why = short(&last.to_string());
+        let pause_text = units::seconds(pause);
+        part.process.reporter.retry(&format!("{why}; attempt {attempt} in {pause_text}, from the cache"));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = cancel.as_mut() => return Err(BuildError::Cancelled),
+        }
+        let number = attempts.all;
+        if trouble == Trouble::LoginEnded
+            && let Some(registry) = exchanged.filter(|registry| attempts.renewed.insert(registry.clone()))
+        {
+            let login = tokio::select! {
+                login = login::renewed(part.process, part.config, &registry) => login,
+                () = cancel.as_mut() => return Err(BuildError::Cancelled),
+            };
+            if let Some(login) = login {
+                attempts.fresh.get_or_insert_with(|| part.config.clone()).credentials.renew(login);
+            }
+        }
+        match push_again(&attempts.part(part), again, number, updates, &mut patience, cancel.as_mut()).await {
+            Ok(outcome) => {
+                part.process.reporter.retry(&format!("pushed on attempt {attempt}"));
+                return Ok(outcome);
+            }
+            Err(Again::Works(step)) if misses < MISSES => {
+                misses += 1;
+                trouble = Trouble::Broken;
+                part.process.reporter.info(&format!("`{step}` would have to run again: stopped"));
+            }
+            Err(Again::Works(step)) => {
+                let but = format!("; given up, as `{step}` would have to run again");
+                return Err(given_up(last, attempt, &but));
+            }
+            Err(Again::Moved(image)) => {
+                let but = format!(
+                    "; given up, as `{image}` is another image now, and this BuildKit does not keep to the first"
+                );
+                return Err(given_up(last, attempt, &but));
+            }
+            Err(Again::Failed(error)) => match error.push_trouble_again() {
+                Some(next) => (last, trouble) = (error, next),
+                None => return Err(error),
+            },
+        }
+    }
+}
+
+/// Why a push that was tried again did not succeed.
+enum Again {
+    /// As the daemon says.
+    Failed(BuildError),
+    /// This step would have run a second time.
+    Works(String),
+    /// This image is not the one that it was.
+    Moved(String),
+}
+
+async fn push_again(
+    part: &Part<'_>,
+    build: &BuildPlan,
+    attempt: u32,
+    updates: &mpsc::Sender<StatusUpdate>,
+    patience: &mut Patience,
+    cancel: Pin<&mut impl Future<Output = ()>>,
+) -> Result<BuildOutcome, Again> {
+    let mut state = State::default();
+    let (mut pins, mut works, mut moved) = (Pins::default(), None, None);
+    let ended = Notify::new();
+    let mut export = ExportOnly { attempt, digests: HashSet::new() };
+    let see = |update: StatusUpdate| {
+        state.apply(&update);
+        if reaches_the_manifest(&update) {
+            patience.prove();
+        }
+        pins.note(&update);
+        if moved.is_none() {
+            moved = pins.images().into_iter().find(|image| {
+                build.pinned.iter().any(|pinned| pinned.name == image.name && pinned.digest != image.digest)
+            });
+            if moved.is_some() {
+                ended.notify_one();
+            }
+        }
+        if works.is_none()
+            && let Some(step) = running_again(&state)
+        {
+            works = Some(step.name.clone());
+            ended.notify_one();
+        }
+        export.of(update)
+    };
+    let mut cancel = cancel;
+    let either = async {
+        tokio::select! {
+            () = cancel.as_mut() => {}
+            () = ended.notified() => {}
+        }
+    };
+    let solved = solve(part, build, updates, see, pin!(either)).await;
+    match (solved, moved, works) {
+        (Err(BuildError::Cancelled), Some(image), _) => Err(Again::Moved(image.name)),
+        (Err(BuildError::Cancelled), None, Some(step)) => Err(Again::Works(step)),
+        (solved, ..) => solved.map_err(Again::Failed),
+    }
+}
+
+/// One solve; `see` gets each update and gives what is to be shown of it.
+async fn solve(
+    part: &Part<'_>,
+    build: &BuildPlan,
+    updates: &mpsc::Sender<StatusUpdate>,
+    mut see: impl FnMut(StatusUpdate) -> Option<StatusUpdate>,
+    cancel: Pin<&mut impl Future<Output = ()>>,
+) -> Result<BuildOutcome, BuildError> {
+    let Part { process, config, plan, node, .. } = part;
+    let ids = BuildIds::from_random((process.random)());
+    let (sender, mut incoming) = mpsc::channel(16);
+    let building =
+        buildkit::build(&node.connection, build, &ids, provisions(process, config, plan), sender, cancel);
+    let seeing = async {
+        while let Some(update) = incoming.recv().await {
+            if let Some(update) = see(update) {
+                // Nobody looks any more: the build ends by itself.
+                let _ = updates.send(update).await;
+            }
+        }
+    };
+    tokio::join!(building, seeing).0
+}
+
+/// Whether the layers are all there: whoever may push them may push.
+fn reaches_the_manifest(update: &StatusUpdate) -> bool {
+    update.statuses.iter().any(|status| status.id.starts_with("pushing manifest"))
+}
+
+/// What is new in a solve that does nothing but push: the export. The steps before it have been shown.
+struct ExportOnly {
+    attempt: u32,
+    digests: HashSet<String>,
+}
+
+impl ExportOnly {
+    fn of(&mut self, mut update: StatusUpdate) -> Option<StatusUpdate> {
+        let attempt = self.attempt;
+        // BuildKit makes the digest of such a step of its name: each attempt is to be a step of its own.
+        let mark = |digest: &mut String| *digest = format!("{digest}#{attempt}");
+        update.vertexes.retain_mut(|vertex| {
+            let exports = vertex.name.starts_with("exporting");
+            if exports {
+                self.digests.insert(vertex.digest.clone());
+                mark(&mut vertex.digest);
+                vertex.name = format!("{} (attempt {attempt})", vertex.name);
+            }
+            exports
+        });
+        update.statuses.retain_mut(|status| {
+            let ours = self.digests.contains(&status.vertex);
+            mark(&mut status.vertex);
+            ours
+        });
+        update.logs.retain_mut(|log| {
+            let ours = self.digests.contains(&log.vertex);
+            mark(&mut log.vertex);
+            ours
+        });
+        update.warnings.clear();
+        let something = !update.vertexes.is_empty() || !update.statuses.is_empty() || !update.logs.is_empty();
+        something.then_some(update)
+    }
+}
+
+/// The error of the last attempt, with how many there were.
+fn given_up(error: BuildError, attempts: u32, but: &str) -> BuildError {
+    match error {
+        BuildError::PushFailed { repository, message } if attempts > 1 || !but.is_empty() => {
+            let attempts = if attempts > 1 { format!(" (attempt {attempts})") } else { String::new() };
+            BuildError::PushFailed { repository, message: format!("{message}{attempts}{but}") }
+        }
+        error => error,
+    }
+}
+
+#[cfg(test)]
+#[path = "push_tests.rs"]
+mod tests;

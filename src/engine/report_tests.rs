@@ -1,0 +1,97 @@
+//! What is written of runs, of one repository and of several.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::metadata::PlannedTag;
+use crate::model::{Digest, Tag};
+use crate::plan::publish::HeldBack;
+
+fn at(name: &str) -> Repository {
+    Repository::parse(name).unwrap()
+}
+
+fn tag(name: &str) -> PlannedTag {
+    let (tag, kind) = (Tag::parse(name).unwrap(), crate::metadata::TagKind::Branch);
+    PlannedTag { tag, kind, reason: format!("because of {name}") }
+}
+
+fn image() -> ImageMetadata {
+    ImageMetadata {
+        digest: Digest::of(b"top"),
+        media_type: String::new(),
+        size: 1,
+        platforms: Vec::new(),
+        attestations: Vec::new(),
+    }
+}
+
+/// Complete in the first repository, begun in the second.
+fn two_places() -> Record {
+    let held = HeldBack { tag: Tag::parse("latest").unwrap(), reason: "newer".into() };
+    let first = Placed {
+        digest: Some(Digest::of(b"top")),
+        published: vec![tag("main")],
+        held_back: vec![held],
+        pushed: true,
+        metadata: Some(image()),
+        ..Placed::new(at("ghcr.io/a/b"))
+    };
+    let second = Placed {
+        digest: Some(Digest::of(b"top")),
+        published: vec![tag("a-main")],
+        ..Placed::new(at("docker.io/a/b"))
+    };
+    Record { places: vec![first, second], ..Record::default() }
+}
+
+#[test]
+fn what_a_failure_leaves() {
+    let mut record = two_places();
+    let lines = [
+        "ghcr.io/a/b: complete, under `main`",
+        "docker.io/a/b: tags that were put before: `a-main`; a re-run completes them",
+    ];
+    assert_eq!(left(&record), lines);
+    record.places[1].published.clear();
+    assert_eq!(left(&record)[1], "docker.io/a/b: no tag was put; a re-run completes it");
+    // Of one nothing needs to be told apart.
+    record.places.truncate(1);
+    record.places[0].pushed = false;
+    assert_eq!(left(&record), ["tags that were put before: `main`; a re-run completes them"]);
+    record.places[0].published.clear();
+    assert_eq!(left(&record), Vec::<String>::new());
+}
+
+#[test]
+fn outputs_of_several_repositories() {
+    let mut record = two_places();
+    assert!(!record.pushed());
+    let reference = format!("ghcr.io/a/b@{}", Digest::of(b"top"));
+    assert_eq!(record.places.iter().filter_map(super::reference).collect::<Vec<_>>(), [reference]);
+    assert_eq!(
+        outputs::held_back(&record).to_string(),
+        r#"[{"reason":"newer","repository":"ghcr.io/a/b","tag":"latest"}]"#
+    );
+    let value: Value = serde_json::from_str(&outputs::metadata(&record)).unwrap();
+    assert_eq!(value["digest"], value["repositories"][0]["digest"]);
+    assert_eq!(value["repositories"][1], json!({"repository": "docker.io/a/b", "pushed": false}));
+    // One is as it always was.
+    record.places.truncate(1);
+    assert!(record.pushed());
+    assert_eq!(outputs::held_back(&record).to_string(), r#"[{"reason":"newer","tag":"latest"}]"#);
+    assert_eq!(outputs::metadata(&record), json!(image()).to_string());
+}
+
+#[test]
+fn rows_that_differ_name_their_repository() {
+    let row = |tag: &str| (tag.to_owned(), "why".to_owned());
+    let of = |each: &[(&str, &[&str])]| {
+        let each = each.iter().map(|(target, tags)| (at(target), tags.iter().map(|tag| row(tag)).collect()));
+        rows(each.collect()).into_iter().map(|(tag, _)| tag).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[]), Vec::<String>::new());
+    assert_eq!(of(&[("r.io/a", &["x", "y"])]), ["x", "y"]);
+    assert_eq!(of(&[("r.io/a", &["x", "y"]), ("s.io/a", &["x", "y"])]), ["x", "y"]);
+    assert_eq!(of(&[("r.io/a", &["x"]), ("s.io/a", &[])]), ["r.io/a:x"]);
+}

@@ -1,0 +1,170 @@
+//! Commits and refs: what stands before what, and what a ref is now.
+//!
+//! Sources: GitHub's REST pages "Commits", "Git references", "Git tags", "Branches". The list of a comparison's files,
+//! which can be long, stands on its first page only: the second is asked for.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use super::{GitHub, GitHubError};
+use crate::model::{CommitId, History, Relation};
+
+/// A ref that moving tags follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefName {
+    /// A branch, by name.
+    Branch(String),
+    /// A Git tag, by name.
+    Tag(String),
+    /// A pull request's head.
+    Pull(u64),
+}
+
+#[derive(Deserialize)]
+struct Comparison {
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    sha: CommitId,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    sha: CommitId,
+    #[serde(default)]
+    parents: Vec<Parent>,
+}
+
+#[derive(Deserialize)]
+struct Parent {
+    sha: CommitId,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    name: String,
+}
+
+/// Tags of tags that are followed.
+const DEEPEST: usize = 4;
+
+impl GitHub {
+    /// How `new` stands to `old`.
+    ///
+    /// # Errors
+    /// `Refused` with status 404 or 422 where GitHub does not know one of them.
+    pub async fn relation(
+        &self,
+        repository: &str,
+        old: &CommitId,
+        new: &CommitId,
+    ) -> Result<Relation, GitHubError> {
+        let route = format!("/repos/{repository}/compare/{old}...{new}?per_page=1&page=2");
+        let comparison: Comparison = self.ask(format!("how {new} stands to {old}"), route).await?;
+        Ok(match comparison.status.as_str() {
+            "identical" => Relation::Same,
+            "ahead" => Relation::Ahead,
+            "behind" => Relation::Behind,
+            "diverged" => Relation::Diverged,
+            other => {
+                let other: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
+                Relation::Unknown(format!("GitHub says `{other}`"))
+            }
+        })
+    }
+
+    /// The newest commits of a ref, `longest` of them; none when the ref is gone. A ref that is at `known` is not
+    /// looked into: there is nothing newer.
+    pub async fn history(
+        &self,
+        repository: &str,
+        reference: &RefName,
+        known: Option<&CommitId>,
+        longest: usize,
+    ) -> Result<History, GitHubError> {
+        let Some(tip) = self.tip(repository, reference).await? else { return Ok(History::default()) };
+        if Some(&tip) == known {
+            return Ok(History { commits: vec![(tip.clone(), Vec::new())], tip: Some(tip) });
+        }
+        let route = format!("/repos/{repository}/commits?sha={tip}&per_page={longest}");
+        let listed: Vec<Listed> = self.ask(format!("the commits up to {tip}"), route).await?;
+        let commits = listed.into_iter().take(longest);
+        let commits =
+            commits.map(|one| (one.sha, one.parents.into_iter().map(|parent| parent.sha).collect()));
+        Ok(History { tip: Some(tip), commits: commits.collect() })
+    }
+
+    /// The branches that point to this commit.
+    pub async fn branches_at(&self, repository: &str, commit: &CommitId) -> Result<Vec<String>, GitHubError> {
+        let route = format!("/repos/{repository}/commits/{commit}/branches-where-head");
+        let branches: Vec<Branch> = self.ask(format!("the branches at {commit}"), route).await?;
+        Ok(branches.into_iter().map(|branch| branch.name).collect())
+    }
+
+    /// The commit that a ref points to.
+    async fn tip(&self, repository: &str, reference: &RefName) -> Result<Option<CommitId>, GitHubError> {
+        let (kind, name) = match reference {
+            RefName::Pull(number) => {
+                let head = self.pull_request_head(repository, *number).await;
+                return gone(head.map(|head| head.sha));
+            }
+            RefName::Branch(name) => ("heads", name),
+            RefName::Tag(name) => ("tags", name),
+        };
+        let route = format!("/repos/{repository}/git/ref/{kind}/{}", escaped(name));
+        let Some(found) = gone(self.ask::<Reference>(format!("what {kind}/{name} is"), route).await)? else {
+            return Ok(None);
+        };
+        let mut object = found.object;
+        for _ in 0..DEEPEST {
+            if object.kind != "tag" {
+                break;
+            }
+            let route = format!("/repos/{repository}/git/tags/{}", object.sha);
+            object = self.ask::<Reference>(format!("what the tag {name} is"), route).await?.object;
+        }
+        Ok((object.kind == "commit").then_some(object.sha))
+    }
+}
+
+/// What is not there is no error.
+fn gone<T>(answer: Result<T, GitHubError>) -> Result<Option<T>, GitHubError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_unknown() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A ref's name as a part of a path: slashes stay.
+fn escaped(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut path, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+        path
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_paths() {
+        assert_eq!(escaped("feature/A_b.1-x"), "feature/A_b.1-x");
+        assert_eq!(escaped("a b?c#d%é&"), "a%20b%3Fc%23d%25%C3%A9%26");
+    }
+}

@@ -1,0 +1,131 @@
+//! What else a build is asked for: the inputs that `docker buildx build` has options for, read together.
+
+use std::collections::BTreeMap;
+
+use super::fault::{Findings, InputFault, shown};
+use super::raw::RawInputs;
+use super::shared::Shared;
+use super::{annotations, attestations, named_contexts, parse, run_options, secrets, ssh};
+use crate::model::{Annotation, Attestation, BuildSecret, NamedContext, RunOptions, SshSource};
+use crate::runner::context::RunnerContext;
+
+/// What else a build is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Further contexts, in order.
+    pub named_contexts: Vec<NamedContext>,
+    /// Annotations to add to the OCI defaults, in order.
+    pub annotations: Vec<Annotation>,
+    /// The input `provenance`.
+    pub provenance: AttestationInput,
+    /// The input `sbom`.
+    pub sbom: AttestationInput,
+    /// The input `attests`: any attestation, in BuildKit's grammar.
+    pub attests: Vec<Attestation>,
+    /// Stages that take nothing from the cache.
+    pub no_cache_filters: Vec<String>,
+    /// How steps run.
+    pub run: RunOptions,
+    /// The input `allow`.
+    pub entitlements: Vec<String>,
+    /// Secrets, each id once.
+    pub secrets: Vec<BuildSecret>,
+    /// SSH agents, each id once.
+    pub ssh: Vec<SshSource>,
+}
+
+/// The inputs `provenance` and `sbom`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AttestationInput {
+    /// Nothing was said.
+    #[default]
+    Auto,
+    /// None.
+    Off,
+    /// With these attributes; none means BuildKit's defaults.
+    On(BTreeMap<String, String>),
+}
+
+pub(super) fn read(
+    inputs: &RawInputs,
+    context: &RunnerContext,
+    shared: &Shared<'_>,
+    findings: &mut Findings,
+) -> BuildOptions {
+    let attestations = attestations::read(inputs, findings);
+    BuildOptions {
+        named_contexts: named_contexts::read(&inputs.build_contexts, shared, context, findings),
+        annotations: annotations::read(&inputs.annotations, findings),
+        provenance: attestations.provenance,
+        sbom: attestations.sbom,
+        attests: attestations.attests,
+        no_cache_filters: stages(&inputs.no_cache_filters, findings),
+        run: run_options::read(inputs, findings),
+        entitlements: entitlements(&inputs.allow, findings),
+        secrets: secrets::read(inputs, shared, findings),
+        ssh: ssh::read(inputs, shared, findings),
+    }
+}
+
+/// Names of stages by lines and commas, each once.
+fn stages(text: &str, findings: &mut Findings) -> Vec<String> {
+    let mut stages: Vec<String> = Vec::new();
+    let names = parse::entries(text).flat_map(|(_, line)| line.split(',')).map(str::trim);
+    for name in names.filter(|name| !name.is_empty()) {
+        if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            let message = format!("`{}` is no name of a stage", shown(name));
+            findings.faults.push(InputFault::new("no_cache_filters", message));
+        } else if !stages.iter().any(|stage| stage == name) {
+            stages.push(name.to_owned());
+        }
+    }
+    stages
+}
+
+/// BuildKit's entitlements by lines and commas, each once; a line `device=…` may hold commas of its own.
+pub(super) fn entitlements(text: &str, findings: &mut Findings) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for (_, line) in parse::entries(text) {
+        let parts: Vec<&str> =
+            if line.starts_with("device=") { vec![line] } else { line.split(',').collect() };
+        for part in parts.into_iter().map(str::trim).filter(|part| !part.is_empty()) {
+            let device = part.strip_prefix("device=").is_some_and(|name| !name.is_empty());
+            let known = device || matches!(part, "network.host" | "security.insecure" | "device");
+            if !known || part.contains(char::is_control) {
+                let fault = InputFault::new("allow", format!("`{}` is no entitlement", shown(part)));
+                findings.faults.push(
+                    fault.hint("these are `network.host`, `security.insecure`, `device` and `device=name`"),
+                );
+            } else if !all.iter().any(|other| other == part) {
+                all.push(part.to_owned());
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_stages() {
+        let mut findings = Findings::default();
+        assert_eq!(stages("build, test\nbuild\nrelease", &mut findings), ["build", "test", "release"]);
+        stages("a b", &mut findings);
+        assert_eq!(findings.faults[0].message, "`a b` is no name of a stage");
+    }
+
+    #[test]
+    fn what_may_be_allowed() {
+        let mut findings = Findings::default();
+        let all = entitlements(
+            "network.host,security.insecure\nnetwork.host\ndevice\ndevice=a.com/gpu=0,alias=x",
+            &mut findings,
+        );
+        assert_eq!(all, ["network.host", "security.insecure", "device", "device=a.com/gpu=0,alias=x"]);
+        assert_eq!(findings.faults, []);
+        entitlements("network\nfs.read=/\ndevice=", &mut findings);
+        assert_eq!(findings.faults.len(), 3);
+    }
+}

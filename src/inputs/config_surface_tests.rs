@@ -1,0 +1,149 @@
+//! The inputs of the build surface, the cache and the builders: together, all wrong at once, and masked.
+
+use super::*;
+
+#[test]
+fn the_whole_build_surface() {
+    let (directory, context) = run("push");
+    std::fs::create_dir(directory.path().join("lib")).unwrap();
+    std::fs::write(directory.path().join("token"), b"\xff\x00").unwrap();
+    let (config, notices) = resolve(
+        &context,
+        &[
+            ("INPUT_IMAGE_NAME", "api"),
+            ("INPUT_CONTEXT", "https://github.com/acme/shop.git#main"),
+            ("INPUT_DOCKERFILE", "docker/prod"),
+            ("INPUT_PLATFORM", "linux/amd64"),
+            ("INPUT_BUILD_CONTEXTS", "lib=lib\nbase=docker-image://alpine:3.22"),
+            ("INPUT_SECRETS", "a=1\n"),
+            ("INPUT_SECRET_ENVS", "b=MY_TOKEN"),
+            ("MY_TOKEN", "two"),
+            ("INPUT_SECRET_FILES", "c=token"),
+            ("INPUT_SSH", "default=token"),
+            ("INPUT_NETWORK", "host"),
+            ("INPUT_ADD_HOSTS", "db=10.0.0.1"),
+            ("INPUT_ULIMIT", "nofile=1"),
+            ("INPUT_SHM_SIZE", "1k"),
+            ("INPUT_CGROUP_PARENT", "/ci"),
+            ("INPUT_ALLOW", "network.host"),
+            ("INPUT_NO_CACHE_FILTERS", "build"),
+            ("INPUT_ANNOTATIONS", "index:a=1"),
+            ("INPUT_PROVENANCE", "mode=max"),
+            ("INPUT_SBOM", "true"),
+            ("INPUT_CACHE", "off"),
+            ("INPUT_CACHE_FROM", "acme/api:cache"),
+            ("INPUT_CACHE_TO", "type=inline"),
+            ("INPUT_CACHE_TIMEOUT", "90s"),
+            ("INPUT_BUILDER", "docker-container://ci"),
+            ("INPUT_BUILDER_IMAGE", "moby/buildkit:rootless"),
+            ("INPUT_BUILDKITD_CONFIG", "debug = true"),
+            ("INPUT_BUILDER_KEEP", "true"),
+            ("INPUT_EMULATION", "off"),
+            ("INPUT_EMULATOR_IMAGE", "acme/binfmt"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(notices, []);
+    assert_eq!(config.context, ContextSource::Remote("https://github.com/acme/shop.git#main".into()));
+    assert_eq!((config.dockerfile.directory, config.dockerfile.file_name.as_str()), (None, "docker/prod"));
+    let build = config.build;
+    let names: Vec<&str> = build.named_contexts.iter().map(|context| context.name.as_str()).collect();
+    assert_eq!(names, ["lib", "base"]);
+    let secrets: Vec<(&str, &[u8])> =
+        build.secrets.iter().map(|secret| (secret.id.as_str(), secret.value.as_slice())).collect();
+    assert_eq!(secrets, [("a", &b"1"[..]), ("b", b"two"), ("c", b"\xff\x00")]);
+    assert_eq!((build.ssh.len(), build.annotations.len(), build.attests.len()), (1, 1, 0));
+    assert_eq!(build.run.network, Some(crate::model::NetworkMode::Host));
+    assert_eq!((build.run.add_hosts.len(), build.run.ulimits.len(), build.run.shm_size), (1, 1, Some(1024)));
+    assert_eq!(build.run.cgroup_parent.as_deref(), Some("/ci"));
+    assert_eq!(
+        (build.entitlements, build.no_cache_filters),
+        (vec!["network.host".into()], vec!["build".into()])
+    );
+    assert_eq!(build.provenance, AttestationInput::On([("mode".into(), "max".into())].into()));
+    assert_eq!(build.sbom, AttestationInput::On([].into()));
+    let cache = config.cache;
+    assert_eq!((cache.mode, cache.from.len(), cache.to.len()), (CacheMode::Off, 1, 1));
+    assert_eq!(cache.timeout, std::time::Duration::from_secs(90));
+    let builder = config.builder;
+    assert!(matches!(builder.choice, crate::model::BuilderChoice::Nodes(nodes) if nodes.len() == 1));
+    assert_eq!(builder.image, "docker.io/moby/buildkit:rootless");
+    assert_eq!(builder.buildkitd_config.as_deref(), Some("debug = true"));
+    assert_eq!((builder.keep, builder.emulation), (Some(true), false));
+    assert_eq!(builder.emulator_image, "docker.io/acme/binfmt:latest");
+}
+
+#[test]
+fn nothing_said_about_build_cache_and_builder_is_their_default() {
+    let (_directory, context) = run("push");
+    let (config, _) = resolve(&context, &[("INPUT_IMAGE_NAME", "api")]).unwrap();
+    assert_eq!(config.build, BuildOptions::default());
+    assert_eq!(config.cache, CacheOptions::default());
+    assert_eq!(config.builder, BuilderOptions::default());
+}
+
+#[test]
+fn what_files_hold_is_masked_too() {
+    let (directory, context) = run("push");
+    let pem = |text: &str| format!("-----BEGIN X-----\n{text}\n-----END X-----\n");
+    std::fs::write(directory.path().join("npmrc"), "//registry/:_authToken=from-a-file\n").unwrap();
+    std::fs::write(directory.path().join("binary"), b"\xffbytes").unwrap();
+    std::fs::write(directory.path().join("cert"), pem("public")).unwrap();
+    std::fs::write(directory.path().join("key"), pem("from-a-key")).unwrap();
+    let variables: BTreeMap<String, String> = [
+        ("INPUT_IMAGE_NAME", "api"),
+        ("INPUT_SECRETS", "a=from-the-input"),
+        ("INPUT_SECRET_FILES", "npm=npmrc\nraw=binary"),
+        ("INPUT_BUILDER", "tcp://b:1234,cert=cert,key=key"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let (config, _) = Config::resolve(RawInputs::read(&variables), &context).unwrap();
+    let masks = crate::inputs::mask::of_config(&config, &variables);
+    let masks: Vec<&str> = masks.iter().map(Secret::expose).collect();
+    assert_eq!(masks, ["//registry/:_authToken=from-a-file", "from-a-key"]);
+    assert!(!format!("{config:?}").contains("from-"));
+}
+
+/// Every new input wrong: each is named, and nothing secret is in what is said.
+#[test]
+fn all_faults_of_the_build_surface_in_one_run() {
+    let (_directory, context) = run("push");
+    let wrong = [
+        ("INPUT_BUILD_CONTEXTS", "lib"),
+        ("INPUT_ANNOTATIONS", "x"),
+        ("INPUT_PROVENANCE", "hunter2"),
+        ("INPUT_SBOM", "hunter2"),
+        ("INPUT_ATTESTS", "type=x"),
+        ("INPUT_NO_CACHE_FILTERS", "a b"),
+        ("INPUT_ALLOW", "x"),
+        ("INPUT_SECRETS", "hunter2"),
+        ("INPUT_SECRET_ENVS", "a=hunter2!"),
+        ("INPUT_SECRET_FILES", "a=nothing"),
+        ("INPUT_SSH", "default"),
+        ("INPUT_NETWORK", "x"),
+        ("INPUT_ADD_HOSTS", "x"),
+        ("INPUT_ULIMIT", "x"),
+        ("INPUT_SHM_SIZE", "x"),
+        ("INPUT_CGROUP_PARENT", "a\nb"),
+        ("INPUT_CACHE", "hunter2"),
+        ("INPUT_CACHE_FROM", "type=s3,hunter2"),
+        ("INPUT_CACHE_TO", "type=x"),
+        ("INPUT_CACHE_TIMEOUT", "0"),
+        ("INPUT_BUILDER", "tcp://builder:1234,key"),
+        ("INPUT_BUILDER_IMAGE", "a b"),
+        ("INPUT_BUILDKITD_CONFIG", "nothing.toml"),
+        ("INPUT_BUILDER_KEEP", "x"),
+        ("INPUT_EMULATION", "x"),
+        ("INPUT_EMULATOR_IMAGE", "a b"),
+    ];
+    let given: Vec<(&str, &str)> = wrong.into_iter().chain([("INPUT_IMAGE_NAME", "api")]).collect();
+    let faults = resolve(&context, &given).unwrap_err();
+    let mut named: Vec<String> = faults.iter().map(|fault| fault.input.clone()).collect();
+    named.sort();
+    let mut expected: Vec<String> =
+        wrong.iter().map(|(name, _)| name.trim_start_matches("INPUT_").to_lowercase()).collect();
+    expected.sort();
+    assert_eq!(named, expected);
+    assert!(faults.iter().all(|fault| !fault.to_string().contains("hunter2")), "{faults:#?}");
+}

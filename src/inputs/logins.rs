@@ -1,0 +1,256 @@
+//! All logins of a run, by who gave them: `username` and `password` (or `aws_role`), `registry_auth`, the identity in
+//! the job's environment, Docker's own configuration, at last the job's token for this GitHub server's own registry.
+//!
+//! The first of these that has something for a host is the only one for that host. An identity stands for a login that
+//! is still to be had: the room `login` exchanges it.
+
+use std::collections::BTreeSet;
+
+use super::docker_config::{self, DockerConfig};
+use super::fault::{Findings, InputFault, Notice};
+use super::raw::RawInputs;
+use super::registry_auth::{self, Around};
+use super::shared::Shared;
+use super::{credentials, identity, parse};
+use crate::model::{
+    AwsIdentity, AwsKeys, Credentials, Ecr, Identity, IdentityKind, LoginSource, Logins, RegistryHost, Secret,
+};
+use crate::runner::context::RunnerContext;
+
+/// What was given.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Given {
+    pub logins: Logins,
+    pub identities: Vec<Identity>,
+    pub create_repository: bool,
+}
+
+/// With what logins are read.
+pub(super) struct Place<'a> {
+    pub inputs: &'a RawInputs,
+    pub context: &'a RunnerContext,
+    /// Where the image goes: whose login `username` and `password` are.
+    pub registry: &'a RegistryHost,
+    /// Where it goes besides.
+    pub others: &'a [&'a RegistryHost],
+    pub shared: &'a Shared<'a>,
+}
+
+/// Hosts are taken in the order in which this is told of them.
+#[derive(Default)]
+struct Taken {
+    given: Given,
+    hosts: BTreeSet<RegistryHost>,
+}
+
+impl Taken {
+    fn identity(&mut self, identity: Identity) {
+        if self.hosts.insert(identity.registry.clone()) {
+            self.given.identities.push(identity);
+        }
+    }
+
+    fn login(&mut self, login: Credentials) {
+        if self.hosts.insert(login.registry.clone()) {
+            self.given.logins.add(login);
+        }
+    }
+}
+
+/// Reads every login; what is wrong is among the findings.
+pub(super) fn read(place: &Place<'_>, findings: &mut Findings) -> Given {
+    let Place { inputs, context, registry, others, shared } = *place;
+    let hosts: BTreeSet<&RegistryHost> = others.iter().copied().chain([registry]).collect();
+    let aws = identity::aws_keys(&inputs.variables);
+    let own = credentials::own_registry(&context.server_url);
+    let mut taken = Taken::default();
+    let mut last = None;
+
+    let dockers = dockers_connection(inputs, context, registry);
+    if let Some(kind) = dockers {
+        let kind = findings.take(kind.map_err(|why| InputFault::new("DOCKERHUB_OIDC_CONNECTIONID", why)));
+        let identity = |kind| Identity { registry: registry.clone(), kind, source: LoginSource::Inputs };
+        kind.map(identity).into_iter().for_each(|identity| taken.identity(identity));
+    } else if let Some((login, notice)) = findings.take(credentials::login(inputs, context, registry)) {
+        findings.notices.extend(notice);
+        match login {
+            Some(login) if login.source == LoginSource::JobToken => last = Some(login),
+            Some(login) if !inputs.aws_role.is_empty() => {
+                let message = format!("two logins for `{}`: `password` is given too", login.registry);
+                findings.faults.push(InputFault::new("aws_role", message).hint("give one of them"));
+            }
+            Some(login) => match identity::access_key(registry, &login.username, &login.password) {
+                Some(kind) => {
+                    let source = LoginSource::Inputs;
+                    taken.identity(Identity { registry: registry.clone(), kind, source });
+                }
+                None => taken.login(login),
+            },
+            None => {}
+        }
+    }
+    // The job's token is good for its own registry, wherever that stands among them.
+    let second = own.as_ref().filter(|own| *own != registry && hosts.contains(own));
+    if let Some(own) = second.filter(|_| credentials::is_servers_token(&inputs.password, &inputs.token)) {
+        let login = Credentials::new(own.clone(), &context.actor, inputs.password.clone());
+        last = Some(login.given_by(LoginSource::JobToken));
+    }
+    if !inputs.aws_role.is_empty() {
+        let kind = identity::aws_role(registry, &inputs.aws_role);
+        let kind = kind.map_err(|why| InputFault::new("aws_role", why.trim_start_matches("`aws_role` is ")));
+        if let Some(kind) = findings.take(kind) {
+            taken.identity(Identity { registry: registry.clone(), kind, source: LoginSource::AwsRole });
+        }
+    }
+
+    let around = Around { context, token: &inputs.token, own: own.as_ref(), aws: aws.as_ref() };
+    let entries = registry_auth::read(inputs.registry_auth.expose(), &around, findings);
+    for host in entries
+        .logins
+        .iter()
+        .map(|login| &login.registry)
+        .chain(entries.identities.iter().map(|i| &i.registry))
+    {
+        if taken.hosts.contains(host) {
+            findings.notices.push(Notice::plain(format!(
+                "`registry_auth` has an entry for `{host}`, whose login is given by other inputs: those count"
+            )));
+        }
+    }
+    entries.logins.into_iter().for_each(|login| taken.login(login));
+    entries.identities.into_iter().for_each(|identity| taken.identity(identity));
+
+    for identity in hosts.iter().filter_map(|host| of_environment(host, aws.as_ref())) {
+        taken.identity(identity);
+    }
+    let docker = docker_config::read(&inputs.variables, shared);
+    let trouble = docker.trouble.clone();
+    of_docker(docker, &hosts, aws.as_ref(), &mut taken);
+    if let Some(login) = last {
+        taken.login(login);
+    }
+    if let Some(trouble) = trouble {
+        let all = hosts.iter().all(|host| taken.hosts.contains(*host));
+        let level = if all { Notice::debug } else { Notice::warning };
+        findings.notices.push(level(trouble));
+    }
+    for host in hosts.iter().copied().filter(|host| !taken.hosts.contains(*host)) {
+        let helper = taken.given.logins.helper_for(host);
+        findings.notices.extend(helper.map(|name| Notice::warning(without_helper(host, name))));
+    }
+    let mut given = taken.given;
+    given.identities.retain(|identity| !withheld(identity, context, findings));
+    given.create_repository = create_repository(inputs, registry, &hosts, &given, findings);
+    given
+}
+
+/// What is said of a login that a program would have to tell.
+pub fn without_helper(registry: &RegistryHost, name: &str) -> String {
+    format!(
+        "no login for `{registry}`: Docker's configuration leaves it to `docker-credential-{name}`, which cannot run in \
+         this container; give `username` and `password`, or `registry_auth`"
+    )
+}
+
+/// docker/login-action's way to Docker Hub's OIDC: no password, and the connection in a variable.
+fn dockers_connection(
+    inputs: &RawInputs,
+    context: &RunnerContext,
+    registry: &RegistryHost,
+) -> Option<Result<IdentityKind, String>> {
+    let connection = inputs.variables.get("DOCKERHUB_OIDC_CONNECTIONID")?.expose().trim();
+    let username = inputs.username.trim();
+    let no_password =
+        inputs.password.is_empty() || credentials::is_servers_token(&inputs.password, &inputs.token);
+    let asked = identity::is_dockers(registry)
+        && no_password
+        && !connection.is_empty()
+        && !username.is_empty()
+        && username != context.actor;
+    asked.then(|| identity::docker_hub(registry, username, connection))
+}
+
+/// A registry of Amazon's, where the environment has AWS's keys.
+fn of_environment(registry: &RegistryHost, aws: Option<&AwsKeys>) -> Option<Identity> {
+    let (ecr, keys) = (Ecr::of(registry)?, aws?.clone());
+    let kind = IdentityKind::Ecr { ecr, by: AwsIdentity::Keys(keys) };
+    Some(Identity { registry: registry.clone(), kind, source: LoginSource::AwsEnvironment })
+}
+
+fn of_docker(
+    docker: DockerConfig,
+    hosts: &BTreeSet<&RegistryHost>,
+    aws: Option<&AwsKeys>,
+    taken: &mut Taken,
+) {
+    docker.logins.into_iter().for_each(|login| taken.login(login));
+    let everywhere = hosts.iter().filter(|host| docker.ecr_everywhere && Ecr::of(host).is_some());
+    let everywhere = everywhere.map(|host| (*host).clone());
+    for host in docker.ecr.into_iter().chain(everywhere) {
+        match of_environment(&host, aws) {
+            Some(identity) => taken.identity(identity),
+            None => taken.given.logins.add_helper(host, "ecr-login".into()),
+        }
+    }
+    for (host, name) in docker.helpers {
+        if !taken.hosts.contains(&host) {
+            taken.given.logins.add_helper(host, name);
+        }
+    }
+}
+
+/// A run that GitHub gives no secrets gets no OIDC token either: it builds without this login.
+fn withheld(identity: &Identity, context: &RunnerContext, findings: &mut Findings) -> bool {
+    let withheld = context.secrets_withheld() && identity.kind.needs_oidc();
+    if withheld {
+        findings.notices.push(Notice::warning(format!(
+            "no login for `{}`: GitHub gives this run no OIDC token for {}",
+            identity.registry, identity.source
+        )));
+    }
+    withheld
+}
+
+fn create_repository(
+    inputs: &RawInputs,
+    registry: &RegistryHost,
+    hosts: &BTreeSet<&RegistryHost>,
+    given: &Given,
+    findings: &mut Findings,
+) -> bool {
+    let asked = findings.take(parse::boolean("create_repository", &inputs.create_repository, false));
+    if asked != Some(true) {
+        return false;
+    }
+    let amazons: Vec<_> = hosts.iter().filter(|host| Ecr::of(host).is_some()).collect();
+    if amazons.is_empty() {
+        let message = format!("only Amazon ECR needs that, which `{registry}` is not");
+        findings.faults.push(InputFault::new("create_repository", message).hint("leave it out"));
+        return false;
+    }
+    for host in amazons.into_iter().filter(|host| given.logins.for_registry(host).is_some()) {
+        let message = format!("the login of `{host}` cannot make a repository");
+        let hint = "give `aws_role`, or an access key instead of the user `AWS`";
+        findings.faults.push(InputFault::new("create_repository", message).hint(hint));
+    }
+    true
+}
+
+/// The secrets among what was given.
+pub(super) fn secrets<'a>(
+    logins: &'a Logins,
+    identities: &'a [Identity],
+) -> impl Iterator<Item = (&'a str, &'a Secret)> {
+    let of_logins = logins.iter().map(|login| (login.username.as_str(), &login.password));
+    let of_keys = identities.iter().flat_map(|identity| match &identity.kind {
+        IdentityKind::Ecr { by: AwsIdentity::Keys(keys), .. } => {
+            vec![Some(("", &keys.secret)), keys.session.as_ref().map(|session| ("", session))]
+        }
+        _ => Vec::new(),
+    });
+    of_logins.chain(of_keys.flatten())
+}
+
+#[cfg(test)]
+#[path = "logins_tests.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+//! The inputs that say whether a tag may move, and whether an image that is there already will do.
+
+use super::config::Config;
+use super::fault::{Findings, InputFault, shown};
+use super::parse;
+use super::raw::RawInputs;
+
+/// What is asked for besides the tags themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TagRules {
+    /// `hold_back`: a moving tag never goes to an older commit.
+    pub hold_back: bool,
+    /// `existing_version`.
+    pub existing_version: ExistingVersion,
+    /// `promote`.
+    pub promote: Promote,
+}
+
+impl Default for TagRules {
+    fn default() -> Self {
+        Self { hold_back: true, existing_version: ExistingVersion::Fail, promote: Promote::Auto }
+    }
+}
+
+/// What becomes of a version tag that is on another commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExistingVersion {
+    /// The run fails, before anything is built.
+    Fail,
+    /// It stays.
+    Skip,
+    /// It moves.
+    Overwrite,
+}
+
+/// Whether the commit's image is taken instead of another build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promote {
+    /// For a Git tag, a release or a version.
+    Auto,
+    /// Always; without such an image the run fails.
+    Only,
+    /// Never.
+    Never,
+}
+
+pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> TagRules {
+    let default = TagRules::default();
+    let hold_back = findings.take(parse::boolean("hold_back", &inputs.hold_back, default.hold_back));
+    let existing = one_of(
+        "existing_version",
+        &inputs.existing_version,
+        &[
+            ("fail", ExistingVersion::Fail),
+            ("skip", ExistingVersion::Skip),
+            ("overwrite", ExistingVersion::Overwrite),
+        ],
+    );
+    let promote = one_of(
+        "promote",
+        &inputs.promote,
+        &[("auto", Promote::Auto), ("only", Promote::Only), ("never", Promote::Never)],
+    );
+    TagRules {
+        hold_back: hold_back.unwrap_or(default.hold_back),
+        existing_version: findings.take(existing).unwrap_or(default.existing_version),
+        promote: findings.take(promote).unwrap_or(default.promote),
+    }
+}
+
+/// One of these words; the first, if it is empty.
+pub(super) fn one_of<T: Copy>(input: &str, text: &str, words: &[(&str, T)]) -> Result<T, InputFault> {
+    let text = text.trim();
+    let found =
+        words.iter().find(|(word, _)| *word == text).or_else(|| words.first().filter(|_| text.is_empty()));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let all: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        InputFault::new(input, format!("`{}` is not understood", shown(text)))
+            .hint(format!("write one of {}", all.join(", ")))
+    })
+}
+
+impl Config {
+    /// Why the input asks for a new build, if one does.
+    pub fn wants_new_build(&self) -> Option<&'static str> {
+        [
+            (self.no_cache, "`no_cache` asks for a new build"),
+            (!self.build.no_cache_filters.is_empty(), "`no_cache_filters` asks for a new build"),
+            (self.pull, "`pull` asks for a new build"),
+        ]
+        .into_iter()
+        .find_map(|(asked, why)| asked.then_some(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        let inputs = |hold_back: &str, existing_version: &str, promote: &str| RawInputs {
+            hold_back: hold_back.into(),
+            existing_version: existing_version.into(),
+            promote: promote.into(),
+            ..RawInputs::default()
+        };
+        let mut findings = Findings::default();
+        assert_eq!(read(&inputs("", "", ""), &mut findings), TagRules::default());
+        let other =
+            TagRules { hold_back: false, existing_version: ExistingVersion::Skip, promote: Promote::Only };
+        assert_eq!(read(&inputs("false", " skip ", "only"), &mut findings), other);
+        assert!(findings.faults.is_empty());
+        read(&inputs("maybe", "replace", "yes\n"), &mut findings);
+        let texts: Vec<String> = findings.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert!(texts[1].contains("`existing_version`") && texts[1].contains("`overwrite`"), "{texts:?}");
+    }
+}

@@ -1,0 +1,208 @@
+use super::*;
+use crate::inputs::config::{AttestationInput, BuildOptions, Mode, Push, VersionInput};
+use crate::metadata::fixture::*;
+use crate::model::{Annotation, AnnotationLevel, CacheEntry};
+use crate::plan::check::violations;
+use crate::plan::display;
+use crate::plan::facts::{BuilderFacts, DockerfileText};
+use crate::plan::publish::plan_publish;
+use crate::plan::run::plan_run;
+use crate::plan::tests::daemon;
+use crate::runner::context::Event;
+
+fn platform(text: &str) -> Platform {
+    Platform::parse(text).unwrap()
+}
+
+fn annotation(level: AnnotationLevel, on: Option<&str>, key: &str) -> Annotation {
+    Annotation { level, platform: on.map(platform), key: key.into(), value: "1".into() }
+}
+
+fn built_as(config: &Config) -> RunPlan {
+    let context = context(push(), "refs/heads/main");
+    let facts = BuilderFacts::from(daemon());
+    let text = DockerfileText::Known("FROM alpine\nRUN true\n".into());
+    let plan = plan_run(config, &context, &facts, &built(&context, config).unwrap(), &text).unwrap();
+    assert_eq!(violations(&plan, config), Vec::<String>::new());
+    plan
+}
+
+fn leg_of(name: &str, config: &Config) -> RunPlan {
+    built_as(&Config { mode: Mode::Leg, platforms: vec![platform(name)], ..config.clone() })
+}
+
+fn merged_in(attempt: u64, event: Event, config: &Config) -> RunPlan {
+    let mut context = context(event, "refs/heads/main");
+    context.run.attempt = attempt;
+    let mut config = Config { mode: Mode::Merge, ..config.clone() };
+    // As the inputs of a merge are read.
+    config.dockerfile.in_workspace.clear();
+    let plan = plan_merge(&config, &context, &built(&context, &config).unwrap()).unwrap();
+    assert_eq!(violations(&plan, &config), Vec::<String>::new());
+    plan
+}
+
+fn merged(config: &Config) -> RunPlan {
+    merged_in(1, push(), config)
+}
+
+#[test]
+fn a_leg_as_a_person_reads_it() {
+    let version = Some(VersionInput::Semver(semver::Version::new(1, 2, 3)));
+    let plan = leg_of("linux/arm64", &Config { version, ..config() });
+    assert_eq!(display::title(&plan), "Push one leg of ghcr.io/acme/shop/api: linux/arm64");
+    assert_eq!(
+        display::render(&plan),
+        "\
+repository  ghcr.io/acme/shop/api
+started by  push to branch `main`
+commit      1111111111111111111111111111111111111111
+version     1.2.3
+dockerfile  api/Dockerfile
+platforms   linux/arm64
+attests     provenance (mode=min)
+annotations 8 on each manifest
+builder     Docker Engine 28.0.4
+push        yes: push to branch `main`
+tags: none, as this is one leg: the job with `mode: merge` puts them
+labels:
+  org.opencontainers.image.created      2025-11-21T09:30:45Z
+  org.opencontainers.image.description  Sells things
+  org.opencontainers.image.licenses     MIT
+  org.opencontainers.image.revision     1111111111111111111111111111111111111111
+  org.opencontainers.image.source       https://github.com/acme/shop
+  org.opencontainers.image.title        shop
+  org.opencontainers.image.url          https://github.com/acme/shop
+  org.opencontainers.image.version      1.2.3
+"
+    );
+    assert!(display::json(&plan).starts_with(r#"{"mode":"leg","#));
+    // A version that is taken stops it before it builds.
+    assert!(plan.looks_first);
+    assert_eq!(plan.versions().iter().map(|tag| tag.tag.as_str()).collect::<Vec<_>>(), ["v1.2.3"]);
+    let kept = leg_of("linux/arm64", &Config { push: Push::No, ..config() });
+    assert_eq!(display::title(&kept), "Build one leg of ghcr.io/acme/shop/api: linux/arm64");
+    assert_eq!((kept.build.export, kept.looks_first), (Export::Digest, false));
+}
+
+#[test]
+fn a_merge_as_a_person_reads_it() {
+    let plan = merged(&config());
+    assert_eq!(display::title(&plan), "Merge the legs of ghcr.io/acme/shop/api");
+    assert_eq!(
+        display::render(&plan),
+        "\
+repository  ghcr.io/acme/shop/api
+started by  push to branch `main`
+commit      1111111111111111111111111111111111111111
+platforms   linux/arm64, linux/amd64
+annotations 7 on each manifest, 9 on the index
+builder     none: the legs were built by other jobs of this run
+push        yes: push to branch `main`
+tags:
+  1111111-main  this commit on branch `main`
+  main          branch `main`
+  latest        branch `main` is `latest_branch`
+labels:
+  org.opencontainers.image.created      2025-11-21T09:30:45Z
+  org.opencontainers.image.description  Sells things
+  org.opencontainers.image.licenses     MIT
+  org.opencontainers.image.revision     1111111111111111111111111111111111111111
+  org.opencontainers.image.source       https://github.com/acme/shop
+  org.opencontainers.image.title        shop
+  org.opencontainers.image.url          https://github.com/acme/shop
+"
+    );
+    assert!(display::json(&plan).starts_with(r#"{"mode":"merge","#));
+    let publish = plan_publish(&plan, &plan.repository, Digest::of(b"x")).unwrap();
+    assert_eq!(publish.stages.len(), 3);
+}
+
+#[test]
+fn legs_and_merge_are_what_one_build_would_be() {
+    let mut config = config();
+    config.build.annotations = vec![
+        annotation(AnnotationLevel::Manifest, None, "all"),
+        annotation(AnnotationLevel::Manifest, Some("linux/amd64"), "amd"),
+        annotation(AnnotationLevel::Index, None, "index"),
+        annotation(AnnotationLevel::ManifestDescriptor, Some("linux/arm64"), "lid"),
+    ];
+    let whole = built_as(&config);
+    let legs: Vec<RunPlan> = ["linux/arm64", "linux/amd64"].map(|name| leg_of(name, &config)).into();
+    let commons: Vec<Option<Digest>> = legs
+        .iter()
+        .map(|plan| match &plan.part {
+            Part::Leg(leg) => leg.common.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let merge = with_inputs(merged(&config), &commons);
+    assert_eq!(merge.stamp, whole.stamp);
+    assert!(merge.stamp.inputs.is_some());
+    assert_eq!((&merge.tags, &merge.build.labels), (&whole.tags, &whole.build.labels));
+    // What one build writes, the legs and the merge write together, and nothing twice.
+    assert_eq!(merge.build.annotations, whole.build.annotations);
+    for (leg, other) in legs.iter().zip(["linux/amd64", "linux/arm64"]) {
+        let own = whole.build.annotations.iter().filter(|one| one.level == AnnotationLevel::Manifest);
+        let own = own.filter(|one| one.platform.as_ref() != Some(&platform(other)));
+        assert_eq!(leg.build.annotations.iter().collect::<Vec<_>>(), own.collect::<Vec<_>>(), "{other}");
+        assert_eq!(leg.build.attestations, whole.build.attestations);
+        assert_eq!(leg.warnings, Vec::<String>::new());
+    }
+
+    // Other inputs in one leg, or unknown ones: a release cannot be promoted, and that is all.
+    for others in [vec![commons[0].clone(), Some(Digest::of(b"x"))], vec![commons[0].clone(), None], vec![]] {
+        let plan = with_inputs(merged(&config), &others);
+        assert_eq!(plan, merged(&config));
+    }
+    let one =
+        Config { platforms: vec![platform("linux/amd64")], build: BuildOptions::default(), ..config.clone() };
+    assert_eq!(with_inputs(merged(&one), &commons[..1]).stamp.inputs, None);
+    let mut plain = one;
+    plain.build.provenance = AttestationInput::Off;
+    assert_eq!(leg_of("linux/amd64", &plain).build.attestations, []);
+    assert!(merged(&plain).build.annotations.iter().any(|one| one.level == AnnotationLevel::Index));
+}
+
+#[test]
+fn a_leg_has_caches_of_its_own() {
+    let mut config = config();
+    let entry =
+        |scope: &str| CacheEntry { kind: "s3".into(), attrs: [("name".to_owned(), scope.to_owned())].into() };
+    config.cache.from = vec![entry("shop")];
+    config.cache.to = vec![entry("shop")];
+    let plan = leg_of("linux/arm64", &config);
+    let names =
+        |entries: &[CacheEntry]| entries.iter().map(|one| one.attrs["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&plan.build.cache_from), ["shop-linux-arm64"]);
+    assert_eq!(names(&plan.cache.to), ["shop-linux-arm64"]);
+}
+
+#[test]
+fn an_image_that_an_earlier_attempt_has_left() {
+    let plan = merged_in(2, push(), &config());
+    assert_eq!(left_by_an_earlier_attempt(&plan).unwrap().tag.as_str(), "1111111-main");
+    assert_eq!(left_by_an_earlier_attempt(&merged(&config())), None, "nobody was there before");
+    let (arm, amd) = (Digest::of(b"arm"), Digest::of(b"amd"));
+    let index = plan.build.annotations.iter().filter(|one| one.level == AnnotationLevel::Index);
+    let found = Published {
+        annotations: index.map(|one| (one.key.clone(), one.value.clone())).collect(),
+        images: vec![
+            (Some(platform("linux/arm64")), arm.clone()),
+            (Some(platform("linux/amd64")), amd.clone()),
+        ],
+    };
+    assert!(is_merged(&plan, &found, &[]));
+    assert!(is_merged(&plan, &found, &[amd]), "one record was not removed yet");
+    assert!(!is_merged(&plan, &found, &[Digest::of(b"newer")]), "a leg was built again");
+    let with = |change: fn(&mut Published)| {
+        let mut other = found.clone();
+        change(&mut other);
+        is_merged(&plan, &other, &[])
+    };
+    assert!(with(|found| drop(found.annotations.insert("more".into(), String::new()))));
+    assert!(with(|found| drop(found.annotations.remove(CREATED))));
+    assert!(!with(|found| found.annotations.clear()), "it does not say its commit");
+    assert!(!with(|found| drop(found.images.pop())), "it lacks a platform");
+    assert!(!with(|found| found.images[0].0 = None));
+}

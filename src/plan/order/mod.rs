@@ -1,0 +1,23 @@
+//! Never backwards: in which order tags go on an image while other runs do the same.
+//!
+//! Registries have no compare-and-swap, so the tags of commits are the evidence. A run puts its commit's tag first. It
+//! reads a moving tag right before it moves it, and leaves it where it is newer (`decide`). After the move it looks
+//! whether a newer commit's tag has appeared, and moves on to that one's image; again, until there is none (`steps`).
+//! Of two runs the one whose last move came later has therefore either seen the other's commit tag, or that one was put
+//! after the look, and its run reads what we left.
+//!
+//! Two builds of one commit may replace each other: both are what the commit is, and a rerun is somebody's wish.
+//! Sans-IO: the engine asks [`Steps`] what to do, does it, and tells what came of it. `races` drives two and three
+//! runs through their interleavings.
+
+mod decide;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod shapes;
+mod steps;
+mod version;
+
+pub use decide::{Known, Question, Verdict, decide};
+pub use steps::{Progress, Putting, Reply, Step, Steps};
+pub use version::{VersionTaken, VersionVerdict, version};

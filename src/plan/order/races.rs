@@ -1,0 +1,304 @@
+//! Runs that race, driven through their interleavings: a registry as a map, a small history, a ref that is pushed to.
+//!
+//! One action is one request: a tag read, a tag put, the ref's history asked for. Pushes are actions too; each starts
+//! its run. What is proved: whenever all runs have ended, moving tags are on the commit that the ref is on; and where
+//! runs were killed, the next commit's run brings them there.
+
+use std::collections::BTreeMap;
+
+use super::shapes::{Graph, SHAPES, Shape, commit_of, history, id, relation, tag};
+use super::{Progress, Putting, Reply, Step, Steps};
+use crate::inputs::config::TagRules;
+use crate::metadata::{PlannedTag, TagKind};
+use crate::model::{Digest, Repository, Stamp, Stamped, Tag};
+use crate::plan::publish::{CommitTags, Ours, PublishPlan};
+
+/// The world that runs share.
+#[derive(Clone)]
+struct World {
+    graph: Graph,
+    tip: u8,
+    registry: BTreeMap<Tag, Stamped>,
+    /// Commits that the history tells.
+    longest: usize,
+    /// The moving tags.
+    tags: &'static [(&'static str, TagKind)],
+}
+
+const BOTH: &[(&str, TagKind)] = &[("main", TagKind::Branch), ("latest", TagKind::Latest)];
+const MAIN: &[(&str, TagKind)] = &[("main", TagKind::Branch)];
+
+fn image(commit: u8, build: usize) -> Stamped {
+    let stamp =
+        Stamp { commit: Some(id(commit)), reference: Some("refs/heads/main".into()), ..Stamp::default() };
+    Stamped { digest: Digest::of(format!("{commit} {build}").as_bytes()), stamp }
+}
+
+impl World {
+    fn of(shape: &Shape, longest: usize, tags: &'static [(&'static str, TagKind)]) -> Self {
+        let before = image(0, 99);
+        let commit_tag = Tag::parse(&format!("{}-main", id(0))).unwrap();
+        let registry = [tag("main"), tag("latest"), commit_tag].map(|tag| (tag, before.clone()));
+        Self { graph: shape.graph, tip: 0, registry: registry.into(), longest, tags }
+    }
+
+    /// Where the moving tags are.
+    fn moving(&self) -> Vec<u8> {
+        let on = |(name, _): &(&str, TagKind)| self.registry[&tag(name)].stamp.commit.as_ref().map(commit_of);
+        self.tags.iter().map(|tag| on(tag).unwrap()).collect()
+    }
+}
+
+/// One run: its steps, and the answers to a part of the present one.
+#[derive(Clone)]
+struct Run {
+    steps: Steps,
+    images: BTreeMap<Digest, Stamped>,
+    read: Vec<Option<Stamped>>,
+    put: Vec<Putting>,
+}
+
+impl Run {
+    fn of(commit: u8, build: usize, tags: &[(&str, TagKind)]) -> Self {
+        let own = image(commit, build);
+        let moving = tags.iter().map(|(name, kind)| (*name, *kind));
+        let planned = |name: &str, kind| PlannedTag { tag: tag(name), kind, reason: String::new() };
+        let commit_tag = planned(&format!("{}-main", id(commit)), TagKind::Commit);
+        let plan = PublishPlan {
+            repository: Repository::parse("r.io/a").unwrap(),
+            digest: own.digest.clone(),
+            ours: Ours {
+                stamp: own.stamp.clone(),
+                forced: false,
+                commit_tags: CommitTags::like(&commit_tag.tag, &id(commit)),
+                rules: TagRules::default(),
+            },
+            stages: std::iter::once(vec![commit_tag])
+                .chain(moving.map(|(name, kind)| vec![planned(name, kind)]))
+                .collect(),
+        };
+        let images = [(own.digest.clone(), own)].into();
+        Self { steps: Steps::new(plan), images, read: Vec::new(), put: Vec::new() }
+    }
+
+    fn ended(&self) -> bool {
+        matches!(self.steps.next(), Step::Done | Step::Fail(_))
+    }
+
+    /// One request and what costs none.
+    fn act(&mut self, world: &mut World) {
+        match self.steps.next() {
+            Step::Read(tags) => {
+                let found = world.registry.get(&tags[self.read.len()]).cloned();
+                // What was read can be put again.
+                self.images.extend(found.iter().map(|found| (found.digest.clone(), found.clone())));
+                self.read.push(found);
+                if self.read.len() == tags.len() {
+                    self.steps.answer(Reply::Read(std::mem::take(&mut self.read)));
+                }
+            }
+            Step::Put(puts) => {
+                let (tag, digest) = puts[self.put.len()].clone();
+                world.registry.insert(tag, self.images[&digest].clone());
+                self.put.push(Putting::Done);
+                if self.put.len() == puts.len() {
+                    self.steps.answer(Reply::Put(std::mem::take(&mut self.put)));
+                }
+            }
+            Step::History => {
+                self.steps.answer(Reply::History(Ok(history(world.graph, world.tip, world.longest))));
+            }
+            Step::Relate(..) | Step::Done | Step::Fail(_) => {}
+        }
+        // How two commits stand never changes.
+        while let Step::Relate(old, new) = self.steps.next() {
+            let relation = relation(world.graph, commit_of(&old), commit_of(&new));
+            self.steps.answer(Reply::Related(relation));
+        }
+    }
+
+    fn finish(&mut self, world: &mut World) -> Progress {
+        for _ in 0..1000 {
+            if self.ended() {
+                return self.steps.progress().clone();
+            }
+            self.act(world);
+        }
+        panic!("a run that does not end: {:?}", self.steps.next());
+    }
+}
+
+/// A moment of a race.
+#[derive(Clone)]
+struct Race<'a> {
+    shape: &'a Shape,
+    world: World,
+    pushed: usize,
+    runs: Vec<Run>,
+    killed: bool,
+    trace: Vec<String>,
+}
+
+impl<'a> Race<'a> {
+    fn of(shape: &'a Shape, longest: usize, tags: &'static [(&'static str, TagKind)]) -> Self {
+        let world = World::of(shape, longest, tags);
+        Self { shape, world, pushed: 0, runs: Vec::new(), killed: false, trace: Vec::new() }
+    }
+
+    /// Who can do something: a number of a run, or the one after them all for the next push.
+    fn ready(&self) -> Vec<usize> {
+        let push = (self.pushed < self.shape.pushes.len()).then_some(usize::MAX);
+        let runs = self.runs.iter().enumerate().filter(|(_, run)| !run.ended()).map(|(number, _)| number);
+        runs.chain(push).collect()
+    }
+
+    fn act(&mut self, who: usize) {
+        if who == usize::MAX {
+            let commit = self.shape.pushes[self.pushed];
+            self.world.tip = commit;
+            self.trace.push(format!("push {commit}"));
+            self.pushed += 1;
+            self.runs.push(Run::of(commit, self.runs.len(), self.world.tags));
+            for (after, commit) in self.shape.reruns {
+                if *after == self.pushed {
+                    self.runs.push(Run::of(*commit, self.runs.len(), self.world.tags));
+                }
+            }
+            return;
+        }
+        self.trace.push(format!("run {who}: {:?}", self.runs[who].steps.next()));
+        self.runs[who].act(&mut self.world);
+    }
+
+    /// All runs have ended.
+    fn check(&self) {
+        let tip = self.world.tip;
+        if !self.killed {
+            assert_eq!(
+                self.world.moving(),
+                vec![tip; self.world.tags.len()],
+                "{}\n{}",
+                self.shape.name,
+                self.trace.join("\n")
+            );
+            return;
+        }
+        // The next commit's run repairs.
+        let mut world = self.world.clone();
+        world.tip = 9;
+        let progress = Run::of(9, 98, world.tags).finish(&mut world);
+        assert_eq!(
+            world.moving(),
+            vec![9; world.tags.len()],
+            "{}\n{}",
+            self.shape.name,
+            self.trace.join("\n")
+        );
+        assert_eq!(progress.held_back, [], "{}", self.trace.join("\n"));
+    }
+
+    /// Every interleaving from here, with at most one run killed, wherever that can be; how many there were.
+    fn all(self, kills: bool) -> usize {
+        let ready = self.ready();
+        if ready.is_empty() {
+            self.check();
+            return 1;
+        }
+        let mut count = 0;
+        for who in ready {
+            let mut next = self.clone();
+            next.act(who);
+            count += next.all(kills);
+            if kills && !self.killed && who != usize::MAX {
+                let mut next = self.clone();
+                next.trace.push(format!("run {who} is killed"));
+                next.runs.remove(who);
+                next.killed = true;
+                count += next.all(kills);
+            }
+        }
+        count
+    }
+
+    /// One interleaving by chance.
+    fn any(mut self, chance: &mut Chance, kills: bool) {
+        loop {
+            let ready = self.ready();
+            if ready.is_empty() {
+                break;
+            }
+            let who = ready[chance.below(ready.len())];
+            if kills && who != usize::MAX && chance.below(12) == 0 {
+                self.runs.remove(who);
+                self.killed = true;
+                self.trace.push(format!("run {who} is killed"));
+            } else {
+                self.act(who);
+            }
+        }
+        self.check();
+    }
+}
+
+/// xorshift64*, from a fixed seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(number).unwrap() % limit
+    }
+}
+
+fn of_two_runs() -> impl Iterator<Item = &'static Shape> {
+    SHAPES.iter().filter(|shape| shape.pushes.len() + shape.reruns.len() == 2)
+}
+
+#[test]
+fn two_runs_in_every_interleaving() {
+    let mut count = 0;
+    for shape in of_two_runs() {
+        let of_this = Race::of(shape, 50, MAIN).all(false);
+        assert!(of_this > 50, "{}: {of_this}", shape.name);
+        count += of_this;
+    }
+    println!("two runs: {count} interleavings");
+    assert!(count > 1000, "{count}");
+}
+
+#[test]
+fn one_of_two_runs_killed_at_every_step() {
+    let mut count = 0;
+    for shape in of_two_runs() {
+        count += Race::of(shape, 50, MAIN).all(true);
+    }
+    println!("one of two killed: {count} interleavings");
+    assert!(count > 10_000, "{count}");
+}
+
+#[test]
+fn three_and_more_runs_by_chance() {
+    let (mut chance, mut count) = (Chance(0x5eed), 0);
+    for shape in SHAPES {
+        for round in 0..1500 {
+            // Also where the history that is told ends early.
+            Race::of(shape, if round % 4 == 0 { 1 } else { 50 }, BOTH).any(&mut chance, false);
+            count += 1;
+        }
+    }
+    println!("all ended: {count} interleavings drawn");
+    assert!(count > 10_000, "{count}");
+}
+
+#[test]
+fn any_of_them_killed_by_chance() {
+    let mut chance = Chance(7);
+    for shape in SHAPES {
+        for _ in 0..1000 {
+            Race::of(shape, 50, BOTH).any(&mut chance, true);
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! The steps of putting tags, one after the other: what to do next, given what came of the last.
+//!
+//! Version tags are looked at first: one that is there for the same commit decides which image all others go on. Then
+//! the commit's tag, then the moving ones, stage by stage, each read right before its move. Last the look for newer
+//! commits' tags: after it nothing of ours is on an image that is older than the newest one published.
+
+use std::mem;
+
+use super::decide::{Known, Question, SHOWN, Verdict, decide};
+use super::version::{VersionTaken, VersionVerdict, version};
+use crate::metadata::{PlannedTag, TagKind};
+use crate::model::{CommitId, Digest, History, Relation, Stamped, Tag};
+use crate::plan::publish::{HeldBack, Ours, PublishPlan};
+
+/// Newer commits whose tags are looked up, the newest first.
+const CANDIDATES: usize = 50;
+/// How often a run moves on to a newer image, or puts its own again: each time others have published meanwhile.
+const ROUNDS: usize = 10;
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Read what is under these tags now.
+    Read(Vec<Tag>),
+    /// Put each tag on its image. They may be put at the same time.
+    Put(Vec<(Tag, Digest)>),
+    /// Find out how the second commit stands to the first. Answers may be kept.
+    Relate(CommitId, CommitId),
+    /// Find out the ref's newest commits, as they are now.
+    History,
+    /// Nothing more: all is done.
+    Done,
+    /// Nothing more: a version is taken, and nothing was put.
+    Fail(VersionTaken),
+}
+
+/// What came of a step; in its order.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// What is under the tags, if anything.
+    Read(Vec<Option<Stamped>>),
+    /// What became of each tag.
+    Put(Vec<Putting>),
+    /// How the commits stand.
+    Related(Relation),
+    /// The commits, or why nobody can tell.
+    History(Result<History, String>),
+}
+
+/// What became of a tag that was to be put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Putting {
+    /// It is on the image.
+    Done,
+    /// The registry lets nobody move it: in its words.
+    Immutable(String),
+}
+
+/// What was done so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The run's result: what was given, or what a version tag was on already.
+    pub digest: Digest,
+    /// Tags that are on it now.
+    pub published: Vec<PlannedTag>,
+    /// Tags that are not.
+    pub held_back: Vec<HeldBack>,
+    /// What a person should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The steps of one run.
+#[derive(Clone, Debug)]
+pub struct Steps {
+    ours: Ours,
+    /// Stages that have not begun.
+    stages: Vec<Vec<PlannedTag>>,
+    phase: Phase,
+    known: Known,
+    progress: Progress,
+    /// Moving tags that this run has put, which are on the image of `base` now.
+    moved: Vec<PlannedTag>,
+    base: Option<CommitId>,
+    rounds: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Versions(Vec<PlannedTag>),
+    Reading(Vec<PlannedTag>),
+    Deciding(Vec<PlannedTag>, Vec<Option<Stamped>>, Question),
+    Putting(Vec<PlannedTag>),
+    Looking,
+    Placing(History, Question),
+    Candidates(Vec<CommitId>, Vec<Tag>, History),
+    MovingOn(CommitId, Digest),
+    Done,
+    Failed(VersionTaken),
+}
+
+impl Steps {
+    /// Of this plan, from the beginning.
+    pub fn new(plan: PublishPlan) -> Self {
+        let PublishPlan { digest, mut stages, ours, .. } = plan;
+        let mut first = Vec::new();
+        let mut versions = Vec::new();
+        if stages.first().and_then(|stage| stage.first()).is_some_and(|tag| tag.kind.stage() == 0) {
+            (versions, first) = stages.remove(0).into_iter().partition(|tag| tag.kind == TagKind::Version);
+        }
+        let progress =
+            Progress { digest, published: Vec::new(), held_back: Vec::new(), warnings: Vec::new() };
+        let mut steps = Self {
+            base: ours.stamp.commit.clone(),
+            ours,
+            stages,
+            phase: Phase::Done,
+            known: Known::default(),
+            progress,
+            moved: Vec::new(),
+            rounds: 0,
+        };
+        if versions.is_empty() {
+            steps.put(first);
+        } else {
+            steps.stages.insert(0, first);
+            steps.phase = Phase::Versions(versions);
+        }
+        steps
+    }
+
+    /// What to do now.
+    pub fn next(&self) -> Step {
+        let names = |tags: &[PlannedTag]| tags.iter().map(|tag| tag.tag.clone()).collect::<Vec<_>>();
+        match &self.phase {
+            Phase::Versions(tags) | Phase::Reading(tags) => Step::Read(names(tags)),
+            Phase::Deciding(.., question) | Phase::Placing(_, question) => match question {
+                Question::Relate(old, new) => Step::Relate(old.clone(), new.clone()),
+                Question::History => Step::History,
+            },
+            Phase::Putting(tags) => {
+                Step::Put(tags.iter().map(|tag| (tag.tag.clone(), self.progress.digest.clone())).collect())
+            }
+            Phase::Looking => Step::History,
+            Phase::Candidates(_, tags, _) => Step::Read(tags.clone()),
+            Phase::MovingOn(_, digest) => {
+                Step::Put(self.moved.iter().map(|tag| (tag.tag.clone(), digest.clone())).collect())
+            }
+            Phase::Done => Step::Done,
+            Phase::Failed(taken) => Step::Fail(taken.clone()),
+        }
+    }
+
+    /// What was done so far.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Tells what came of [`Steps::next`]. A reply to another question ends the steps.
+    pub fn answer(&mut self, reply: Reply) {
+        match (mem::replace(&mut self.phase, Phase::Done), reply) {
+            (Phase::Versions(tags), Reply::Read(found)) => self.versions(tags, found),
+            (Phase::Reading(tags), Reply::Read(found)) => self.decide(tags, found),
+            (Phase::Deciding(tags, found, question), reply) => {
+                self.learn(question, reply);
+                self.decide(tags, found);
+            }
+            (Phase::Putting(tags), Reply::Put(results)) => {
+                for (tag, result) in tags.into_iter().zip(results) {
+                    match result {
+                        Putting::Done => self.is_put(tag),
+                        Putting::Immutable(why) => {
+                            self.hold(&tag, format!("the registry lets nobody move it ({why})"));
+                        }
+                    }
+                }
+                self.next_stage();
+            }
+            (Phase::Looking, Reply::History(history)) => self.look(history),
+            (Phase::Placing(history, question), reply) => {
+                self.learn(question, reply);
+                self.look(Ok(history));
+            }
+            (Phase::Candidates(commits, _, history), Reply::Read(found)) => {
+                self.newest(&commits, &found, &history);
+            }
+            (Phase::MovingOn(commit, _), Reply::Put(results)) => {
+                let name = commit.cut(SHOWN).to_owned();
+                for (tag, result) in self.moved.clone().iter().zip(results) {
+                    match result {
+                        Putting::Done => {
+                            self.hold(tag, format!("the newer commit {name} was published meanwhile: it has it"));
+                        }
+                        Putting::Immutable(why) => self.progress.warnings.push(format!(
+                            "`{}` should be on the newer commit {name}, but the registry lets nobody move it ({why})",
+                            tag.tag
+                        )),
+                    }
+                }
+                self.base = Some(commit);
+                self.begin_look();
+            }
+            _ => {}
+        }
+    }
+
+    fn learn(&mut self, question: Question, reply: Reply) {
+        match (question, reply) {
+            (Question::Relate(old, new), Reply::Related(relation)) => {
+                self.known.relations.insert((old, new), relation);
+            }
+            (Question::History, Reply::History(history)) => self.known.history = Some(history),
+            // No answer is an answer: the same question must not come again.
+            (Question::Relate(old, new), _) => {
+                self.known.relations.insert((old, new), Relation::Unknown("nobody answered".into()));
+            }
+            (Question::History, _) => self.known.history = Some(Err("nobody answered".into())),
+        }
+    }
+
+    fn versions(&mut self, tags: Vec<PlannedTag>, found: Vec<Option<Stamped>>) {
+        let mut free = Vec::new();
+        let mut kept = None;
+        for (tag, found) in tags.into_iter().zip(found) {
+            match version(&tag, found.as_ref(), &self.ours, Some(&self.progress.digest)) {
+                VersionVerdict::Free => free.push(tag),
+                VersionVerdict::Kept(digest) if kept.as_ref().is_none_or(|kept| *kept == digest) => {
+                    kept = Some(digest);
+                    self.progress.published.push(tag);
+                }
+                VersionVerdict::Kept(_) => self.hold(&tag, "it is on another image of this commit".into()),
+                VersionVerdict::Held(why) => self.hold(&tag, why),
+                VersionVerdict::Taken(taken) => {
+                    self.phase = Phase::Failed(taken);
+                    return;
+                }
+            }
+        }
+        if let Some(kept) = kept {
+            self.progress.digest = kept;
+        }
+        let mut first = if self.stages.is_empty() { Vec::new() } else { self.stages.remove(0) };
+        first.extend(free);
+        self.put(first);
+    }
+
+    fn put(&mut self, tags: Vec<PlannedTag>) {
+        if tags.is_empty() {
+            self.next_stage();
+        } else {
+            self.phase = Phase::Putting(tags);
+        }
+    }
+
+    fn is_put(&mut self, tag: PlannedTag) {
+        if tag.kind.stage() > 0 && !self.moved.contains(&tag) {
+            self.moved.push(tag.clone());
+        }
+        if !self.progress.published.contains(&tag) {
+            self.progress.published.push(tag);
+        }
+    }
+
+    /// The tag is not on our image: why.
+    fn hold(&mut self, tag: &PlannedTag, reason: String) {
+        self.progress.published.retain(|one| one.tag != tag.tag);
+        self.progress.held_back.retain(|one| one.tag != tag.tag);
+        self.progress.held_back.push(HeldBack { tag: tag.tag.clone(), reason });
+    }
+
+    fn next_stage(&mut self) {
+        if self.stages.is_empty() {
+            self.begin_look();
+            return;
+        }
+        let stage = self.stages.remove(0);
+        if self.ours.rules.hold_back { self.phase = Phase::Reading(stage) } else { self.put(stage) }
+    }
+
+    /// Puts those tags of a stage that may move, as soon as that is known of all.
+    fn decide(&mut self, tags: Vec<PlannedTag>, found: Vec<Option<Stamped>>) {
+        let mut moves = Vec::new();
+        let (mut there, mut kept, mut warned) = (Vec::new(), Vec::new(), Vec::new());
+        for (tag, current) in tags.iter().zip(&found) {
+            match decide(tag, current.as_ref(), &self.ours, &self.progress.digest, &self.known) {
+                Verdict::There => there.push(tag.clone()),
+                Verdict::Move => moves.push(tag.clone()),
+                // Who moved it since may have known more than this run does.
+                Verdict::MoveWithWarning(_) if self.rounds > 0 => {
+                    kept.push((tag.clone(), "another run has moved it since".into()));
+                }
+                Verdict::MoveWithWarning(why) => {
+                    warned.push(format!("`{}` is moved, though {why}", tag.tag));
+                    moves.push(tag.clone());
+                }
+                Verdict::Keep(why) => kept.push((tag.clone(), why)),
+                Verdict::Ask(question) => {
+                    self.phase = Phase::Deciding(tags, found, question);
+                    return;
+                }
+            }
+        }
+        for tag in there {
+            self.is_put(tag);
+        }
+        for (tag, why) in kept {
+            self.moved.retain(|moved| moved.tag != tag.tag);
+            self.hold(&tag, why);
+        }
+        for warning in warned {
+            if !self.progress.warnings.contains(&warning) {
+                self.progress.warnings.push(warning);
+            }
+        }
+        if moves.is_empty() && self.stages.is_empty() && self.rounds > 0 {
+            // Read again after the last move, and all is well.
+            self.phase = Phase::Done;
+        } else {
+            self.put(moves);
+        }
+    }
+
+    /// Looks whether newer images have appeared, if there is anything that they should have.
+    fn begin_look(&mut self) {
+        let wanted = self.ours.rules.hold_back && self.base.is_some() && !self.moved.is_empty();
+        self.phase = if wanted && self.rounds < ROUNDS { Phase::Looking } else { Phase::Done };
+        self.rounds += 1;
+    }
+
+    fn look(&mut self, history: Result<History, String>) {
+        let Some(base) = self.base.clone() else { return };
+        let history = match history {
+            Ok(history) => history,
+            Err(why) => {
+                // What was moved after us may be older: then it is for us to move it again.
+                self.known.history = Some(Err(why));
+                if self.base == self.ours.stamp.commit {
+                    self.phase = Phase::Reading(self.moved.clone());
+                }
+                return;
+            }
+        };
+        let candidates = match self.newer(&base, &history) {
+            Ok(candidates) => candidates,
+            Err(question) => {
+                self.phase = Phase::Placing(history, question);
+                return;
+            }
+        };
+        let scheme = self.ours.commit_tags.as_ref();
+        let known = candidates.into_iter().take(CANDIDATES);
+        let known = known.filter_map(|commit| Some((scheme?.of(&commit)?, commit)));
+        let (tags, commits): (Vec<Tag>, Vec<CommitId>) = known.unzip();
+        if !tags.is_empty() {
+            self.phase = Phase::Candidates(commits, tags, history);
+        }
+    }
+
+    /// The ref's commits that should have the moving tags rather than this one, newest first.
+    fn newer(&self, base: &CommitId, history: &History) -> Result<Vec<CommitId>, Question> {
+        if history.tip.as_ref() == Some(base) {
+            return Ok(Vec::new());
+        }
+        if history.holds(base) {
+            return Ok(history.descendants(base));
+        }
+        Ok(match self.known.on_ref(history, base)? {
+            // It is older than all of them, or thrown away by a force push.
+            Some(_) => history.commits.iter().map(|(commit, _)| commit.clone()).collect(),
+            None => Vec::new(),
+        })
+    }
+
+    fn newest(&mut self, commits: &[CommitId], found: &[Option<Stamped>], history: &History) {
+        let ours = &self.ours.stamp;
+        let genuine = commits.iter().zip(found).filter_map(|(commit, found)| {
+            let found = found.as_ref()?;
+            // A tag made by somebody else is no evidence.
+            let right = found.stamp.commit.as_ref() == Some(commit)
+                && (ours.reference.is_none() || found.stamp.reference == ours.reference);
+            right.then_some((commit, &found.digest))
+        });
+        let genuine: Vec<(&CommitId, &Digest)> = genuine.collect();
+        let newest = genuine.iter().find(|(commit, _)| {
+            let newer = history.descendants(commit);
+            !genuine.iter().any(|(other, _)| newer.contains(other))
+        });
+        if let Some((commit, digest)) = newest {
+            self.phase = Phase::MovingOn((*commit).clone(), (*digest).clone());
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Progress for a person at a terminal: what has ended scrolls by, what still runs stands below it and moves.
+//!
+//! The lower part is a frame of a few lines that [`super::reporter`] draws over itself. Of a step's output only the
+//! last lines are shown, as the whole stays readable nowhere: a step that fails is reported with its last lines
+//! when the build is over.
+//!
+//! Sans-IO, like [`super::plain`]: takes messages and the local time, gives lines and frames.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::event::{StatusUpdate, Timestamp};
+use super::plain::{Line, PlainOptions};
+use super::state::{Delta, State, Step, StepId};
+use super::text;
+use crate::runner::command::Command;
+use crate::runner::units;
+
+/// Steps that a frame has room for.
+const STEPS: usize = 8;
+/// Lines of output below the step that spoke last.
+const OUTPUT: usize = 4;
+/// The shortest time over which a rate is taken.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+/// What is remembered of a step beside its state.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Local time when it began.
+    began: Timestamp,
+    /// Its time when its end was shown.
+    end: Option<Duration>,
+    /// Local time and bytes of the last sample, and the rate that it gave, in bytes a second.
+    sample: (Timestamp, u64),
+    rate: Option<u64>,
+}
+
+/// Folds the status stream and renders it.
+#[derive(Debug)]
+pub struct Live {
+    options: PlainOptions,
+    state: State,
+    seen: HashMap<StepId, Seen>,
+    /// The step that spoke last.
+    speaker: Option<StepId>,
+}
+
+impl Live {
+    /// Nothing said yet.
+    pub fn new(options: PlainOptions) -> Self {
+        Self { options, state: State::default(), seen: HashMap::new(), speaker: None }
+    }
+
+    /// What is known of the build.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What is known of the build, when nothing more is to be said.
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
+    /// Takes in a message: what scrolls by. The frame comes with [`Live::tick`], as nobody reads faster.
+    pub fn update(&mut self, update: &StatusUpdate, now: Timestamp) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for delta in self.state.apply(update) {
+            match delta {
+                Delta::Started(step) => {
+                    self.seen.insert(step, Seen { began: now, sample: (now, 0), ..Seen::default() });
+                }
+                Delta::Output { step, .. } => self.speaker = Some(step),
+                Delta::Progress(_) => {}
+                Delta::Warning(index) => lines.extend(self.state.warnings().get(index).map(|warning| {
+                    let note = text::annotation(warning, self.options.dockerfile.as_ref());
+                    Line::Command(Command::Annotation(note))
+                })),
+                Delta::Ended(step) => lines.extend(self.ended(step)),
+            }
+        }
+        lines
+    }
+
+    /// The frame as it is now; to be asked for several times a second.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Line> {
+        let frame = self.frame(now);
+        vec![Line::Frame(frame)]
+    }
+
+    /// The stream is over: the frame goes.
+    pub fn finish(&mut self) -> Vec<Line> {
+        vec![Line::Frame(Vec::new())]
+    }
+
+    /// The line that says how a step ended, unless it would say nothing new.
+    fn ended(&mut self, id: StepId) -> Option<Line> {
+        let step = self.state.step(id)?;
+        let seen = self.seen.entry(id).or_default();
+        let time = step.duration();
+        let again = seen.end.is_some_and(|before| time < before + Duration::from_millis(100));
+        if (again && step.error.is_none()) || text::is_trivial(step) {
+            return None;
+        }
+        seen.end = Some(time);
+        Some(Line::Text(text::result(step)))
+    }
+
+    fn frame(&mut self, now: Timestamp) -> Vec<String> {
+        let running: Vec<StepId> = (0..self.state.steps().len())
+            .filter(|id| self.state.step(*id).is_some_and(Step::is_running))
+            .collect();
+        let mut lines = Vec::new();
+        for id in running.iter().take(STEPS) {
+            let Some(step) = self.state.step(*id) else { continue };
+            let seen = self.seen.entry(*id).or_default();
+            let time = units::seconds(now.saturating_sub(seen.began));
+            lines.push(format!("⋯ #{} {} {time}{}", step.number, step.name, moved(step, seen, now)));
+            if self.speaker == Some(*id) {
+                let tail = step.tail.iter().skip(step.tail.len().saturating_sub(OUTPUT));
+                lines.extend(tail.map(|line| format!("  │ {line}")));
+            }
+        }
+        if let Some(more) = running.len().checked_sub(STEPS).filter(|more| *more > 0) {
+            lines.push(format!("  and {more} more"));
+        }
+        lines
+    }
+}
+
+/// `: 12.3 MB of 45.6 MB, 8.2 MB/s`; nothing where no bytes move.
+fn moved(step: &Step, seen: &mut Seen, now: Timestamp) -> String {
+    let (current, total) = step.bytes();
+    if current == 0 {
+        return String::new();
+    }
+    let (at, before) = seen.sample;
+    let passed = now.saturating_sub(at);
+    if passed >= SAMPLE {
+        let bytes = u128::from(current.saturating_sub(before));
+        seen.rate = u64::try_from(bytes * 1000 / passed.as_millis().max(1)).ok();
+        seen.sample = (now, current);
+    }
+    let of = total.map_or_else(String::new, |total| format!(" of {}", units::bytes(total)));
+    let rate = seen.rate.map_or_else(String::new, |rate| format!(", {}/s", units::bytes(rate)));
+    format!(": {}{of}{rate}", units::bytes(current))
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;
