@@ -1,5 +1,5 @@
 //! The Docker daemon through its API: what it is, which container we are, the helper container that carries traffic
-//! to a registry on the host's loopback, the one that makes a builder ready ahead, and emulators.
+//! to a registry on the host's loopback, the one that makes a builder ready ahead, emulators, and what its machine runs.
 //!
 //! bollard stays inside. The daemon is reached through a Unix socket; its API version is negotiated, as
 //! engines differ in the oldest one that they take. Building goes another way: `buildkit/`.
@@ -14,6 +14,7 @@ mod helper;
 mod image;
 mod ours;
 mod own_container;
+mod processor;
 mod reach;
 pub mod relay;
 mod version;
@@ -25,5 +26,6 @@ pub use error::DockerError;
 pub use helper::RelayOptions;
 pub use image::Pulled;
 pub use own_container::{OwnContainer, OwnMount};
+pub use processor::platforms_of_machine;
 pub use reach::{ReachError, Reached, Tried, reach_loopback_as_it_is, reach_loopback_telling};
 pub use version::daemon_version;

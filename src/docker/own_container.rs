@@ -25,6 +25,8 @@ pub struct OwnContainer {
     pub gateways: Vec<IpAddr>,
     /// It shares the host's network.
     pub host_network: bool,
+    /// It shares the host's kernel: its runtime brings none of its own.
+    pub shares_kernel: bool,
     /// The networks that it is on, by name.
     pub networks: Vec<String>,
 }
@@ -150,13 +152,15 @@ fn own(found: ContainerInspectResponse, hint: &str) -> Option<OwnContainer> {
     let mut networks: Vec<_> = networks.into_iter().collect();
     networks.sort_by(|one, other| one.0.cmp(&other.0));
     let gateways = networks.iter().flat_map(|(_, network)| [&network.gateway, &network.ipv6_gateway]);
+    let host = found.host_config.unwrap_or_default();
     Some(OwnContainer {
         id,
         image: found.image?,
         mounts: mounts.collect(),
         networks: networks.iter().map(|(name, _)| name.clone()).collect(),
         gateways: gateways.flatten().filter_map(|gateway| gateway.parse().ok()).collect(),
-        host_network: found.host_config.and_then(|host| host.network_mode).as_deref() == Some("host"),
+        host_network: host.network_mode.as_deref() == Some("host"),
+        shares_kernel: matches!(host.runtime.as_deref(), Some("runc" | "io.containerd.runc.v2" | "crun")),
     })
 }
 
@@ -187,7 +191,7 @@ mod tests {
         let id = "a1".repeat(32);
         let json = serde_json::json!({
             "Id": id, "Image": "sha256:00", "State": {"Running": true},
-            "HostConfig": {"NetworkMode": "bridge"},
+            "HostConfig": {"NetworkMode": "bridge", "Runtime": "runc"},
             "Mounts": [
                 {"Type": "bind", "Source": "/tmp/runner", "Destination": "/github/runner_temp", "RW": true},
                 {"Type": "bind", "Source": "/tmp/home", "Destination": "/github/runner_temp/home", "RW": false},
@@ -201,7 +205,7 @@ mod tests {
             |json: &serde_json::Value, hint: &str| own(serde_json::from_value(json.clone()).unwrap(), hint);
         let own = parse(&json, "a1a1a1a1a1a1").unwrap();
         assert_eq!(own.gateways, ["10.0.0.1".parse::<IpAddr>().unwrap(), "172.18.0.1".parse().unwrap()]);
-        assert!(!own.host_network);
+        assert!(!own.host_network && own.shares_kernel);
         for (path, expected) in [
             ("/github/runner_temp/x/y", Some("/tmp/runner/x/y")),
             ("/github/runner_temp", Some("/tmp/runner")),
@@ -213,6 +217,9 @@ mod tests {
             assert_eq!(own.host_path(Path::new(path)).as_deref(), expected.map(Path::new), "{path}");
         }
         assert_eq!(parse(&json, "b1b1"), None);
+        let mut inside = json.clone();
+        inside["HostConfig"]["Runtime"] = "kata".into();
+        assert!(!parse(&inside, "a1").unwrap().shares_kernel);
         let mut stopped = json.clone();
         stopped["State"]["Running"] = false.into();
         assert_eq!(parse(&stopped, "a1"), None);

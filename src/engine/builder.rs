@@ -74,7 +74,7 @@ impl Builder {
         let mut builder = Self { nodes: Vec::new(), container: None, existing: None };
         for node in &plan.builder.nodes {
             let connection = match &node.address {
-                NodeAddress::Docker => daemon.take().map(|daemon| daemon.connection),
+                NodeAddress::Docker => daemon.take().and_then(|daemon| daemon.connection),
                 NodeAddress::Given(number) => {
                     given.get_mut(*number).and_then(Option::take).map(|given| given.connection)
                 }

@@ -17,8 +17,10 @@ use crate::github::{CacheTrouble, GitHub, cache_trouble};
 use crate::inputs::config::{Config, VersionInput};
 use crate::login::{LoginError, Session};
 use crate::metadata::{CheckoutFacts, pull_request_to_look_up, triggering_commit};
-use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, CommitId, ContextSource, Platform};
-use crate::plan::builder::needs_daemon;
+use crate::model::{
+    BuilderAddress, BuilderChoice, BuilderNode, CommitId, ContextSource, HostAddress, Platform,
+};
+use crate::plan::builder::{may_build_by_daemon, needs_daemon};
 use crate::plan::cache::reads_github;
 use crate::plan::dockerfile;
 use crate::plan::facts::{BuilderFacts, DaemonFacts, DockerfileText};
@@ -67,8 +69,8 @@ impl Builders {
 
 /// The Docker daemon, connected.
 pub struct Daemon {
-    /// To its BuildKit.
-    pub connection: Connection,
+    /// To its BuildKit, where that may build.
+    pub connection: Option<Connection>,
     /// What it can do.
     pub facts: DaemonFacts,
 }
@@ -92,7 +94,9 @@ pub async fn surroundings(
     found: oneshot::Sender<BuilderFacts>,
 ) -> Surroundings {
     let builders = async {
-        let builders = builders(&config.builder.choice, address).await;
+        let hosts = &config.build.run.add_hosts;
+        let gateway = hosts.iter().any(|(_, address)| *address == HostAddress::Gateway);
+        let builders = builders(&config.builder.choice, gateway, address).await;
         if let Ok(builders) = &builders {
             // Nobody listens when nothing is to be built.
             let _ = found.send(builders.facts());
@@ -124,13 +128,27 @@ impl CacheQuestion {
     }
 }
 
-/// What can build, connected: without a look at anything else.
-pub async fn builders(choice: &BuilderChoice, address: &Address) -> Result<Builders, RunError> {
+/// What can build, connected: without a look at anything else. `gateway`: the build wants to know where the daemon's
+/// containers reach the host.
+pub async fn builders(
+    choice: &BuilderChoice,
+    gateway: bool,
+    address: &Address,
+) -> Result<Builders, RunError> {
     let nodes: &[BuilderNode] = match choice {
         BuilderChoice::Auto => &[],
         BuilderChoice::Nodes(nodes) => nodes,
     };
-    let daemon = async { if needs_daemon(choice) { daemon(address).await.map(Some) } else { Ok(None) } };
+    let daemon = async {
+        if !needs_daemon(choice) {
+            return Ok(None);
+        }
+        let beside = if gateway || may_build_by_daemon(choice) { None } else { beside(address).await };
+        match beside {
+            Some(daemon) => Ok(Some(daemon)),
+            None => daemon(address).await.map(Some),
+        }
+    };
     let nodes = try_join_all(nodes.iter().map(|node| given(&node.address)));
     let (daemon, nodes) = tokio::try_join!(daemon, nodes)?;
     Ok(Builders { daemon, nodes })
@@ -216,6 +234,24 @@ async fn head(config: &Config, context: &RunnerContext) -> Result<Option<CommitI
     Ok(Some(head.sha))
 }
 
+/// The daemon where only a container beside it builds: what its machine runs is all that matters of it, and its BuildKit
+/// would take long to say it. `None` where it cannot be told without the daemon.
+async fn beside(address: &Address) -> Option<Daemon> {
+    let (platforms, version) =
+        tokio::join!(docker::platforms_of_machine(address.path()), docker::daemon_version(address.path()));
+    let facts = DaemonFacts {
+        name: daemon_name(version),
+        containerd_image_store: false,
+        platforms: platforms?,
+        host_gateway: None,
+    };
+    Some(Daemon { connection: None, facts })
+}
+
+fn daemon_name(version: Option<String>) -> String {
+    version.map_or_else(|| "the Docker daemon".into(), |version| format!("Docker Engine {version}"))
+}
+
 async fn daemon(address: &Address) -> Result<Daemon, RunError> {
     let buildkit = async {
         let connection = Connection::open(address).await?;
@@ -226,11 +262,10 @@ async fn daemon(address: &Address) -> Result<Daemon, RunError> {
     let (buildkit, version) = tokio::join!(buildkit, docker::daemon_version(address.path()));
     let (connection, workers) = buildkit?;
     let facts = DaemonFacts {
-        name: version
-            .map_or_else(|| "the Docker daemon".into(), |version| format!("Docker Engine {version}")),
+        name: daemon_name(version),
         containerd_image_store: workers.iter().any(|worker| worker.snapshotter().is_some()),
         platforms: platforms(&workers),
         host_gateway: workers.iter().find_map(Worker::host_gateway),
     };
-    Ok(Daemon { connection, facts })
+    Ok(Daemon { connection: Some(connection), facts })
 }

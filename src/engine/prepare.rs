@@ -81,7 +81,7 @@ async fn begin(process: &Process) -> Result<String, RunError> {
     let asked = Preparation::resolve(RawInputs::read(&process.variables), &context);
     let asked = asked.map_err(RunError::Inputs)?;
     let address = Address::from_docker_host(process.variables.get("DOCKER_HOST").map_or("", String::as_str))?;
-    let builders = gather::builders(&asked.builder.choice, &address).await?;
+    let builders = gather::builders(&asked.builder.choice, false, &address).await?;
     let Some(plan) = plan_ahead(&asked, &context, &builders.facts())? else {
         return Ok("this event builds nothing: there is nothing to prepare".into());
     };

@@ -49,6 +49,7 @@ fn outcome(record: &Record, result: &Result<(), RunError>) -> Outcome {
             Outcome::Built(why.clone())
         }
         (Ok(()), _, _, Some(RunPlan { part: Part::Leg(leg), .. })) => Outcome::Leg(leg.platform.clone()),
+        _ if record.promoted => Outcome::Promoted,
         _ => Outcome::Pushed,
     }
 }
@@ -70,11 +71,15 @@ fn say(process: &Process, record: &Record, result: &Result<(), RunError>) {
         Ok(()) => match (&record.nothing, &record.plan, &record.digest) {
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
             (None, Some(plan), Some(digest)) if record.pushed() => {
-                let leg = if matches!(plan.part, Part::Leg(_)) { "one leg, " } else { "" };
+                let done = match plan.part {
+                    Part::Leg(_) => "pushed one leg,",
+                    _ if record.promoted => "promoted",
+                    _ => "pushed",
+                };
                 for place in &record.places {
                     let sizes = sizes(place.metadata.as_ref());
                     let digest = place.digest.as_ref().unwrap_or(digest);
-                    reporter.info(&format!("pushed {leg}{}@{digest}{sizes}", place.repository));
+                    reporter.info(&format!("{done} {}@{digest}{sizes}", place.repository));
                 }
             }
             (None, Some(_), Some(digest)) => reporter.info(&format!("built {digest}, not pushed")),

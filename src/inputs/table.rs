@@ -429,8 +429,14 @@ pub const OUTPUTS: &[(&str, &str)] = &[
     ("tag_names", "The tags alone, one a line."),
     ("tag", "The most specific tag."),
     ("version", "The version, where there is one."),
-    ("labels", "The image's labels, `key=value`, one a line."),
-    ("annotations", "The image's annotations, `level:key=value`, one a line."),
+    (
+        "labels",
+        "The labels that the run gives an image, `key=value`, one a line. One that was promoted keeps its own.",
+    ),
+    (
+        "annotations",
+        "The annotations that the run gives an image, `level:key=value`, one a line. One that was promoted keeps its own.",
+    ),
     ("json", "Tags, labels and annotations as JSON, in the shape of docker/metadata-action's output `json`."),
     (
         "bake_file",

@@ -178,6 +178,14 @@ pub fn needs_daemon(choice: &BuilderChoice) -> bool {
     }
 }
 
+/// Whether the daemon's own BuildKit can be the one that builds.
+pub fn may_build_by_daemon(choice: &BuilderChoice) -> bool {
+    match choice {
+        BuilderChoice::Auto => true,
+        BuilderChoice::Nodes(nodes) => nodes.iter().any(|node| node.address == BuilderAddress::Docker),
+    }
+}
+
 /// Decides who builds.
 ///
 /// # Errors

@@ -25,9 +25,10 @@ impl From<DaemonFacts> for BuilderFacts {
 pub struct DaemonFacts {
     /// Its name and version for people, `Docker Engine 26.1.5`. Comes from the daemon: hostile text.
     pub name: String,
-    /// Images are kept in containerd's store, so that BuildKit can export and push them by itself.
+    /// Images are kept in containerd's store, so that BuildKit can export and push them by itself. Not looked at where
+    /// only a container beside the daemon builds.
     pub containerd_image_store: bool,
-    /// What its BuildKit can run, by itself or emulated; empty when it did not say.
+    /// What its machine runs, by itself or emulated, its own platform first; empty when nobody said.
     pub platforms: Vec<Platform>,
     /// `host-gateway`: where its containers reach the host; none if it did not say.
     pub host_gateway: Option<IpAddr>,

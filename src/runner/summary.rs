@@ -35,6 +35,8 @@ pub struct Phase {
 pub enum Outcome {
     /// In the registry, under its tags.
     Pushed,
+    /// The same, of an image that was there before.
+    Promoted,
     /// In the registry under no tag: one platform of an image that another job joins.
     Leg(Platform),
     /// Built, not pushed: why not.
@@ -145,6 +147,7 @@ fn headline(input: &SummaryInput) -> String {
     let name = if names.is_empty() { "image".to_owned() } else { names.join(", ") };
     match &input.outcome {
         Outcome::Pushed => format!("### Pushed {name}\n\n"),
+        Outcome::Promoted => format!("### Promoted {name}: nothing was built\n\n"),
         Outcome::Leg(platform) => format!(
             "### Pushed one leg of {name}: {}\n\nIt has no tag: the job with `mode: merge` joins the legs.\n\n",
             code(&platform.to_string())

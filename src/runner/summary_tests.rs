@@ -173,6 +173,7 @@ docker pull docker.io/acme/api@sha256:0
 fn other_ends() {
     let named = |outcome| SummaryInput { repositories: vec!["r.example/api".into()], ..empty(outcome) };
     for (outcome, expected) in [
+        (Outcome::Promoted, "### Promoted `r.example/api`: nothing was built\n\n"),
         (Outcome::DryRun, "### Dry run for `r.example/api`: nothing was changed\n\n"),
         (
             Outcome::Leg(Platform::parse("linux/arm64").unwrap()),

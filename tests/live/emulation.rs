@@ -9,7 +9,8 @@ use crate::builder::{not_here, on_the_engine};
 use crate::job::{Job, parts};
 use crate::runner::parts::docker;
 use crate::runner::step::Killed;
-use docker_push_action::docker::{DaemonClient, emulated_by_container};
+use docker_push_action::buildkit::{Address, Connection};
+use docker_push_action::docker::{DaemonClient, emulated_by_container, platforms_of_machine};
 use docker_push_action::model::Platform;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -99,6 +100,14 @@ fn forget() {
     }
 }
 
+/// What the machine runs, as a run finds it whose builder is a container: tried, and not asked of BuildKit.
+fn tried() -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let found =
+        runtime.block_on(platforms_of_machine(&parts().socket)).expect("the engine is on this machine");
+    found.iter().map(ToString::to_string).collect()
+}
+
 const EMULATORS: &str = "label=docker-push-action.role=emulator";
 
 /// What is registered, and what containers of ours for that there are: other tests have others.
@@ -131,6 +140,7 @@ fn a_step_registers_what_it_needs_and_no_more() {
     }
     let _alone = Alone::now();
     let (mut names, containers) = machine();
+    assert!(!tried().contains(&RIGHT.to_owned()), "{:?}", tried());
     let result = job("emulated", RIGHT, &runs("emulated")).run();
     assert!(result.success, "{}", result.log());
     for part in [
@@ -144,9 +154,34 @@ fn a_step_registers_what_it_needs_and_no_more() {
     names.push(ENTRY.into());
     names.sort();
     assert_eq!(machine(), (names, containers));
+    assert!(tried().contains(&RIGHT.to_owned()), "{:?}", tried());
     // Another run on this machine, before or after BuildKit has noticed, finds it done.
     let again = job("emulated-again", RIGHT, &runs("again")).run();
     assert!(again.success && again.annotations.is_empty(), "{}", again.log());
+}
+
+#[test]
+fn what_is_tried_is_what_buildkit_says() {
+    let _alone = Alone::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let said = runtime.block_on(async {
+        let connection = Connection::open(&Address::DockerSocket(parts().socket.clone())).await.unwrap();
+        connection.workers().await.unwrap().remove(0).platforms
+    });
+    let tried = tried();
+    // Its list has variants too, and what it has seen once.
+    assert_eq!(tried.first(), said.first());
+    assert!(
+        tried.iter().all(|platform| said.iter().any(|one| one.starts_with(platform.as_str()))),
+        "{tried:?}, {said:?}"
+    );
+    for other in ["linux/386", "linux/arm64", WRONG] {
+        assert_eq!(
+            tried.iter().any(|one| one == other),
+            said.iter().any(|one| one == other),
+            "{other}: {tried:?}, {said:?}"
+        );
+    }
 }
 
 #[test]
