@@ -43,8 +43,10 @@ pub async fn decide(
     context: &RunnerContext,
     address: &Address,
 ) -> Result<Decision, RunError> {
-    let (sources, own) =
-        tokio::join!(gather::sources(config, context), login::exchange(process, config, login::Of::Image));
+    let (sources, own) = tokio::join!(
+        gather::sources(process, config, context),
+        login::exchange(process, config, login::Of::Image)
+    );
     let (checkout, head) = sources?;
     let mut metadata = match metadata::derive(context, &checkout, config.into(), head.as_ref())? {
         Outcome::NothingToDo(why) => return Ok(Decision::Nothing(why)),

@@ -154,7 +154,7 @@ pub(super) async fn choose(
         return Ok(chosen);
     }
     // Only now: GitHub takes longer than the registry.
-    let branches = Historian::new(config, context, plan).branches_at(&plan.revision).await;
+    let branches = Historian::new(process, config, context, plan).branches_at(&plan.revision).await;
     let more = candidates.clone().on(&branches, plan.revision.cut(config.sha_length));
     let new: Vec<Tag> = more.tags.iter().skip(candidates.tags.len()).cloned().collect();
     for (found, new) in found.iter_mut().zip(read_each(process, shelves, &new).await) {

@@ -55,7 +55,7 @@ async fn look(
     let shelf = Shelf::new(process, hurry(config), &client, &plan.repository);
     let names: Vec<Tag> = plan.tags.iter().map(|planned| planned.tag.clone()).collect();
     let found = shelf.read(&names).await.map_err(|error| error.to_string())?;
-    let mut historian = Historian::new(config, context, plan);
+    let mut historian = Historian::new(process, config, context, plan);
     let (ours, mut known) = (ours(plan), Known::default());
     let mut tags = std::collections::BTreeMap::new();
     for (planned, current) in plan.tags.iter().zip(&found) {

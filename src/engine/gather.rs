@@ -78,10 +78,11 @@ pub struct Daemon {
 /// Reads what the image's name depends on: what is checked out, and the head of a pull request, where only the API
 /// knows it. Writes nothing anywhere.
 pub async fn sources(
+    process: &Process,
     config: &Config,
     context: &RunnerContext,
 ) -> Result<(CheckoutFacts, Option<CommitId>), RunError> {
-    let (checkout, head) = tokio::join!(checkout(config, context), head(config, context));
+    let (checkout, head) = tokio::join!(checkout(config, context), head(process, config, context));
     Ok((checkout, head?))
 }
 
@@ -117,7 +118,8 @@ impl CacheQuestion {
     pub fn ask(process: &Process, config: &Config, context: &RunnerContext) -> Self {
         let mut asking = JoinSet::new();
         if let Some(cache) = process.github_cache().filter(|_| reads_github(config, context)) {
-            asking.spawn(async move { cache_trouble(&cache.url, &cache.token).await });
+            let network = process.network();
+            asking.spawn(async move { cache_trouble(&cache.url, &cache.token, &network).await });
         }
         Self(asking)
     }
@@ -227,9 +229,13 @@ async fn checkout(config: &Config, context: &RunnerContext) -> CheckoutFacts {
     })
 }
 
-async fn head(config: &Config, context: &RunnerContext) -> Result<Option<CommitId>, RunError> {
+async fn head(
+    process: &Process,
+    config: &Config,
+    context: &RunnerContext,
+) -> Result<Option<CommitId>, RunError> {
     let Some(number) = pull_request_to_look_up(context) else { return Ok(None) };
-    let github = GitHub::new(&context.api_url, config.token.as_ref())?;
+    let github = GitHub::new(&context.api_url, config.token.as_ref(), &process.network())?;
     let head = github.pull_request_head(&context.repository.full_name, number).await?;
     Ok(Some(head.sha))
 }

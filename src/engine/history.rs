@@ -16,6 +16,8 @@ use crate::model::{CommitId, ContextSource, History, Relation};
 use crate::plan::RunPlan;
 use crate::runner::context::RunnerContext;
 
+use super::Process;
+
 /// For all questions to GitHub about the order of commits.
 const BUDGET: Duration = Duration::from_secs(15);
 /// Commits of the ref that are looked at.
@@ -36,7 +38,7 @@ pub(super) struct Historian {
 
 impl Historian {
     /// For the ref that the plan is about. Asks nothing yet.
-    pub(super) fn new(config: &Config, context: &RunnerContext, plan: &RunPlan) -> Self {
+    pub(super) fn new(process: &Process, config: &Config, context: &RunnerContext, plan: &RunPlan) -> Self {
         let reference = match &plan.subject {
             Subject::Branch(name) => Some(RefName::Branch(name.clone())),
             Subject::GitTag(name) => Some(RefName::Tag(name.clone())),
@@ -48,9 +50,9 @@ impl Historian {
             ContextSource::Directory(directory) => directory.clone(),
             ContextSource::Remote(_) => workspace.clone(),
         };
-        let github = GitHub::new(&context.api_url, config.token.as_ref()).map_err(|error| error.to_string());
+        let github = GitHub::new(&context.api_url, config.token.as_ref(), &process.network());
         Self {
-            github,
+            github: github.map_err(|error| error.to_string()),
             repository: context.repository.full_name.clone(),
             reference,
             own: plan.stamp.commit.clone(),

@@ -12,7 +12,6 @@ use crate::error::RunError;
 use crate::inputs::config::Config;
 use crate::login::{Ambient, Exchanger, LoginError, Session};
 use crate::model::{Credentials, Identity, IdentityKind, RegistryHost, Repository};
-use crate::net::Network;
 use crate::plan::{PushPlan, RunPlan};
 
 use super::Process;
@@ -53,7 +52,7 @@ async fn exchange_one(
 /// With whom to ask the clouds.
 async fn exchanging<T>(process: &Process, work: impl AsyncFnOnce(Exchanger<'_>) -> T) -> T {
     let ambient = Ambient::read(&process.variables);
-    let network = Network::from_variables(&process.variables);
+    let network = process.network();
     let mask = |secret: &str| {
         process.reporter.mask(secret);
     };

@@ -41,6 +41,7 @@ use crate::inputs::fault::Level;
 use crate::inputs::mask::{self, secrets_to_mask};
 use crate::inputs::raw::RawInputs;
 use crate::model::Secret;
+use crate::net::Network;
 use crate::plan::legs::Part;
 use crate::plan::outlook::Outlook;
 use crate::plan::{self, RunPlan};
@@ -80,6 +81,11 @@ impl Process {
     fn random_u128(&self) -> u128 {
         let bytes = (self.random)();
         bytes[..16].iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+    }
+
+    /// Proxies, and who is believed.
+    fn network(&self) -> Network {
+        Network::from_variables(&self.variables)
     }
 
     /// GitHub's cache service, when the runner names it.

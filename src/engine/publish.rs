@@ -60,7 +60,7 @@ async fn put_all(
     let Some(digest) = record.digest.clone() else { return Ok(()) };
     record.is_built(plan, &digest);
     let started = tokio::time::Instant::now();
-    let historian = Mutex::new(Historian::new(config, context, plan));
+    let historian = Mutex::new(Historian::new(process, config, context, plan));
     let at = At { process, plan, verdict, historian: &historian };
     let renewing = Renewing::new(process, config);
     let open = record.places.iter_mut().filter(|place| place.failure.is_none());

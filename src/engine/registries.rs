@@ -22,7 +22,7 @@ pub struct Registries {
 impl Registries {
     /// With the logins, proxies and certificate authorities of this run.
     pub fn of(process: &Process, config: &Config) -> Self {
-        Self { network: Network::from_variables(&process.variables), logins: config.credentials.clone() }
+        Self { network: process.network(), logins: config.credentials.clone() }
     }
 
     /// A client of this registry, with its own login if there is one.

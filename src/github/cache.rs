@@ -9,10 +9,11 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use octocrab::Octocrab;
 use serde_json::json;
 
+use super::client;
 use crate::model::Secret;
+use crate::net::Network;
 
 /// The whole question.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -29,16 +30,8 @@ pub struct CacheTrouble {
 }
 
 /// Trouble with the service at `url` (`ACTIONS_RESULTS_URL`); `None` if there is none, or if that is not to be told.
-pub async fn cache_trouble(url: &str, token: &Secret) -> Option<CacheTrouble> {
-    let base: http::Uri = url.trim_end_matches('/').parse().ok()?;
-    base.scheme()?;
-    let client = Octocrab::builder()
-        .base_uri(base)
-        .ok()?
-        .set_connect_timeout(Some(CONNECT))
-        .personal_token(token.expose().to_owned())
-        .build()
-        .ok()?;
+pub async fn cache_trouble(url: &str, token: &Secret, network: &Network) -> Option<CacheTrouble> {
+    let client = client(url, Some(token), network, CONNECT)?;
     // A key that nobody writes, in the version that BuildKit's client (`go-actions-cache`) uses.
     let question = json!({
         "key": "docker-push-action-question",

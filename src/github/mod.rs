@@ -1,6 +1,7 @@
 //! This GitHub server's REST API through octocrab: only what the payload of an event leaves open.
 //!
-//! The token goes to `GITHUB_API_URL` and nowhere else. Every call is bounded by [`TIMEOUT`].
+//! The token goes to `GITHUB_API_URL` and nowhere else. Every call is bounded by [`TIMEOUT`]. Connections are `net`'s, as
+//! those to registries are: by the same proxies, and who is believed is read once.
 //! Source: <https://docs.github.com/rest>.
 
 mod cache;
@@ -8,11 +9,19 @@ mod history;
 
 use std::time::Duration;
 
-use octocrab::Octocrab;
+use http::{HeaderValue, Uri, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use octocrab::service::middleware::auth_header::AuthHeaderLayer;
+use octocrab::service::middleware::base_uri::BaseUriLayer;
+use octocrab::service::middleware::extra_headers::ExtraHeadersLayer;
+use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{CommitId, Secret};
+use crate::net::Network;
+use crate::net::dial::{Connector, Dialer};
 
 pub use cache::{CacheTrouble, cache_trouble};
 pub use history::RefName;
@@ -99,22 +108,9 @@ struct Repo {
 
 impl GitHub {
     /// A client for the API at `api_url`, with `token` if there is one. Connects to nothing yet.
-    pub fn new(api_url: &str, token: Option<&Secret>) -> Result<Self, GitHubError> {
-        let address = || GitHubError::Address(api_url.to_owned());
-
-        let base: http::Uri = api_url.trim_end_matches('/').parse().map_err(|_| address())?;
-        if base.scheme().is_none() {
-            return Err(address());
-        }
-        let mut builder = Octocrab::builder()
-            .base_uri(base)
-            .map_err(|_| address())?
-            .set_connect_timeout(Some(TIMEOUT))
-            .set_read_timeout(Some(TIMEOUT));
-        if let Some(token) = token.filter(|token| !token.is_empty()) {
-            builder = builder.personal_token(token.expose().to_owned());
-        }
-        let client = builder.build().map_err(|_| address())?;
+    pub fn new(api_url: &str, token: Option<&Secret>, network: &Network) -> Result<Self, GitHubError> {
+        let client = client(api_url, token, network, TIMEOUT);
+        let client = client.ok_or_else(|| GitHubError::Address(api_url.to_owned()))?;
         Ok(Self { client, api_url: api_url.to_owned() })
     }
 
@@ -147,5 +143,30 @@ impl GitHub {
                 Err(GitHubError::Transport { api_url: self.api_url.clone(), what, source: Box::new(source) })
             }
         }
+    }
+}
+
+/// A client of the server at this URL; `None` if that is no address. `connect`: for making one connection.
+fn client(url: &str, token: Option<&Secret>, network: &Network, connect: Duration) -> Option<Octocrab> {
+    let base: Uri = url.trim_end_matches('/').parse().ok()?;
+    base.scheme()?;
+    let login = token.filter(|token| !token.is_empty());
+    let login = login.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.expose())));
+    let mut login = login.transpose().ok()?;
+    login.iter_mut().for_each(|value| value.set_sensitive(true));
+    let dialer = Dialer { timeout: connect, network: network.clone(), registry: None, way: None };
+    let client = Client::builder(TokioExecutor::new()).build::<_, OctoBody>(Connector::new(dialer));
+    // GitHub refuses who does not say their name.
+    let agent = HeaderValue::from_static(concat!("docker-push-action/", env!("CARGO_PKG_VERSION")));
+    let client = OctocrabBuilder::new_empty()
+        .with_service(client)
+        .with_layer(&ExtraHeadersLayer::new(vec![(header::USER_AGENT, agent)].into()))
+        .with_layer(&BaseUriLayer::new(base.clone()))
+        .with_layer(&AuthHeaderLayer::new(login, base.clone(), base))
+        .with_auth(AuthState::None)
+        .build();
+    match client {
+        Ok(client) => Some(client),
+        Err(never) => match never {},
     }
 }

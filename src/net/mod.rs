@@ -1,9 +1,10 @@
-//! Connections to hosts on the network: names resolved, addresses tried, whom to trust. What is said on them, and how
-//! long it may take, is the caller's matter.
+//! Connections to hosts on the network: names resolved, addresses tried, proxies taken, whom to trust. What is said on
+//! them, and how long it may take, is the caller's matter.
 //!
 //! `localhost` never asks a resolver: it is 127.0.0.1, then `::1`. Other names give their addresses in
 //! the resolver's order with the families taking turns (RFC 8305), each next one started 300 ms after the one before it.
 
+pub mod dial;
 pub mod proxy;
 pub mod tls;
 

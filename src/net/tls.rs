@@ -43,10 +43,10 @@ impl Trust {
         Self { registries: Some(directory), ..self }
     }
 
-    /// The authorities for this registry, `HOST` or `HOST:PORT`, or why there are none.
-    pub fn roots(&self, registry: &str) -> Result<RootCertStore, String> {
+    /// The authorities for this registry, `HOST` or `HOST:PORT`, or for another server, or why there are none.
+    pub fn roots(&self, registry: Option<&str>) -> Result<RootCertStore, String> {
         let mut roots = RootCertStore::empty();
-        let of_registry = self.registries.as_ref().map(|directory| directory.join(registry));
+        let of_registry = self.registries.as_ref().zip(registry).map(|(all, registry)| all.join(registry));
         for file in of_registry.iter().flat_map(|directory| files(directory)) {
             let found = rustls_native_certs::load_certs_from_paths(Some(&file), None);
             if let Some(error) = found.errors.first() {

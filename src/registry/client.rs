@@ -9,12 +9,12 @@ use tokio::sync::OnceCell;
 
 use super::answered::clean;
 use super::ask::{Base, Request, origin};
-use super::dial::{Dialer, host_and_port};
 use super::error::{Kind, RegistryError};
 use super::login::Login;
 use super::transport::{Timeouts, Transport};
 use crate::model::{Credentials, Dial, Digest, RegistryHost, Repository, Tag};
 use crate::net::Network;
+use crate::net::dial::{Dialer, host_and_port};
 
 /// A client of one registry. Make one per registry and run; share it by reference.
 #[derive(Debug)]
@@ -127,9 +127,14 @@ impl RegistryClient {
             || (host.name().to_owned(), host.port().unwrap_or(443)),
             |(name, port)| (name.to_owned(), port),
         );
-        let dialer = Dialer { dial, registry, timeout: timeouts.connect, network: network.clone() };
+        let dialer = Dialer {
+            timeout: timeouts.connect,
+            network: network.clone(),
+            registry: Some(host.to_string()),
+            way: Some((registry, dial)),
+        };
         let login = Login::new(credentials.filter(|credentials| credentials.registry == host).cloned());
-        let transport = Transport::new(host.as_str(), dialer, timeouts);
+        let transport = Transport::new(dialer, timeouts);
         Self { transport, login, base: OnceCell::new(), host }
     }
 

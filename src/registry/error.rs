@@ -6,8 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::answered::Answered;
+use super::answered::{Answered, clean};
 use crate::model::{Credentials, Ecr, LoginSource, RegistryHost, how_to_log_in};
+use crate::net::dial::DialFault;
 
 /// A request to a registry that did not do what it should.
 #[derive(Debug)]
@@ -99,6 +100,20 @@ pub enum Kind {
         /// What came.
         actual: String,
     },
+}
+
+impl From<DialFault> for Kind {
+    fn from(fault: DialFault) -> Self {
+        match fault {
+            DialFault::NoHost(_) => Self::Protocol(clean(&fault.to_string())),
+            DialFault::Name(why) => Self::Name(clean(&why)),
+            DialFault::Refused(address) => Self::Refused(address),
+            DialFault::Broken(why) => Self::Connect(clean(&why)),
+            DialFault::Timeout { what, limit } => Self::Timeout { what, limit },
+            DialFault::Proxy(why) => Self::Proxy(clean(&why)),
+            DialFault::Trust(why) => Self::Tls(clean(&why)),
+        }
+    }
 }
 
 impl RegistryError {

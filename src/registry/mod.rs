@@ -1,6 +1,6 @@
 //! Registries on the wire: a client of the OCI distribution protocol 1.1, as far as publishing needs it.
 //!
-//! `challenge`, `token`, `index` and `join` are sans-IO; `dial` and `transport` are the glue to the network;
+//! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network;
 //! `login` decides what a request carries, `ask` makes one, `body` is what it sends; `client`, `blobs`, `copy`,
 //! `referrers`, `legs` and `metadata` are what the engine calls. Layers of what is built are BuildKit's matter; only an
 //! image that is in another repository already passes through here. It never retries by itself, but for one fresh token
@@ -13,7 +13,6 @@ mod body;
 mod challenge;
 mod client;
 mod copy;
-mod dial;
 mod error;
 mod index;
 mod join;

@@ -1,30 +1,22 @@
 //! One HTTP exchange with a registry, bounded in time and size.
 //!
-//! HTTP/1.1 over pooled connections; TLS is set up when the first `https` URL is met, not before: its
-//! roots cost memory that a registry on loopback never needs. Redirects are followed for GET and HEAD only,
-//! never down from HTTPS, and `Authorization` never travels to another origin.
+//! HTTP/1.1 over pooled connections. Redirects are followed for GET and HEAD only, never down from HTTPS, and
+//! `Authorization` never travels to another origin.
 
 use std::error::Error as _;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tower::Service;
+use hyper_util::rt::TokioExecutor;
 
 use super::answered::clean;
 use super::body::{Outgoing, Passing};
-use super::dial::{DialError, Dialer, Stream, host_and_port};
 use super::error::Kind;
-use crate::net;
+use crate::net::dial::{Connector, DialFault, Dialer, host_and_port};
 
 /// How long the parts of an exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -86,12 +78,12 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// A client of this registry that makes its connections through this dialer.
-    pub fn new(registry: &str, dialer: Dialer, timeouts: Timeouts) -> Self {
+    /// A client that makes its connections through this dialer.
+    pub fn new(dialer: Dialer, timeouts: Timeouts) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(MAX_IDLE)
             .http1_max_buf_size(MAX_HEAD)
-            .build(Connector { dialer, registry: registry.into(), tls: Arc::new(OnceLock::new()) });
+            .build(Connector::new(dialer));
         Self { client, timeouts }
     }
 
@@ -246,11 +238,8 @@ pub fn is_loopback(uri: &Uri) -> bool {
 fn classify(error: &hyper_util::client::legacy::Error) -> Kind {
     let mut source = error.source();
     while let Some(cause) = source {
-        if let Some(DialError(kind)) = cause.downcast_ref() {
-            return kind.clone();
-        }
-        if let Some(RootsError(text)) = cause.downcast_ref() {
-            return Kind::Tls(text.clone());
+        if let Some(fault) = cause.downcast_ref::<DialFault>() {
+            return fault.clone().into();
         }
         if let Some(tls) = tls_error(cause) {
             return tls_kind(tls);
@@ -292,88 +281,6 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     clean(&text)
-}
-
-/// The system's certificate authorities could not be read.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-struct RootsError(String);
-
-/// Dials, with TLS where the URL says so.
-#[derive(Clone)]
-struct Connector {
-    dialer: Dialer,
-    /// `HOST` or `HOST:PORT`, whose own certificate authorities count too.
-    registry: Arc<str>,
-    tls: Arc<OnceLock<Result<HttpsConnector<Plain>, RootsError>>>,
-}
-
-impl std::fmt::Debug for Connector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connector").field("dialer", &self.dialer).finish_non_exhaustive()
-    }
-}
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
-
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<Stream>>;
-    type Error = BoxError;
-    type Future = Connecting<Self::Response>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        if uri.scheme_str() == Some("https") {
-            let (limit, dialer) = (self.dialer.timeout, self.dialer.clone());
-            return match self.tls.get_or_init(|| tls(&self.registry, Plain(dialer))) {
-                Ok(connector) => {
-                    let connecting = connector.clone().call(uri);
-                    Box::pin(async move {
-                        // The handshake is a part of the connection.
-                        let timeout = |_| DialError(Kind::Timeout { what: "TLS handshake", limit });
-                        tokio::time::timeout(limit, connecting).await.map_err(timeout)?
-                    })
-                }
-                Err(error) => Box::pin(std::future::ready(Err(error.clone().into()))),
-            };
-        }
-        let dialer = self.dialer.clone();
-        Box::pin(async move { Ok(MaybeHttpsStream::Http(dialer.connect(&uri).await?)) })
-    }
-}
-
-/// The connection below TLS.
-#[derive(Clone)]
-struct Plain(Dialer);
-
-impl Service<Uri> for Plain {
-    type Response = TokioIo<Stream>;
-    type Error = BoxError;
-    type Future = Connecting<Self::Response>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let dialer = self.0.clone();
-        Box::pin(async move { Ok(dialer.connect(&uri).await?) })
-    }
-}
-
-fn tls(registry: &str, plain: Plain) -> Result<HttpsConnector<Plain>, RootsError> {
-    let roots = plain.0.network.trust.roots(registry).map_err(|why| RootsError(clean(&why)))?;
-    let client = net::tls::trusting(roots).map_err(|error| RootsError(error.to_string()))?;
-    let config = client.with_no_client_auth();
-    Ok(HttpsConnectorBuilder::new()
-        .with_tls_config(config)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(plain))
 }
 
 #[cfg(test)]

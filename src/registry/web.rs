@@ -5,11 +5,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::answered::clean;
-use super::dial::{Dialer, host_and_port};
 use super::error::Kind;
 use super::transport::{Answer, Call, Timeouts, Transport};
-use crate::model::Dial;
 use crate::net::Network;
+use crate::net::dial::{Dialer, host_and_port};
 
 /// Most bytes of an answer: a token and what is said around it.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -30,13 +29,13 @@ impl Web {
         let bad = || Kind::Protocol(format!("`{}` is no URL that can be asked", clean(url)));
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let known = matches!(uri.scheme_str(), Some("https" | "http"));
-        let (host, port) = host_and_port(&uri).filter(|_| known).ok_or_else(bad)?;
+        let (host, _) = host_and_port(&uri).filter(|_| known).ok_or_else(bad)?;
         if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
             return Err(bad());
         }
-        let (registry, network) = ((host.to_owned(), port), network.clone());
-        let dialer = Dialer { dial: Dial::Direct, registry, timeout: timeouts.connect, network };
-        Ok(Self { transport: Transport::new(host, dialer, timeouts), uri })
+        let (registry, network) = (Some(host.to_owned()), network.clone());
+        let dialer = Dialer { timeout: timeouts.connect, network, registry, way: None };
+        Ok(Self { transport: Transport::new(dialer, timeouts), uri })
     }
 
     /// What is asked.

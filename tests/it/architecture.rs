@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("progress", &["model", "runner"]),
     ("plan", &["model", "inputs", "metadata", "runner"]),
     ("git", &["model", "metadata"]),
-    ("github", &["model"]),
+    ("github", &["model", "net"]),
     ("docker", &["model", "plan"]),
     ("net", &["model"]),
     ("registry", &["model", "net"]),

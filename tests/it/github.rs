@@ -2,6 +2,7 @@
 
 use docker_push_action::github::{GitHub, GitHubError, RefName};
 use docker_push_action::model::{CommitId, History, Relation, Secret};
+use docker_push_action::net::Network;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -30,7 +31,7 @@ async fn ask(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // The path of an Enterprise Server must survive.
     let api_url = format!("http://{}/api/v3", listener.local_addr().unwrap());
-    let github = GitHub::new(&api_url, Some(&Secret::new("t0ken"))).unwrap();
+    let github = GitHub::new(&api_url, Some(&Secret::new("t0ken")), &Network::default()).unwrap();
     let both =
         async { tokio::join!(github.pull_request_head("acme/shop", 7), serve(listener, status, body)) };
     // A client that never connects would leave the server waiting.
@@ -70,9 +71,49 @@ async fn an_answer_of_another_shape_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_proxy_is_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let network = Network::from_variables(&[("HTTP_PROXY".to_owned(), proxy)].into());
+    let github = GitHub::new("http://github.example/api/v3", Some(&Secret::new("t0ken")), &network).unwrap();
+    let tunnel = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = Vec::new();
+        let mut buffer = [0; 4096];
+        while !asked.ends_with(b"\r\n\r\n") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert!(read > 0, "the client hung up");
+            asked.extend_from_slice(&buffer[..read]);
+            if asked.starts_with(b"CONNECT") && asked.ends_with(b"\r\n\r\n") {
+                let asked = String::from_utf8(std::mem::take(&mut asked)).unwrap();
+                assert!(asked.starts_with("CONNECT github.example:80 HTTP/1.1\r\n"), "{asked}");
+                // The token is for GitHub, not for who stands between.
+                assert!(!asked.contains("t0ken"), "{asked}");
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            }
+        }
+        let body = format!(r#"{{"head":{{"sha":"{}","repo":null}}}}"#, "c".repeat(40));
+        let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all([head, body].concat().as_bytes()).await.unwrap();
+        String::from_utf8(asked).unwrap()
+    };
+    let both = async { tokio::join!(github.pull_request_head("acme/shop", 7), tunnel) };
+    let (head, asked) =
+        tokio::time::timeout(std::time::Duration::from_secs(20), both).await.expect("an answer");
+    assert_eq!(head.unwrap().sha.as_str(), "c".repeat(40));
+    let asked = asked.to_lowercase();
+    assert!(asked.starts_with("get /api/v3/repos/acme/shop/pulls/7 http/1.1\r\n"), "{asked}");
+    for line in
+        ["host: github.example\r\n", "user-agent: docker-push-action/", "authorization: bearer t0ken\r\n"]
+    {
+        assert!(asked.contains(line), "{line}: {asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_cache_service_is_asked_before_buildkit_waits_for_it() {
     use docker_push_action::github::{CacheTrouble, cache_trouble};
-    let token = Secret::new("jwt");
+    let (token, network) = (Secret::new("jwt"), Network::default());
     for (status, body, trouble) in [
         ("200 OK", r#"{"ok":false}"#, None),
         ("429 Too Many Requests", "{}", Some("GitHub's cache says that there are too many requests (429)")),
@@ -81,7 +122,8 @@ async fn a_cache_service_is_asked_before_buildkit_waits_for_it() {
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let (said, request) = tokio::join!(cache_trouble(&url, &token), serve(listener, status, body));
+        let (said, request) =
+            tokio::join!(cache_trouble(&url, &token, &network), serve(listener, status, body));
         assert_eq!(
             said.map(|said| (said.why, said.lasting)),
             trouble.map(|why| (why.to_owned(), status.starts_with("429")))
@@ -96,7 +138,10 @@ async fn a_cache_service_is_asked_before_buildkit_waits_for_it() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let begun = std::time::Instant::now();
     let silence = |why: &str| Some(CacheTrouble { why: why.into(), lasting: true });
-    assert_eq!(cache_trouble(&url, &token).await, silence("GitHub's cache gave no answer within 5 s"));
+    assert_eq!(
+        cache_trouble(&url, &token, &network).await,
+        silence("GitHub's cache gave no answer within 5 s")
+    );
     assert!(begun.elapsed().as_secs() < 8);
 
     // It hangs up.
@@ -106,12 +151,12 @@ async fn a_cache_service_is_asked_before_buildkit_waits_for_it() {
         let (stream, _) = listener.accept().await.unwrap();
         drop(stream);
     };
-    let (said, ()) = tokio::join!(cache_trouble(&url, &token), hanging_up);
+    let (said, ()) = tokio::join!(cache_trouble(&url, &token, &network), hanging_up);
     assert_eq!(said, silence("GitHub's cache breaks the connection off"));
 
     // Nobody is there for us; BuildKit may know another way, or finds out at once.
-    assert_eq!(cache_trouble("http://127.0.0.1:1/", &token).await, None);
-    assert_eq!(cache_trouble("nonsense", &token).await, None);
+    assert_eq!(cache_trouble("http://127.0.0.1:1/", &token, &network).await, None);
+    assert_eq!(cache_trouble("nonsense", &token, &network).await, None);
 }
 
 /// Answers requests by their path, each on a connection of its own, and writes down what was asked.
@@ -150,7 +195,7 @@ async fn with_answers<T>(
 ) -> (T, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let github = GitHub::new(&url, Some(&Secret::new("t0ken"))).unwrap();
+    let github = GitHub::new(&url, Some(&Secret::new("t0ken")), &Network::default()).unwrap();
     let asked = std::sync::Mutex::new(Vec::new());
     let answer = tokio::select! {
         () = serving(listener, answers, &asked) => panic!("it serves for ever"),
