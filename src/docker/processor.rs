@@ -165,18 +165,23 @@ async fn is_here(socket: &Path) -> bool {
     daemon.own_container().await.is_ok_and(|own| own.is_some_and(|own| own.shares_kernel))
 }
 
-/// Those of all processors known here whose programs run on this machine, its own first.
+/// Those of all processors known here whose programs run on this machine, its own first. `None` where not even its own do:
+/// a file in memory may not be run everywhere.
 async fn platforms() -> Option<Vec<Platform>> {
-    let own = own()?;
-    let name = own.architecture().to_owned();
     // To begin a program takes a moment, in which nothing else is done on this thread: not on the run's own.
-    let begun = tokio::task::spawn_blocking(move || {
-        let others = PROCESSORS.iter().filter(|processor| processor.name != name);
-        others.map(|processor| Some((processor.name, begin(processor)?))).collect::<Option<Vec<_>>>()
+    let begun = tokio::task::spawn_blocking(|| {
+        let each = PROCESSORS.iter().map(|processor| Some((processor.name, begin(processor)?)));
+        each.collect::<Option<Vec<_>>>()
     });
     let ended = begun.await.ok()??.into_iter().map(async |(name, begun)| begun.runs().await.then_some(name));
-    let others = join_all(ended).await.into_iter().flatten();
-    let others = others.filter_map(|name| Platform::parse(&format!("linux/{name}")).ok());
+    let found: Vec<&str> = join_all(ended).await.into_iter().flatten().collect();
+    let own = own()?;
+    if !found.contains(&own.architecture()) {
+        return None;
+    }
+    let others = found.into_iter().filter(|name| *name != own.architecture());
+    let others: Vec<Platform> =
+        others.filter_map(|name| Platform::parse(&format!("linux/{name}")).ok()).collect();
     Some(std::iter::once(own).chain(others).collect())
 }
 

@@ -153,7 +153,9 @@ fn client(url: &str, token: Option<&Secret>, network: &Network, connect: Duratio
     let login = token.filter(|token| !token.is_empty());
     let login = login.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.expose())));
     let mut login = login.transpose().ok()?;
-    login.iter_mut().for_each(|value| value.set_sensitive(true));
+    if let Some(value) = &mut login {
+        value.set_sensitive(true);
+    }
     let dialer = Dialer { timeout: connect, network: network.clone(), registry: None, way: None };
     let client = Client::builder(TokioExecutor::new()).build::<_, OctoBody>(Connector::new(dialer));
     // GitHub refuses who does not say their name.
