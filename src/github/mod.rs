@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{CommitId, Secret};
 use crate::net::Network;
-use crate::net::dial::{Connector, Dialer};
+use crate::net::dial::{Connector, Dialer, said};
 
 pub use cache::{CacheTrouble, cache_trouble};
 pub use history::RefName;
@@ -55,14 +55,14 @@ pub enum GitHubError {
         message: String,
     },
     /// No answer, or none that can be read.
-    #[error("asking {api_url} for {what}: {source}")]
+    #[error("asking {api_url} for {what}: {}", said(.cause.as_ref()))]
     Transport {
         /// The API's address.
         api_url: String,
         /// What was asked for.
         what: String,
         /// What went wrong.
-        source: Box<octocrab::Error>,
+        cause: Box<octocrab::Error>,
     },
     /// It took longer than [`TIMEOUT`].
     #[error("asking {api_url} for {what}: no answer within {} s", TIMEOUT.as_secs())]
@@ -139,8 +139,8 @@ impl GitHub {
                 status: source.status_code.as_u16(),
                 message: source.message.chars().filter(|c| !c.is_control()).take(300).collect(),
             }),
-            Err(source) => {
-                Err(GitHubError::Transport { api_url: self.api_url.clone(), what, source: Box::new(source) })
+            Err(cause) => {
+                Err(GitHubError::Transport { api_url: self.api_url.clone(), what, cause: Box::new(cause) })
             }
         }
     }

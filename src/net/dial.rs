@@ -4,6 +4,7 @@
 //! TLS is set up when the first `https` URL is met, not before: its authorities cost time and memory that a server on
 //! loopback never needs.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -68,6 +69,25 @@ pub enum DialFault {
     /// Nobody can be believed: no certificate authorities.
     #[error("{0}")]
     Trust(String),
+}
+
+/// What an HTTP client's error says, with all that is behind it; if there was no connection, that alone. Hostile.
+pub fn said(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(fault) = error.downcast_ref::<DialFault>() {
+            return fault.to_string();
+        }
+        let words = error.to_string();
+        // Some repeat what is behind them.
+        if !text.ends_with(&words) {
+            let between = if text.is_empty() { "" } else { ": " };
+            text = format!("{text}{between}{words}");
+        }
+        next = error.source();
+    }
+    text
 }
 
 impl Dialer {
@@ -180,7 +200,7 @@ impl std::fmt::Debug for Connector {
     }
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 impl Service<Uri> for Connector {

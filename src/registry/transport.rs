@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use super::answered::clean;
 use super::body::{Outgoing, Passing};
 use super::error::Kind;
-use crate::net::dial::{Connector, DialFault, Dialer, host_and_port};
+use crate::net::dial::{Connector, DialFault, Dialer, host_and_port, said};
 
 /// How long the parts of an exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -274,13 +274,7 @@ fn tls_kind(error: &rustls::Error) -> Kind {
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    clean(&text)
+    clean(&said(error))
 }
 
 #[cfg(test)]
