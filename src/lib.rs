@@ -28,8 +28,8 @@
 //! | [`plan`] | what will be done, as a value that prints and checks itself: pure |
 //! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
 //! | [`buildkit`] | the BuildKit client: connection, session, solve, status, the sender of files |
-//! | [`docker`] | the daemon's API: facts, our own container, the relay to a registry on the host's loopback, emulators |
-//! | [`net`] | connections to hosts, proxies, and whom TLS trusts |
+//! | [`docker`] | the daemon's API: our own container, the relay to a registry on the host's loopback, emulators, what its machine runs |
+//! | [`net`] | connections to hosts, for every HTTP client of ours: proxies, and whom TLS trusts |
 //! | [`registry`] | the OCI distribution protocol: logins, manifests, tags |
 //! | [`login`] | identities exchanged for logins: OIDC, AWS, Google, Azure, Docker Hub |
 //! | [`progress`] | the build's status stream folded into a state and rendered as a log; the only writer to the terminal |

@@ -280,18 +280,12 @@ impl Joiner<'_> {
         });
         try_join_all(looking).await?;
         let names: Vec<String> = legs.iter().map(|leg| format!("the leg for {}", leg.platform)).collect();
-        let images: Vec<NodeImage<'_>> = legs
-            .iter()
-            .zip(&names)
-            .zip(&manifests)
-            .map(|((leg, name), manifest)| NodeImage {
-                name,
-                platforms: std::slice::from_ref(&leg.platform),
-                manifest,
-            })
-            .collect();
-        registry::join(&images, &plan.build.platforms, &nodes::annotations(&plan.build))
-            .map_err(RunError::JoinLegs)
+        let parts = legs.iter().zip(&names).zip(&manifests).map(|((leg, name), manifest)| NodeImage {
+            name,
+            platforms: std::slice::from_ref(&leg.platform),
+            manifest,
+        });
+        nodes::index_of(parts, &plan.build).map_err(RunError::JoinLegs)
     }
 
     async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {

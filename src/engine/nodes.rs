@@ -22,7 +22,7 @@ use crate::plan::cache::for_node;
 use crate::progress::cache::{fetched, idle};
 use crate::progress::display::Display;
 use crate::progress::event::StatusUpdate;
-use crate::registry::{self, JoinAnnotations, NodeImage, RegistryClient};
+use crate::registry::{self, JoinAnnotations, JoinError, Manifest, NodeImage, RegistryClient};
 
 use super::Process;
 use super::builder::Node;
@@ -211,20 +211,26 @@ async fn join_in(
     let manifests = futures_util::future::try_join_all(reading).await?;
     let names: Vec<String> =
         nodes.iter().map(|node| node.name.clone().unwrap_or_else(|| part_name(node))).collect();
-    let images: Vec<NodeImage<'_>> = nodes
-        .iter()
-        .zip(&names)
-        .zip(&manifests)
-        .map(|((node, name), manifest)| NodeImage { name, platforms: &node.platforms, manifest })
-        .collect();
-    let index = registry::join(&images, &plan.build.platforms, &annotations(&plan.build));
-    let index = index.map_err(RunError::Join)?;
+    let parts = nodes.iter().zip(&names).zip(&manifests).map(|((node, name), manifest)| NodeImage {
+        name,
+        platforms: &node.platforms,
+        manifest,
+    });
+    let index = index_of(parts, &plan.build).map_err(RunError::Join)?;
     persist(process, patience.clone(), async || client.put_manifest(repository, &index).await).await?;
     Ok(index.digest)
 }
 
+/// The index of what was pushed in parts, for all platforms of the plan.
+pub(super) fn index_of<'a>(
+    parts: impl Iterator<Item = NodeImage<'a>>,
+    build: &BuildPlan,
+) -> Result<Manifest, JoinError> {
+    registry::join(&parts.collect::<Vec<_>>(), &build.platforms, &annotations(build))
+}
+
 /// What the parts could not write: those of the index, and of descriptors where a part is a plain manifest.
-pub(super) fn annotations(plan: &BuildPlan) -> JoinAnnotations {
+fn annotations(plan: &BuildPlan) -> JoinAnnotations {
     let mut joined = JoinAnnotations::default();
     for annotation in &plan.annotations {
         let (key, value) = (annotation.key.clone(), annotation.value.clone());
