@@ -176,6 +176,8 @@ impl Builder {
 const READY: Duration = Duration::from_secs(20);
 /// For the daemon to say that a container whose connection broke has ended.
 const FALL: Duration = Duration::from_secs(2);
+/// For one try of a way: what was begun while the container starts may never be heard.
+const TRY: Duration = Duration::from_secs(5);
 /// Between two looks at a socket that is not there yet.
 const LOOK: Duration = Duration::from_millis(3);
 /// After which the way through `docker exec` is tried too: a socket that we cannot see may be there all the same.
@@ -257,9 +259,10 @@ impl Ways<'_> {
 /// Tries until a BuildKit answers there; `said` holds why it did not, the last time.
 async fn until_ready(address: &Address, pause: Duration, said: &Mutex<Option<String>>) -> Connection {
     loop {
-        let why = match Connection::open(address).await {
-            Ok(connection) => return connection,
-            Err(error) => error.to_string(),
+        let why = match tokio::time::timeout(TRY, Connection::open(address)).await {
+            Ok(Ok(connection)) => return connection,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("{address} did not answer within {} s", TRY.as_secs()),
         };
         if let Ok(mut said) = said.lock() {
             *said = Some(why);

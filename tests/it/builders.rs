@@ -219,7 +219,7 @@ async fn says_nothing(mut stream: TcpStream) {
 async fn silence() {
     let (at, _serving) = listen(says_nothing).await;
     let (plain, secure) = tokio::join!(open(at, None), open(at, Some(Authority::new("ours").client(None))));
-    for (error, stage) in [(plain, "listing its workers"), (secure, "TLS handshake")] {
+    for (error, stage) in [(plain, "asking for its version"), (secure, "TLS handshake")] {
         let error = error.unwrap_err();
         let expected = format!("the builder at `tcp://{at}` did not answer within 5 s ({stage})");
         assert_eq!(error.to_string(), expected);

@@ -64,7 +64,9 @@ fn one_bad_moment_of_the_registry_is_not_believed() {
         let job = crate::retry::job(name, &proxy);
         let result = job.native().run();
         crate::retry::published(&job, &result);
-        assert!(result.of(Level::Warning).is_empty(), "{name}: {:?}", result.annotations);
+        // What a newer BuildKit says of the Dockerfile has a place in it.
+        let warned = result.of(Level::Warning);
+        assert!(warned.iter().all(|one| one.file.is_some()), "{name}: {:?}", result.annotations);
         let looks = proxy.seen().iter().filter(|seen| is_look(&seen.request)).count();
         assert_eq!((looks, proxy.spoiled()), (2, 1), "{name}");
     }

@@ -50,7 +50,7 @@ pub(super) async fn start(
         return Err(refused(address, status, &exchange.body().await));
     }
     let streams = Demultiplexed::new(TokioIo::new(exchange.upgraded().await?), witness.clone());
-    witness.stage("listing its workers");
+    witness.stage("asking for its version");
     Ok(Box::new(TokioIo::new(Watched::new(streams, witness.clone()))))
 }
 

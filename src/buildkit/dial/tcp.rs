@@ -28,12 +28,12 @@ pub(super) async fn connect(
         ConnectFault::Other(_, source) => ConnectError::Socket { address: address.clone(), source },
     })?;
     let Some(client) = client else {
-        witness.stage("listing its workers");
+        witness.stage("asking for its version");
         return Ok(Box::new(TokioIo::new(Watched::new(stream, witness.clone()))));
     };
     witness.stage("TLS handshake");
     let stream = client.shake_hands(stream).await;
     let stream = stream.map_err(|fault| ConnectError::Tls { address: address.clone(), fault })?;
-    witness.stage("listing its workers");
+    witness.stage("asking for its version");
     Ok(Box::new(TokioIo::new(Watched::new(stream, witness.clone()))))
 }
