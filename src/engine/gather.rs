@@ -17,9 +17,7 @@ use crate::github::{CacheTrouble, GitHub, cache_trouble};
 use crate::inputs::config::{Config, VersionInput};
 use crate::login::{LoginError, Session};
 use crate::metadata::{CheckoutFacts, pull_request_to_look_up, triggering_commit};
-use crate::model::{
-    BuilderAddress, BuilderChoice, BuilderNode, CommitId, ContextSource, HostAddress, Platform,
-};
+use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, CommitId, ContextSource, Platform};
 use crate::plan::builder::{may_build_by_daemon, needs_daemon};
 use crate::plan::cache::reads_github;
 use crate::plan::dockerfile;
@@ -95,8 +93,7 @@ pub async fn surroundings(
     found: oneshot::Sender<BuilderFacts>,
 ) -> Surroundings {
     let builders = async {
-        let hosts = &config.build.run.add_hosts;
-        let gateway = hosts.iter().any(|(_, address)| *address == HostAddress::Gateway);
+        let gateway = config.build.run.has_open_gateway();
         let builders = builders(&config.builder.choice, gateway, address).await;
         if let Ok(builders) = &builders {
             // Nobody listens when nothing is to be built.
@@ -243,20 +240,17 @@ async fn head(
 /// The daemon where only a container beside it builds: what its machine runs is all that matters of it, and its BuildKit
 /// would take long to say it. `None` where it cannot be told without the daemon.
 async fn beside(address: &Address) -> Option<Daemon> {
-    let (platforms, version) =
-        tokio::join!(docker::platforms_of_machine(address.path()), docker::daemon_version(address.path()));
     let facts = DaemonFacts {
-        name: daemon_name(version),
+        name: UNNAMED.into(),
         containerd_image_store: false,
-        platforms: platforms?,
+        platforms: docker::platforms_of_machine(address.path()).await?,
         host_gateway: None,
     };
     Some(Daemon { connection: None, facts })
 }
 
-fn daemon_name(version: Option<String>) -> String {
-    version.map_or_else(|| "the Docker daemon".into(), |version| format!("Docker Engine {version}"))
-}
+/// A daemon that does not say what it is, or was not asked.
+const UNNAMED: &str = "the Docker daemon";
 
 async fn daemon(address: &Address) -> Result<Daemon, RunError> {
     let buildkit = async {
@@ -268,7 +262,7 @@ async fn daemon(address: &Address) -> Result<Daemon, RunError> {
     let (buildkit, version) = tokio::join!(buildkit, docker::daemon_version(address.path()));
     let (connection, workers) = buildkit?;
     let facts = DaemonFacts {
-        name: daemon_name(version),
+        name: version.map_or_else(|| UNNAMED.into(), |version| format!("Docker Engine {version}")),
         containerd_image_store: workers.iter().any(|worker| worker.snapshotter().is_some()),
         platforms: platforms(&workers),
         host_gateway: workers.iter().find_map(Worker::host_gateway),

@@ -1,7 +1,7 @@
 //! This GitHub server's REST API through octocrab: only what the payload of an event leaves open.
 //!
 //! The token goes to `GITHUB_API_URL` and nowhere else. Every call is bounded by [`TIMEOUT`]. Connections are `net`'s, as
-//! those to registries are: by the same proxies, and who is believed is read once.
+//! those to registries are: by the same proxies, and with the same certificate authorities.
 //! Source: <https://docs.github.com/rest>.
 
 mod cache;

@@ -120,6 +120,13 @@ pub struct RunOptions {
     pub cgroup_parent: Option<String>,
 }
 
+impl RunOptions {
+    /// A line of `/etc/hosts` names `host-gateway`, whose address is not filled in.
+    pub fn has_open_gateway(&self) -> bool {
+        self.add_hosts.iter().any(|(_, address)| *address == HostAddress::Gateway)
+    }
+}
+
 /// The network of build steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkMode {

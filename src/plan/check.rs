@@ -8,7 +8,7 @@ use super::legs::Part;
 use super::{PushPlan, RunPlan};
 use crate::inputs::config::Config;
 use crate::metadata::{Subject, TagKind, date, labels};
-use crate::model::{AnnotationLevel, CacheEntry, HostAddress, NetworkMode};
+use crate::model::{AnnotationLevel, CacheEntry, NetworkMode};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
 pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
@@ -158,8 +158,7 @@ fn asked(build: &BuildPlan, config: &Config, check: &mut impl FnMut(bool, &str))
     let host = build.run.network == Some(NetworkMode::Host);
     let allowed = build.entitlements.iter().any(|entitlement| entitlement == "network.host");
     check(!host || allowed, "steps are on the host's network without its entitlement");
-    let open = build.run.add_hosts.iter().any(|(_, address)| *address == HostAddress::Gateway);
-    check(!open, "`host-gateway` has no address");
+    check(!build.run.has_open_gateway(), "`host-gateway` has no address");
 }
 
 fn distinct<T: std::hash::Hash + Eq>(items: &[T]) -> bool {
