@@ -11,16 +11,16 @@ use super::grpc::{Code, Status};
 use crate::model::{RegistryHost, Secret};
 
 /// Knows the login of a registry by its host; says nothing for any other.
-pub(super) type Keyring = Arc<dyn Fn(&str) -> Option<(String, Secret)> + Send + Sync>;
+pub(super) type LoginLookup = Arc<dyn Fn(&str) -> Option<(String, Secret)> + Send + Sync>;
 
 /// Answers `Credentials`. No login is an empty answer: the daemon then tries without.
 pub(super) fn credentials(
-    keyring: &Keyring,
+    lookup: &LoginLookup,
     request: &CredentialsRequest,
 ) -> Result<CredentialsResponse, Status> {
     let host = canonical_host(&request.host)
         .ok_or_else(|| Status::new(Code::InvalidArgument, "this is no registry host"))?;
-    let login = keyring(host.as_str());
+    let login = lookup(host.as_str());
     tracing::debug!(asked = %request.host, %host, found = login.is_some(), "the daemon asks for a login");
     let (username, secret) = login.unwrap_or_default();
     Ok(CredentialsResponse { username, secret: secret.expose().to_owned() })
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn each_host_gets_its_own_login() {
-        let keyring: Keyring = Arc::new(|host| match host {
+        let lookup: LoginLookup = Arc::new(|host| match host {
             "docker.io" => Some(("hub".into(), Secret::new("h"))),
             "localhost:5000" => Some(("local".into(), Secret::new("l"))),
             _ => None,
@@ -53,11 +53,11 @@ mod tests {
             ("docker.io.evil.example", "", ""),
             ("evil-docker.io", "", ""),
         ] {
-            let answer = credentials(&keyring, &CredentialsRequest { host: asked.into() }).unwrap();
+            let answer = credentials(&lookup, &CredentialsRequest { host: asked.into() }).unwrap();
             assert_eq!((answer.username.as_str(), answer.secret.as_str()), (username, secret), "{asked}");
         }
         for asked in ["", "docker.io/evil", "https://docker.io", "docker.io@evil.example"] {
-            let refused = credentials(&keyring, &CredentialsRequest { host: asked.into() }).unwrap_err();
+            let refused = credentials(&lookup, &CredentialsRequest { host: asked.into() }).unwrap_err();
             assert_eq!(refused.code, Code::InvalidArgument, "{asked}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::auth::Keyring;
+use super::auth::LoginLookup;
 use crate::model::{BuildSecret, Secret, SshSource};
 
 /// Handed to [`super::build`] beside the plan; never shown, never sent but when the daemon asks, or where the
@@ -11,7 +11,7 @@ use crate::model::{BuildSecret, Secret, SshSource};
 pub struct Provisions {
     /// Logins of registries. It is asked with the canonical host (`docker.io` for Docker Hub) and should answer
     /// for that host only.
-    pub credentials: Keyring,
+    pub credentials: LoginLookup,
     /// Build secrets, each id once.
     pub secrets: Vec<BuildSecret>,
     /// SSH agents, each id once.

@@ -77,7 +77,7 @@ fn exporters() {
     let table: &[(Export, Option<i64>, &[&str])] = &[
         (Export::Digest, None, &["oci-mediatypes=true", "store=false"]),
         (
-            Export::PushByDigest(vec![repository]),
+            Export::PushByDigest(repository.into()),
             Some(-7),
             &[
                 "name=ghcr.io/acme/api",

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::address::Address;
-use super::auth::{self, Keyring};
+use super::auth::{self, LoginLookup};
 use super::connection::Connection;
 use super::content::{self, Stores};
 use super::dial::Io;
@@ -62,7 +62,7 @@ pub(super) struct Services {
     /// Directories by the name that the daemon asks for; nothing outside them is read.
     pub directories: BTreeMap<String, PathBuf>,
     /// Logins.
-    pub keyring: Keyring,
+    pub lookup: LoginLookup,
     /// Secrets.
     pub secrets: Vec<BuildSecret>,
     /// SSH agents.
@@ -147,7 +147,7 @@ impl Services {
             "/grpc.health.v1.Health/Check" => unary(health::check()),
             "/moby.filesync.v1.Auth/Credentials" => {
                 let request = messages.only().await;
-                unary(request.and_then(|request| auth::credentials(&self.keyring, &request)))
+                unary(request.and_then(|request| auth::credentials(&self.lookup, &request)))
             }
             "/moby.filesync.v1.FileSync/DiffCopy" => {
                 filesync::diff_copy(&self, &head.headers, messages, spawner)

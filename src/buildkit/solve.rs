@@ -63,7 +63,7 @@ pub async fn build(
     let missing_caches = stores.missing.clone();
     let services = Services {
         directories: contexts::directories(&plan),
-        keyring: provisions.credentials,
+        lookup: provisions.credentials,
         secrets: provisions.secrets,
         agents: Agents::open(provisions.ssh).await.map_err(BuildError::Ssh)?,
         stores,

@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::run::Run;
 use crate::git;
 use crate::github::{GitHub, GitHubError, RefName};
-use crate::inputs::config::Config;
 use crate::metadata::Subject;
 use crate::model::{CommitId, ContextSource, History, Relation};
 use crate::plan::RunPlan;
-use crate::runner::context::RunnerContext;
-
-use super::Process;
 
 /// For all questions to GitHub about the order of commits.
 const BUDGET: Duration = Duration::from_secs(15);
@@ -38,7 +35,8 @@ pub(super) struct Historian {
 
 impl Historian {
     /// For the ref that the plan is about. Asks nothing yet.
-    pub(super) fn new(process: &Process, config: &Config, context: &RunnerContext, plan: &RunPlan) -> Self {
+    pub(super) fn new(run: &Run<'_>, plan: &RunPlan) -> Self {
+        let Run { process, asked, context, keyring, .. } = *run;
         let reference = match &plan.subject {
             Subject::Branch(name) => Some(RefName::Branch(name.clone())),
             Subject::GitTag(name) => Some(RefName::Tag(name.clone())),
@@ -46,11 +44,11 @@ impl Historian {
             Subject::Queue | Subject::Ref(_) => None,
         };
         let workspace = context.paths.workspace.clone();
-        let directory = match &config.context {
+        let directory = match &asked.context {
             ContextSource::Directory(directory) => directory.clone(),
             ContextSource::Remote(_) => workspace.clone(),
         };
-        let github = GitHub::new(&context.api_url, config.token.as_ref(), &process.network());
+        let github = GitHub::new(&context.api_url, keyring.token(), &process.network());
         Self {
             github: github.map_err(|error| error.to_string()),
             repository: context.repository.full_name.clone(),

@@ -1,47 +1,47 @@
 //! Identities exchanged for logins, all at the same time, and once more where one has ended while the build went on; and
 //! the repositories that ECR wants to be made first.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::process::Process;
+use super::retry::{hurry, retry};
+use super::run::Run;
 use crate::error::RunError;
-use crate::inputs::config::Config;
 use crate::login::{Ambient, Exchanger, LoginError, Session};
 use crate::model::{Credentials, Identity, IdentityKind, RegistryHost, Repository};
-use crate::plan::{PushPlan, RunPlan};
-
-use super::Process;
-use super::persist::{hurry, persist};
+use crate::plan::RunPlan;
 
 /// Whose logins.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Of {
+pub(super) enum Of {
     /// Those of the registries that the image goes to: they are looked at first.
     Image,
     /// All other registries'.
     Others,
 }
 
-/// The login of each of these identities, in their order. Changes nothing anywhere.
-pub async fn exchange(process: &Process, config: &Config, of: Of) -> Result<Vec<Session>, LoginError> {
-    let images = |host: &RegistryHost| config.targets().any(|target| target.registry() == host);
-    let wanted = |identity: &&Identity| images(&identity.registry) == (of == Of::Image);
-    let identities = config.identities.iter().filter(wanted);
-    try_join_all(identities.map(|identity| exchange_one(process, config, identity))).await
+/// The login of each of these identities, which is in the keyring then. Changes nothing anywhere else.
+pub(super) async fn exchange(run: &Run<'_>, of: Of) -> Result<Vec<Session>, LoginError> {
+    let registries = run.asked.targets.registries();
+    let wanted = |identity: &&Identity| registries.contains(&identity.registry) == (of == Of::Image);
+    let identities = run.keyring.identities().iter().filter(wanted);
+    let sessions = try_join_all(identities.map(|identity| exchange_one(run, identity))).await?;
+    // From here on nobody has to know which login was exchanged for and which was given.
+    for session in &sessions {
+        run.keyring.add(session.credentials.clone());
+    }
+    Ok(sessions)
 }
 
-async fn exchange_one(
-    process: &Process,
-    config: &Config,
-    identity: &Identity,
-) -> Result<Session, LoginError> {
+async fn exchange_one(run: &Run<'_>, identity: &Identity) -> Result<Session, LoginError> {
     let began = Instant::now();
+    let Run { process, asked, .. } = run;
     let login = async |exchanger: Exchanger<'_>| {
-        persist(process, hurry(config), async || exchanger.login(identity).await).await
+        retry(process, hurry(asked.retries), async || exchanger.login(identity).await).await
     };
     let session = exchanging(process, login).await?;
     let (registry, source) = (&identity.registry, &identity.source);
@@ -61,12 +61,12 @@ async fn exchanging<T>(process: &Process, work: impl AsyncFnOnce(Exchanger<'_>) 
 
 /// A fresh login in the place of the one that this registry took no longer; `None` if it was not exchanged for, or cannot
 /// be had again.
-pub async fn renewed(process: &Process, config: &Config, registry: &RegistryHost) -> Option<Credentials> {
-    let identity = config.identities.iter().find(|identity| identity.registry == *registry)?;
-    match exchange_one(process, config, identity).await {
+async fn renewed(run: &Run<'_>, registry: &RegistryHost) -> Option<Credentials> {
+    let identity = run.keyring.identity(registry)?;
+    match exchange_one(run, identity).await {
         Ok(session) => Some(session.credentials),
         Err(error) => {
-            process
+            run.process
                 .reporter
                 .info(&format!("the login at {registry} may have ended, and there is no new one: {error}"));
             None
@@ -74,98 +74,95 @@ pub async fn renewed(process: &Process, config: &Config, registry: &RegistryHost
     }
 }
 
-/// Logins that are had once more when they have ended while the build went on: one for each registry, however many
-/// repositories there ask for it.
-pub struct Renewing<'a> {
-    process: &'a Process,
-    config: &'a Config,
-    /// What was had, and where there was none to be had.
-    fresh: Mutex<BTreeMap<RegistryHost, Option<Credentials>>>,
+/// Puts a fresh login in the place of the one that this registry took no longer, where it was exchanged for and can be had
+/// again.
+pub(super) async fn renew(run: &Run<'_>, registry: &RegistryHost) {
+    if let Some(login) = renewed(run, registry).await {
+        run.keyring.renew(login);
+    }
 }
 
-impl<'a> Renewing<'a> {
-    /// With the logins of this configuration, as long as they are taken.
-    pub fn new(process: &'a Process, config: &'a Config) -> Self {
-        Self { process, config, fresh: Mutex::default() }
+/// Logins that are had once more when they have ended while the build went on: one for each registry, however many
+/// repositories there ask for it.
+pub(super) struct Renewals<'a> {
+    run: Run<'a>,
+    /// Whether one was had, by registry.
+    had: Mutex<BTreeMap<RegistryHost, bool>>,
+}
+
+impl<'a> Renewals<'a> {
+    /// None yet.
+    pub(super) fn new(run: &Run<'a>) -> Self {
+        Self { run: *run, had: Mutex::default() }
     }
 
     /// Does this, and once more with a fresh login for each registry that refuses one that was exchanged for.
-    pub async fn doing<T>(
+    pub(super) async fn doing<T>(
         &self,
-        mut work: impl AsyncFnMut(&Config) -> Result<T, RunError>,
+        mut work: impl AsyncFnMut() -> Result<T, RunError>,
     ) -> Result<T, RunError> {
-        let mut config = Cow::Borrowed(self.config);
         let mut renewed = BTreeSet::new();
         loop {
-            let done = work(&config).await;
+            let done = work().await;
             let refused = match &done {
                 Err(RunError::Registry(error)) if error.is_denial() => self.exchanged(error.host()),
                 _ => None,
             };
             let Some(registry) = refused.filter(|registry| renewed.insert(*registry)) else { return done };
-            let Some(login) = self.fresh(registry).await else { return done };
-            config.to_mut().credentials.renew(login);
+            if !self.renew(registry).await {
+                return done;
+            }
         }
     }
 
     /// The registry of this name, if the login there was exchanged for.
     fn exchanged(&self, host: &str) -> Option<&'a RegistryHost> {
-        self.config.identities.iter().map(|identity| &identity.registry).find(|known| known.as_str() == host)
+        let identities = self.run.keyring.identities();
+        identities.iter().map(|identity| &identity.registry).find(|known| known.as_str() == host)
     }
 
-    async fn fresh(&self, registry: &RegistryHost) -> Option<Credentials> {
+    async fn renew(&self, registry: &RegistryHost) -> bool {
         // Whoever else wants it waits.
-        let mut fresh = self.fresh.lock().await;
-        if let Some(known) = fresh.get(registry) {
-            return known.clone();
+        let mut had = self.had.lock().await;
+        if let Some(had) = had.get(registry) {
+            return *had;
         }
-        let login = renewed(self.process, self.config, registry).await;
-        fresh.insert(registry.clone(), login.clone());
-        login
+        let login = renewed(&self.run, registry).await;
+        had.insert(registry.clone(), login.is_some());
+        login.map(|login| self.run.keyring.renew(login)).is_some()
     }
 }
 
-/// The same with the logins that were had.
-pub fn with_logins<'a>(config: &Config, sessions: impl IntoIterator<Item = &'a Session>) -> Config {
-    let mut config = config.clone();
-    for session in sessions {
-        config.credentials.add(session.credentials.clone());
-    }
-    config
-}
-
-/// Makes the repositories where the inputs ask for it and the plan will push to them. `own`: the logins at their
-/// registries.
-pub async fn create_repositories(
-    process: &Process,
-    config: &Config,
+/// Makes the repositories where the inputs ask for it and the plan will push to them. `sessions`: the logins at their
+/// registries that were exchanged for.
+pub(super) async fn create_repositories(
+    run: &Run<'_>,
     plan: &RunPlan,
-    own: &[Session],
+    sessions: &[Session],
 ) -> Result<(), RunError> {
-    if !config.create_repository || !matches!(plan.push, PushPlan::Push { .. }) {
+    if !run.asked.create_repository || !plan.push.pushes() {
         return Ok(());
     }
-    try_join_all(plan.targets().map(|target| create_repository(process, config, target, own))).await?;
+    try_join_all(plan.targets.iter().map(|target| create_repository(run, target, sessions))).await?;
     Ok(())
 }
 
 async fn create_repository(
-    process: &Process,
-    config: &Config,
+    run: &Run<'_>,
     repository: &Repository,
-    own: &[Session],
+    sessions: &[Session],
 ) -> Result<(), RunError> {
-    let identity = config.identities.iter().find(|identity| identity.registry == *repository.registry());
+    let identity = run.keyring.identity(repository.registry());
     let at_home = |session: &&Session| session.credentials.registry == *repository.registry();
-    let keys = own.iter().filter(at_home).find_map(|session| session.aws.as_ref());
+    let keys = sessions.iter().filter(at_home).find_map(|session| session.aws.as_ref());
     let (Some(identity), Some(keys)) = (identity, keys) else { return Ok(()) };
     let IdentityKind::Ecr { ecr, .. } = &identity.kind else { return Ok(()) };
     let make = async |exchanger: Exchanger<'_>| {
         let make = async || exchanger.create_repository(identity, ecr, keys, repository).await;
-        persist(process, hurry(config), make).await
+        retry(run.process, hurry(run.asked.retries), make).await
     };
-    if exchanging(process, make).await? {
-        process.reporter.info(&format!("made the repository {repository}"));
+    if exchanging(run.process, make).await? {
+        run.process.reporter.info(&format!("made the repository {repository}"));
     }
     Ok(())
 }

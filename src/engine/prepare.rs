@@ -22,8 +22,10 @@ use crate::model::{Logins, Platform};
 use crate::plan::builder::ContainerPlan;
 use crate::plan::prepare::plan_ahead;
 
-use super::emulation::Registration;
-use super::{Process, emulation, gather, read_context, run_of};
+use super::obtain::{Registration, register};
+use super::process::Process;
+use super::run::label;
+use super::{gather, read_context};
 
 /// For the step: whoever waits longer had better not have asked.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -96,7 +98,7 @@ async fn begin(process: &Process) -> Result<String, RunError> {
     let order = Order {
         socket: address.path().to_owned(),
         temp: context.paths.temp.clone(),
-        run: run_of(&context),
+        run: label(&context),
         container: plan.container,
         emulators: plan.emulators.iter().map(ToString::to_string).collect(),
         emulator_image: asked.builder.emulator_image,
@@ -108,7 +110,7 @@ async fn begin(process: &Process) -> Result<String, RunError> {
     let options = AheadOptions {
         run: order.run.clone(),
         makes: order.container.as_ref().map(|container| container.name.as_str()),
-        id: format!("{:032x}", process.random_u128()),
+        id: process.random_id(),
         program: &process.program,
         command: COMMAND,
         orders: &serde_json::to_string(&order).map_err(failed)?,
@@ -163,8 +165,8 @@ async fn carry_out(process: &Process, order: Order) -> bool {
     let registration = Registration {
         container: order.container.as_ref().map(|container| container.name.as_str()),
         image: &order.emulator_image,
-        logins: &nobody,
+        logins: nobody,
         run: order.run.clone(),
     };
-    emulation::register(process, &order.socket, &platforms, &registration).await.is_ok()
+    register(process, &order.socket, &platforms, &registration).await.is_ok()
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::process::Process;
 use crate::docker::Pulled;
 use crate::runner::units;
-
-use super::Process;
 
 /// Between two lines about a pull.
 const PULL: Duration = Duration::from_secs(2);

@@ -1,68 +1,81 @@
-//! Clients of registries, with all that stands around their connections, and the way to one.
+//! Clients of registries, with all that stands around their connections, and the ways to them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::JoinSet;
-
+use super::background::Background;
 use crate::docker::Reached;
-use crate::inputs::config::Config;
-use crate::model::{Dial, Logins, RegistryHost};
+use crate::model::{Dial, Keyring, RegistryHost};
 use crate::net::Network;
 use crate::registry::{RegistryClient, Timeouts};
 
-use super::Process;
-
-/// Makes clients of registries.
+/// Makes clients of registries, with the proxies, certificate authorities and logins of this run.
 #[derive(Clone)]
-pub struct Registries {
+pub(super) struct Clients {
     network: Network,
-    logins: Logins,
+    keyring: Keyring,
 }
 
-impl Registries {
-    /// With the logins, proxies and certificate authorities of this run.
-    pub fn of(process: &Process, config: &Config) -> Self {
-        Self { network: process.network(), logins: config.credentials.clone() }
+impl Clients {
+    /// With these.
+    pub(super) fn new(network: Network, keyring: Keyring) -> Self {
+        Self { network, keyring }
     }
 
-    /// A client of this registry, with its own login if there is one.
-    pub fn client(&self, host: &RegistryHost, dial: Dial) -> RegistryClient {
-        let login = self.logins.for_registry(host);
-        RegistryClient::within(&self.network, host.clone(), login, dial, Timeouts::default())
+    /// A client of this registry, with the login that it has now, if there is one.
+    pub(super) fn make(&self, host: &RegistryHost, dial: Dial) -> RegistryClient {
+        let login = self.keyring.login(host);
+        RegistryClient::within(&self.network, host.clone(), login.as_ref(), dial, Timeouts::default())
     }
 }
 
-/// How the registry is reached from here.
-pub struct Way {
+/// The registries of a run: how each is reached, once that is known.
+pub(super) struct Registries {
+    clients: Clients,
+    ways: Mutex<BTreeMap<RegistryHost, Way>>,
+}
+
+/// How a registry is reached from here.
+pub(super) struct Way {
     reached: Reached,
     /// With the connections and tokens that it has got by now.
     client: Arc<RegistryClient>,
-    /// What is still to be cleared up there; ends with this value.
-    clearing: JoinSet<()>,
+    /// What is still to be cleared up there.
+    _clearing: Background<()>,
 }
 
 impl Way {
-    /// This one, and who has gone it.
-    pub fn new(reached: Reached, client: Arc<RegistryClient>) -> Self {
-        Self { reached, client, clearing: JoinSet::new() }
+    /// This one, and who has gone it; `clearing` goes on as long as the way is there.
+    pub(super) fn new(reached: Reached, client: Arc<RegistryClient>, clearing: Background<()>) -> Self {
+        Self { reached, client, _clearing: clearing }
+    }
+}
+
+impl Registries {
+    /// No way is known yet.
+    pub(super) fn new(clients: Clients) -> Self {
+        Self { clients, ways: Mutex::default() }
     }
 
-    /// Leaves something to be done beside all else, as long as the way is there.
-    pub fn clear(&mut self, work: impl Future<Output = ()> + Send + 'static) {
-        self.clearing.spawn(work);
+    /// What makes their clients.
+    pub(super) fn clients(&self) -> &Clients {
+        &self.clients
     }
 
-    /// The client of the registry, with the login that it has in this configuration.
-    pub fn client(&self, process: &Process, config: &Config) -> Arc<RegistryClient> {
-        let host = self.client.host();
-        if config.credentials.for_registry(host) == self.client.login() {
-            return Arc::clone(&self.client);
+    /// This is how a registry is reached.
+    pub(super) fn reach(&self, host: RegistryHost, way: Way) {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(host, way);
+    }
+
+    /// The client of a registry: the one that has gone the way there, unless the login was renewed since.
+    pub(super) fn client(&self, host: &RegistryHost) -> Arc<RegistryClient> {
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(way) = ways.get_mut(host) else {
+            return Arc::new(self.clients.make(host, Dial::default()));
+        };
+        if self.clients.keyring.login(host).as_ref() != way.client.login() {
+            way.client = Arc::new(self.clients.make(host, way.reached.dial.clone()));
         }
-        Arc::new(Registries::of(process, config).client(host, self.reached.dial.clone()))
-    }
-
-    /// Ends the helper, if there is one; it is removed by itself.
-    pub fn close(self) {
-        self.reached.close();
+        Arc::clone(&way.client)
     }
 }

@@ -28,8 +28,8 @@ pub struct BuildOptions {
     pub run: RunOptions,
     /// The input `allow`.
     pub entitlements: Vec<String>,
-    /// Secrets, each id once.
-    pub secrets: Vec<BuildSecret>,
+    /// Ids of the secrets, each once.
+    pub secrets: Vec<String>,
     /// SSH agents, each id once.
     pub ssh: Vec<SshSource>,
 }
@@ -46,14 +46,16 @@ pub enum AttestationInput {
     On(BTreeMap<String, String>),
 }
 
+/// The options, and the values of the secrets that they name.
 pub(super) fn read(
     inputs: &RawInputs,
     context: &RunnerContext,
     shared: &Shared<'_>,
     findings: &mut Findings,
-) -> BuildOptions {
+) -> (BuildOptions, Vec<BuildSecret>) {
     let attestations = attestations::read(inputs, findings);
-    BuildOptions {
+    let secrets = secrets::read(inputs, shared, findings);
+    let options = BuildOptions {
         named_contexts: named_contexts::read(&inputs.build_contexts, shared, context, findings),
         annotations: annotations::read(&inputs.annotations, findings),
         provenance: attestations.provenance,
@@ -62,9 +64,10 @@ pub(super) fn read(
         no_cache_filters: stages(&inputs.no_cache_filters, findings),
         run: run_options::read(inputs, findings),
         entitlements: entitlements(&inputs.allow, findings),
-        secrets: secrets::read(inputs, shared, findings),
+        secrets: secrets.iter().map(|secret| secret.id.clone()).collect(),
         ssh: ssh::read(inputs, shared, findings),
-    }
+    };
+    (options, secrets)
 }
 
 /// Names of stages by lines and commas, each once.

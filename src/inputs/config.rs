@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::{
     build_options, builder, cache, files, image, logins, mode, parse, remote, scope, script, tag_rules,
 };
-use crate::model::{ContextSource, Identity, Logins, Platform, RegistryHost, Repository, Retries, Secret};
+use crate::model::{ContextSource, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
 use crate::runner::context::RunnerContext;
 
 pub use super::build_options::{AttestationInput, BuildOptions};
@@ -23,14 +23,12 @@ pub use super::tag_rules::{ExistingVersion, Promote, TagRules};
 pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
 pub(super) const DEFAULT_PLATFORMS: &str = "linux/arm64,linux/amd64";
 
-/// A run, as it was asked for.
+/// A run, as it was asked for. What is secret of it is in the [`Keyring`].
 #[expect(clippy::struct_excessive_bools, reason = "each is an input of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the image goes: the one that outputs, caches and other inputs mean.
-    pub repository: Repository,
-    /// Where it goes besides, each once.
-    pub also: Vec<Repository>,
+    /// Where the image goes.
+    pub targets: Targets,
     /// The build context.
     pub context: ContextSource,
     /// The Dockerfile.
@@ -41,14 +39,10 @@ pub struct Config {
     pub version: Option<VersionInput>,
     /// Namespace of the build cache, `{atomi_platform}-{atomi_service}-{image_name}`, each part slugged.
     pub cache_scope: String,
-    /// Logins, by registry.
-    pub credentials: Logins,
-    /// What is exchanged for further logins before anything else.
-    pub identities: Vec<Identity>,
     /// Amazon ECR: make the repository if it is missing.
     pub create_repository: bool,
-    /// For this GitHub server's API only.
-    pub token: Option<Secret>,
+    /// There is a token for this GitHub server's API.
+    pub has_token: bool,
     /// Characters of the commit id in the commit tag, 7 to 64.
     pub sha_length: usize,
     /// The branch that owns `latest`.
@@ -83,6 +77,17 @@ pub struct Config {
     pub builder: BuilderOptions,
 }
 
+/// What inputs that are all right come to.
+#[derive(Debug)]
+pub struct Resolved {
+    /// What was asked for. Holds no login and no token.
+    pub config: Config,
+    /// Everything secret.
+    pub keyring: Keyring,
+    /// What a person should know of the inputs.
+    pub notices: Vec<Notice>,
+}
+
 /// Where the Dockerfile is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dockerfile {
@@ -115,34 +120,17 @@ pub enum Push {
 }
 
 impl Config {
-    /// Every repository that the image goes to, the first one first.
-    pub fn targets(&self) -> impl Iterator<Item = &Repository> {
-        std::iter::once(&self.repository).chain(&self.also)
-    }
-
     /// The registry that a builder has to be made for: one on the host's loopback, if it goes to one.
     pub fn nearest_registry(&self) -> &RegistryHost {
-        let hosts = self.targets().map(Repository::registry);
-        image::nearest(hosts).unwrap_or(self.repository.registry())
-    }
-
-    /// The same, but it does not go to these; nothing else changes. If none is left, all stay.
-    #[must_use]
-    pub fn without(&self, refused: &[Repository]) -> Self {
-        let mut left = self.targets().filter(|target| !refused.contains(target)).cloned();
-        let Some(repository) = left.next() else { return self.clone() };
-        let also = left.collect();
-        Self { repository, also, ..self.clone() }
+        let hosts = self.targets.iter().map(Repository::registry);
+        image::nearest(hosts).unwrap_or(self.targets.first().registry())
     }
 
     /// What these inputs ask for in this run. Looks at the workspace's files, at nothing else.
     ///
     /// # Errors
     /// Everything that is wrong with any input, at least one fault.
-    pub fn resolve(
-        inputs: RawInputs,
-        context: &RunnerContext,
-    ) -> Result<(Self, Vec<Notice>), Vec<InputFault>> {
+    pub fn resolve(inputs: RawInputs, context: &RunnerContext) -> Result<Resolved, Vec<InputFault>> {
         let mut filled = script::fill(inputs, context);
         if mode::parse(&filled.inputs.mode) == Ok(Mode::Merge) {
             mode::without_build(&mut filled.inputs);
@@ -150,7 +138,9 @@ impl Config {
         let mut findings = Findings { faults: filled.inputs.faults.clone(), notices: filled.notices.clone() };
         let config = read(&filled, context, &mut findings);
         match config {
-            Some(config) if findings.faults.is_empty() => Ok((config, findings.notices)),
+            Some((config, keyring)) if findings.faults.is_empty() => {
+                Ok(Resolved { config, keyring, notices: findings.notices })
+            }
             _ => {
                 // A fault of a value that a variable brought is that variable's.
                 for fault in &mut findings.faults {
@@ -165,7 +155,11 @@ impl Config {
 }
 
 /// Every value that can be had; nothing only where something in `findings` says why.
-fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Findings) -> Option<Config> {
+fn read(
+    filled: &script::Filled,
+    context: &RunnerContext,
+    findings: &mut Findings,
+) -> Option<(Config, Keyring)> {
     let inputs = &filled.inputs;
     let facts = &context.repository;
     let place = image::repositories(&image::Place {
@@ -178,16 +172,14 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
     .ok();
     let shared = Shared::new(&context.paths);
     let given = place.as_ref().map(|place| {
-        let hosts: Vec<_> = place.also.iter().map(Repository::registry).collect();
-        let registry = place.first.registry();
-        let place = logins::Place { inputs, context, registry, others: &hosts, shared: &shared };
+        let place = logins::Place { inputs, context, targets: &place.targets, shared: &shared };
         logins::read(&place, findings)
     });
     findings.notices.extend(lowered("image_name", &inputs.image_name));
     findings.notices.extend(image::names(&inputs.repository).filter_map(|name| lowered("repository", name)));
     findings.notices.extend(place.iter().flat_map(|place| place.notices.clone()));
     let cache_scope =
-        place.as_ref().and_then(|place| findings.take(cache_scope(inputs, context, &place.first)));
+        place.as_ref().and_then(|place| findings.take(cache_scope(inputs, context, place.targets.first())));
     let mode = findings.take(mode::parse(&inputs.mode));
     let places = match mode {
         Some(Mode::Merge) => mode::places(inputs, context, findings),
@@ -216,23 +208,22 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
     let summary = findings.take(parse::boolean("summary", &inputs.summary, true));
     let retries = findings.take(parse::retries(&inputs.retries));
-    let build = build_options::read(inputs, context, &shared, findings);
+    let (build, secrets) = build_options::read(inputs, context, &shared, findings);
     let cache = cache::read(inputs, &shared, findings);
     let builder = builder::read(inputs, platforms.as_deref().unwrap_or_default(), &shared, findings);
     let (source, dockerfile) = places?;
     let (given, place) = (given?, place?);
-    Some(Config {
-        repository: place.first,
-        also: place.also,
+    let keyring =
+        Keyring::new(given.logins, given.identities).with_token(&inputs.token).with_secrets(secrets);
+    let config = Config {
+        targets: place.targets,
         context: source,
         dockerfile,
         platforms: platforms?,
         version: version?,
         cache_scope: cache_scope?,
-        credentials: given.logins,
-        identities: given.identities,
         create_repository: given.create_repository,
-        token: Some(inputs.token.clone()).filter(|token| !token.is_empty()),
+        has_token: keyring.token().is_some(),
         sha_length: sha_length?,
         latest_branch: latest_branch?
             .or_else(|| facts.default_branch.clone())
@@ -251,7 +242,8 @@ fn read(filled: &script::Filled, context: &RunnerContext, findings: &mut Finding
         build,
         cache,
         builder,
-    })
+    };
+    Some((config, keyring))
 }
 
 /// Registries take lower case only; whoever wrote something else should know under which name to look.

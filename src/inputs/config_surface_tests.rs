@@ -7,7 +7,7 @@ fn the_whole_build_surface() {
     let (directory, context) = run("push");
     std::fs::create_dir(directory.path().join("lib")).unwrap();
     std::fs::write(directory.path().join("token"), b"\xff\x00").unwrap();
-    let (config, notices) = resolve(
+    let Resolved { config, keyring, notices } = resolve_all(
         &context,
         &[
             ("INPUT_IMAGE_NAME", "api"),
@@ -50,8 +50,9 @@ fn the_whole_build_surface() {
     let names: Vec<&str> = build.named_contexts.iter().map(|context| context.name.as_str()).collect();
     assert_eq!(names, ["lib", "base"]);
     let secrets: Vec<(&str, &[u8])> =
-        build.secrets.iter().map(|secret| (secret.id.as_str(), secret.value.as_slice())).collect();
+        keyring.secrets().iter().map(|secret| (secret.id.as_str(), secret.value.as_slice())).collect();
     assert_eq!(secrets, [("a", &b"1"[..]), ("b", b"two"), ("c", b"\xff\x00")]);
+    assert_eq!(build.secrets, ["a", "b", "c"]);
     assert_eq!((build.ssh.len(), build.annotations.len(), build.attests.len()), (1, 1, 0));
     assert_eq!(build.run.network, Some(crate::model::NetworkMode::Host));
     assert_eq!((build.run.add_hosts.len(), build.run.ulimits.len(), build.run.shm_size), (1, 1, Some(1024)));
@@ -98,9 +99,9 @@ fn what_files_hold_is_masked_too() {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
-    let (config, _) = Config::resolve(RawInputs::read(&variables), &context).unwrap();
-    let masks = crate::inputs::mask::of_config(&config, &variables);
-    let masks: Vec<&str> = masks.iter().map(Secret::expose).collect();
+    let Resolved { config, keyring, .. } = Config::resolve(RawInputs::read(&variables), &context).unwrap();
+    let masks = crate::inputs::mask::of_config(&config, &keyring, &variables);
+    let masks: Vec<&str> = masks.iter().map(crate::model::Secret::expose).collect();
     assert_eq!(masks, ["//registry/:_authToken=from-a-file", "from-a-key"]);
     assert!(!format!("{config:?}").contains("from-"));
 }

@@ -6,7 +6,7 @@ use super::super::config_tests_support::{context, event};
 use super::*;
 use crate::inputs::fault::Level;
 use crate::inputs::table::INPUTS;
-use crate::model::{Credentials, GitRef};
+use crate::model::{Credentials, GitRef, Logins};
 use crate::runner::context::Event;
 
 #[path = "config_surface_tests.rs"]
@@ -25,14 +25,19 @@ fn resolve(
     context: &RunnerContext,
     variables: &[(&str, &str)],
 ) -> Result<(Config, Vec<Notice>), Vec<InputFault>> {
+    resolve_all(context, variables).map(|resolved| (resolved.config, resolved.notices))
+}
+
+fn resolve_all(context: &RunnerContext, variables: &[(&str, &str)]) -> Result<Resolved, Vec<InputFault>> {
     let variables: BTreeMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Config::resolve(RawInputs::read(&variables), context)
 }
 
 /// The one login that there is.
-fn only(config: &Config) -> Credentials {
-    let all: Vec<_> = config.credentials.iter().collect();
+fn only(keyring: &Keyring) -> Credentials {
+    let logins = keyring.logins();
+    let all: Vec<_> = logins.iter().collect();
     let [login] = all.as_slice() else { panic!("{all:?}") };
     (*login).clone()
 }
@@ -46,18 +51,18 @@ fn one_line_is_enough() {
         ("INPUT_PASSWORD", "ghs_t"),
         ("INPUT_TOKEN", "ghs_t"),
     ];
-    let (config, notices) = resolve(&context, &given).unwrap();
+    let Resolved { config, keyring, notices } = resolve_all(&context, &given).unwrap();
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
     assert_eq!(notice.message, "`image_name` is `Api`, used in lower case, as registries take no other");
-    assert_eq!(config.repository.to_string(), "ghcr.io/acme/shop/api");
+    assert_eq!(config.targets.to_string(), "ghcr.io/acme/shop/api");
     assert_eq!(config.dockerfile.file_name, "Dockerfile");
     assert_eq!(
         config.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["linux/arm64", "linux/amd64"]
     );
     assert_eq!(config.cache_scope, "acme-shop-api");
-    assert_eq!(only(&config).registry.as_str(), "ghcr.io");
-    assert_eq!(config.token.unwrap().expose(), "ghs_t");
+    assert_eq!(only(&keyring).registry.as_str(), "ghcr.io");
+    assert_eq!((keyring.token().unwrap().expose(), config.has_token), ("ghs_t", true));
     assert_eq!((config.sha_length, config.latest_branch.as_str()), (40, "main"));
     assert_eq!((config.version, config.target), (None, None));
     assert_eq!((config.no_cache, config.pull, config.dry_run, config.summary), (false, false, false, true));
@@ -70,7 +75,7 @@ fn every_input_is_used() {
     std::fs::create_dir(directory.path().join("app")).unwrap();
     std::fs::write(directory.path().join("app/prod"), "FROM scratch").unwrap();
     context.repository.default_branch = None;
-    let (config, notices) = resolve(
+    let Resolved { config, keyring, notices } = resolve_all(
         &context,
         &[
             ("INPUT_REPOSITORY", "localhost:5000/acme/web"),
@@ -98,8 +103,9 @@ fn every_input_is_used() {
     assert_eq!(config.dockerfile.in_workspace, "app/prod");
     assert!(matches!(&config.context, ContextSource::Directory(path) if path.ends_with("app")));
     assert_eq!(config.version, Some(VersionInput::Semver(semver::Version::new(1, 2, 3))));
-    assert_eq!(only(&config).registry.as_str(), "localhost:5000");
-    assert_eq!((config.sha_length, config.latest_branch.as_str(), config.token), (7, "main", None));
+    assert_eq!(only(&keyring).registry.as_str(), "localhost:5000");
+    assert_eq!((config.sha_length, config.latest_branch.as_str(), config.has_token), (7, "main", false));
+    assert_eq!(keyring.token(), None);
     assert_eq!(config.labels, [("a".to_owned(), "2".to_owned())]);
     assert_eq!(config.build_args, [("A".to_owned(), "1".to_owned()), ("B".to_owned(), String::new())]);
     assert_eq!(config.target.as_deref(), Some("release"));
@@ -219,11 +225,11 @@ fn script(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static 
 fn the_original_script_s_variables_stand_in() {
     let (_directory, mut context) = run("push");
     context.git_ref = GitRef::Branch("feature/Boxes".into());
-    let (config, notices) = resolve(&context, &script(&[])).unwrap();
-    assert_eq!(config.repository.to_string(), "registry.example/acme/other/api");
+    let Resolved { config, keyring, notices } = resolve_all(&context, &script(&[])).unwrap();
+    assert_eq!(config.targets.to_string(), "registry.example/acme/other/api");
     assert_eq!(config.latest_branch, "trunk");
     assert_eq!(config.platforms.len(), 1);
-    let credentials = only(&config);
+    let credentials = only(&keyring);
     assert_eq!((credentials.registry.as_str(), credentials.username.as_str()), ("registry.example", "robot"));
     assert_eq!(credentials.password.expose(), "robots-secret");
     let [notice] = notices.as_slice() else { panic!("{notices:?}") };
@@ -246,20 +252,23 @@ fn stray_variables_redirect_nothing() {
         ("INPUT_REGISTRY", ""),
     ];
     let (config, notices) = resolve(&context, &stray).unwrap();
-    assert_eq!((config.repository.to_string().as_str(), notices.len()), ("ghcr.io/acme/shop/api", 0));
+    assert_eq!((config.targets.to_string().as_str(), notices.len()), ("ghcr.io/acme/shop/api", 0));
     // An image name: the same.
-    let (config, notices) = resolve(&context, &script(&[("INPUT_IMAGE_NAME", "web")])).unwrap();
-    assert_eq!((config.repository.to_string().as_str(), notices.len()), ("ghcr.io/acme/shop/web", 0));
-    assert_eq!(only(&config).password.expose(), "ghs_t");
+    let Resolved { config, keyring, notices } =
+        resolve_all(&context, &script(&[("INPUT_IMAGE_NAME", "web")])).unwrap();
+    assert_eq!((config.targets.to_string().as_str(), notices.len()), ("ghcr.io/acme/shop/web", 0));
+    assert_eq!(only(&keyring).password.expose(), "ghs_t");
     // A whole repository: the same.
-    let (config, notices) = resolve(&context, &script(&[("INPUT_REPOSITORY", "r.io/a/b")])).unwrap();
-    assert_eq!(config.repository.to_string(), "r.io/a/b");
+    let Resolved { config, keyring, notices } =
+        resolve_all(&context, &script(&[("INPUT_REPOSITORY", "r.io/a/b")])).unwrap();
+    assert_eq!(config.targets.to_string(), "r.io/a/b");
     assert!(notices.iter().all(|notice| notice.level == Level::Debug), "{notices:?}");
-    assert_eq!(config.credentials, Logins::default());
+    assert_eq!(keyring.logins(), Logins::default());
     // A registry of one's own keeps the script's login, which is for another host, to itself.
-    let (config, _) = resolve(&context, &script(&[("INPUT_REGISTRY", "r.io")])).unwrap();
-    assert_eq!(config.repository.to_string(), "r.io/acme/other/api");
-    assert_eq!(config.credentials, Logins::default());
+    let Resolved { config, keyring, .. } =
+        resolve_all(&context, &script(&[("INPUT_REGISTRY", "r.io")])).unwrap();
+    assert_eq!(config.targets.to_string(), "r.io/acme/other/api");
+    assert_eq!(keyring.logins(), Logins::default());
     // An input that says something wins.
     let given = [("INPUT_PLATFORM", "linux/arm64"), ("INPUT_LATEST_BRANCH", "main")];
     let (config, _) = resolve(&context, &script(&given)).unwrap();

@@ -6,7 +6,7 @@
 use super::config::DEFAULT_REGISTRY;
 use super::fault::{InputFault, Notice, shown};
 use super::parse;
-use crate::model::{InvalidRepository, RegistryHost, Repository};
+use crate::model::{InvalidRepository, RegistryHost, Repository, Targets};
 
 /// What the place is made from.
 pub(super) struct Place<'a> {
@@ -20,10 +20,7 @@ pub(super) struct Place<'a> {
 /// Where the image goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Given {
-    /// The repository that outputs and other inputs mean.
-    pub first: Repository,
-    /// Those besides, each once.
-    pub also: Vec<Repository>,
+    pub targets: Targets,
     pub notices: Vec<Notice>,
 }
 
@@ -59,7 +56,7 @@ pub(super) fn repositories(place: &Place<'_>) -> Result<Given, Vec<InputFault>> 
         )],
     })?;
     let first = two_parts_on_docker_hub("registry", repository).map_err(|fault| vec![fault])?;
-    Ok(Given { first, also: Vec::new(), notices: Vec::new() })
+    Ok(Given { targets: first.into(), notices: Vec::new() })
 }
 
 /// The names in `repository`.
@@ -107,7 +104,7 @@ fn whole(
     }
     let mut found = found.into_iter();
     match found.next() {
-        Some(first) if faults.is_empty() => Ok(Given { first, also: found.collect(), notices }),
+        Some(first) if faults.is_empty() => Ok(Given { targets: Targets::new(first, found), notices }),
         None if faults.is_empty() => {
             let message = "there is no repository in it";
             Err(vec![InputFault::new("repository", message).hint("for example `ghcr.io/acme/api`")])
@@ -192,7 +189,7 @@ mod tests {
             ("r.io/a/b/api", "R.io", "b/api", "r.io/a/b/api"),
         ] {
             let found = repositories(&place(repository_input, registry, name)).unwrap();
-            assert_eq!((found.first.to_string().as_str(), found.also), (expected, Vec::new()));
+            assert_eq!(found.targets.to_string(), expected);
         }
     }
 
@@ -200,9 +197,8 @@ mod tests {
     fn several_places() {
         let text = "# where it goes\nghcr.io/acme/api, docker.io/Acme/api\n\nGHCR.io/acme/api\nr.io/x/api\n";
         for (registry, name) in [("", ""), ("ghcr.io", "api")] {
-            let Given { first, also, notices } = repositories(&place(text, registry, name)).unwrap();
-            let all: Vec<_> = std::iter::once(first).chain(also).map(|one| one.to_string()).collect();
-            assert_eq!(all, ["ghcr.io/acme/api", "docker.io/acme/api", "r.io/x/api"]);
+            let Given { targets, notices } = repositories(&place(text, registry, name)).unwrap();
+            assert_eq!(targets.to_string(), "ghcr.io/acme/api, docker.io/acme/api, r.io/x/api");
             let said: Vec<_> = notices.iter().map(|notice| notice.message.as_str()).collect();
             assert_eq!(said, ["`repository` names `ghcr.io/acme/api` more than once: it is pushed to once"]);
         }

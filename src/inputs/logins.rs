@@ -13,7 +13,8 @@ use super::registry_auth::{self, Around};
 use super::shared::Shared;
 use super::{credentials, identity, parse};
 use crate::model::{
-    AwsIdentity, AwsKeys, Credentials, Ecr, Identity, IdentityKind, LoginSource, Logins, RegistryHost, Secret,
+    AwsIdentity, AwsKeys, Credentials, Ecr, Identity, IdentityKind, LoginSource, Logins, RegistryHost,
+    Secret, Targets,
 };
 use crate::runner::context::RunnerContext;
 
@@ -29,10 +30,8 @@ pub(super) struct Given {
 pub(super) struct Place<'a> {
     pub inputs: &'a RawInputs,
     pub context: &'a RunnerContext,
-    /// Where the image goes: whose login `username` and `password` are.
-    pub registry: &'a RegistryHost,
-    /// Where it goes besides.
-    pub others: &'a [&'a RegistryHost],
+    /// Where the image goes: `username` and `password` are the login at the first one's registry.
+    pub targets: &'a Targets,
     pub shared: &'a Shared<'a>,
 }
 
@@ -59,8 +58,8 @@ impl Taken {
 
 /// Reads every login; what is wrong is among the findings.
 pub(super) fn read(place: &Place<'_>, findings: &mut Findings) -> Given {
-    let Place { inputs, context, registry, others, shared } = *place;
-    let hosts: BTreeSet<&RegistryHost> = others.iter().copied().chain([registry]).collect();
+    let Place { inputs, context, targets, shared } = *place;
+    let (registry, hosts) = (targets.first().registry(), targets.registries());
     let aws = identity::aws_keys(&inputs.variables);
     let own = credentials::own_registry(&context.server_url);
     let mut taken = Taken::default();

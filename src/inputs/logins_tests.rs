@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::inputs::config_tests_support::context;
+use crate::model::Repository;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const ROLE: &str = "arn:aws:iam::123456789012:role/push";
@@ -12,6 +13,11 @@ fn outcome(registry: &str, variables: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// The same where the image goes to other registries, too.
+/// A repository at this registry.
+fn at(registry: &str) -> Repository {
+    Repository::new(RegistryHost::parse(registry).unwrap(), "acme/api").unwrap()
+}
+
 fn outcome_of(registry: &str, others: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let mut context = context("push");
@@ -22,12 +28,10 @@ fn outcome_of(registry: &str, others: &[&str], variables: &[(&str, &str)]) -> Ve
         std::fs::write(directory.path().join("config.json"), config).unwrap();
         variables.insert("DOCKER_CONFIG".into(), directory.path().display().to_string());
     }
-    let (inputs, registry) = (RawInputs::read(&variables), RegistryHost::parse(registry).unwrap());
+    let inputs = RawInputs::read(&variables);
     let shared = Shared::new(&context.paths);
-    let others: Vec<_> = others.iter().map(|host| RegistryHost::parse(host).unwrap()).collect();
-    let others: Vec<_> = others.iter().collect();
-    let place =
-        Place { inputs: &inputs, context: &context, registry: &registry, others: &others, shared: &shared };
+    let targets = Targets::new(at(registry), others.iter().map(|host| at(host)));
+    let place = Place { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
     let mut findings = Findings::default();
     let given = read(&place, &mut findings);
     let mut found: Vec<String> = given
@@ -143,10 +147,9 @@ fn a_fork_s_run_has_no_identity() {
     let mut context = context("push");
     context.actor = "dependabot[bot]".into();
     let variables = [("INPUT_AWS_ROLE".to_owned(), ROLE.to_owned())].into();
-    let (inputs, registry) = (RawInputs::read(&variables), RegistryHost::parse(ECR).unwrap());
+    let (inputs, targets) = (RawInputs::read(&variables), at(ECR).into());
     let shared = Shared::new(&context.paths);
-    let place =
-        Place { inputs: &inputs, context: &context, registry: &registry, others: &[], shared: &shared };
+    let place = Place { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
     let mut findings = Findings::default();
     assert_eq!(read(&place, &mut findings).identities, []);
     assert!(findings.notices[0].message.contains("no OIDC token"), "{:?}", findings.notices);

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::config::Config;
 use super::secret_text::SecretText;
 use super::{logins, node, parse, registry_auth, secrets};
-use crate::model::{BuilderAddress, BuilderChoice, CacheEntry, Secret, attrs};
+use crate::model::{BuilderAddress, BuilderChoice, CacheEntry, Keyring, Secret, attrs};
 
 /// Shorter than this, a mask hides more of the log than of the secret.
 const SHORTEST: usize = 4;
@@ -89,14 +89,14 @@ pub fn secrets_to_mask(variables: &BTreeMap<String, String>) -> Vec<Secret> {
 
 /// What else must be masked once the inputs are read, and is not among [`secrets_to_mask`] of the same variables: the
 /// contents of files. Each line once, as there.
-pub fn of_config(config: &Config, variables: &BTreeMap<String, String>) -> Vec<Secret> {
+pub fn of_config(config: &Config, keyring: &Keyring, variables: &BTreeMap<String, String>) -> Vec<Secret> {
     let known = secrets_to_mask(variables);
     let mut found = BTreeSet::new();
-    for (user, password) in logins::secrets(&config.credentials, &config.identities) {
+    for (user, password) in logins::secrets(&keyring.logins(), keyring.identities()) {
         found.extend(lines(password.expose()));
         found.extend(login(user, password.expose()));
     }
-    for secret in &config.build.secrets {
+    for secret in keyring.secrets() {
         found.extend(std::str::from_utf8(&secret.value).into_iter().flat_map(parts));
     }
     if let BuilderChoice::Nodes(nodes) = &config.builder.choice {

@@ -86,8 +86,7 @@ pub(crate) fn checkout(head: CommitId) -> CheckoutFacts {
 
 pub(crate) fn config() -> Config {
     Config {
-        repository: Repository::parse("ghcr.io/acme/shop/api").unwrap(),
-        also: Vec::new(),
+        targets: Repository::parse("ghcr.io/acme/shop/api").unwrap().into(),
         context: ContextSource::Directory("/github/workspace/api".into()),
         dockerfile: Dockerfile {
             directory: Some("/github/workspace/api".into()),
@@ -97,10 +96,8 @@ pub(crate) fn config() -> Config {
         platforms: ["linux/arm64", "linux/amd64"].map(|text| Platform::parse(text).unwrap()).to_vec(),
         version: None,
         cache_scope: "acme-shop-api".into(),
-        credentials: crate::model::Logins::default(),
-        identities: Vec::new(),
         create_repository: false,
-        token: None,
+        has_token: false,
         sha_length: 7,
         latest_branch: "main".into(),
         tag_rules: TagRules::default(),

@@ -13,6 +13,7 @@ mod git;
 mod history;
 mod identity;
 mod image_name;
+mod keyring;
 mod platform;
 mod reference;
 mod retry;
@@ -20,6 +21,7 @@ mod secret;
 mod slug;
 pub mod stamp;
 mod tag;
+mod targets;
 
 pub use build::{
     Annotation, AnnotationLevel, Attestation, BuildSecret, CacheEntry, ContextSource, HostAddress,
@@ -33,6 +35,7 @@ pub use git::{CommitId, GitRef, InvalidCommitId};
 pub use history::{History, Relation};
 pub use identity::{AwsIdentity, AwsKeys, Ecr, Identity, IdentityKind, how_to_log_in};
 pub use image_name::{ImageName, InvalidImageName};
+pub use keyring::Keyring;
 pub use platform::{InvalidPlatform, Platform};
 pub use reference::{InvalidRepository, RegistryHost, Repository};
 pub use retry::{Patience, Retries, Standing, Trouble};
@@ -40,3 +43,4 @@ pub use secret::Secret;
 pub use slug::slug;
 pub use stamp::{Stamp, Stamped};
 pub use tag::{InvalidTag, Tag};
+pub use targets::Targets;

@@ -1,6 +1,6 @@
 //! Push access: whether a run needs it, and what becomes of a run that has not got it.
 
-use super::run::{PushPlan, push_plan};
+use super::push::{PushPlan, push_plan};
 use crate::inputs::config::Config;
 use crate::metadata::{Metadata, PushDecision};
 use crate::model::Repository;

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::image::is_true;
 use crate::inputs::config::Dockerfile;
 use crate::model::{
     Annotation, AnnotationLevel, Attestation, CacheEntry, CommitId, ContextSource, Digest, NamedContext,
-    Platform, Repository, RunOptions,
+    Platform, Repository, RunOptions, Targets,
 };
 
 /// One build. The engine carries it out; it decides nothing.
@@ -58,8 +57,6 @@ pub struct BuildPlan {
     pub shared_key: String,
     /// Images that an earlier solve of the same build resolved: this one takes them and no newer ones.
     pub pinned: Vec<PinnedImage>,
-    /// The images of several jobs are joined to an index by us.
-    pub joined: bool,
     /// What becomes of the result.
     pub export: Export,
 }
@@ -91,7 +88,6 @@ impl BuildPlan {
             source_date_epoch: None,
             shared_key: String::new(),
             pinned: Vec::new(),
-            joined: false,
             export: Export::Nothing,
         }
     }
@@ -102,13 +98,29 @@ impl BuildPlan {
         Self { no_cache: false, no_cache_filters: Vec::new(), pull: false, ..self }
     }
 
+    /// The same build for the other repositories, if there are any: one would not take the image.
+    pub fn without(&self, target: &Repository) -> Option<Self> {
+        let Export::PushByDigest(targets) = &self.export else { return None };
+        let rest = targets.without(std::slice::from_ref(target))?;
+        Some(Self { export: Export::PushByDigest(rest), ..self.clone() })
+    }
+
+    /// The build once more for its cache, which is written to these places: everything that it would do has been done.
+    #[must_use]
+    pub fn for_cache(self, to: Vec<CacheEntry>) -> Self {
+        Self {
+            attestations: Vec::new(),
+            annotations: Vec::new(),
+            cache_to: to,
+            export: Export::Nothing,
+            ..self.again()
+        }
+    }
+
     /// Whether there will be an index. Else the image is one manifest.
     pub fn has_index(&self) -> bool {
         let asked = |(name, value): &(String, String)| name == "BUILDKIT_MULTI_PLATFORM" && is_true(value);
-        self.joined
-            || self.platforms.len() > 1
-            || !self.attestations.is_empty()
-            || self.build_args.iter().any(asked)
+        self.platforms.len() > 1 || !self.attestations.is_empty() || self.build_args.iter().any(asked)
     }
 
     /// Whether there is a document of this level. Without an index BuildKit refuses annotations of it.
@@ -138,10 +150,15 @@ pub struct VersionControl {
 /// What becomes of a build's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Export {
-    /// Pushed by digest, under no tag, to each of these: at least one.
-    PushByDigest(Vec<Repository>),
+    /// Pushed by digest, under no tag, to each of these.
+    PushByDigest(Targets),
     /// The image is made, so that its digest is known, and goes nowhere.
     Digest,
     /// The steps run, no image is made (the daemon without the containerd image store).
     Nothing,
+}
+
+/// Go's `ParseBool`, as BuildKit reads its flags.
+fn is_true(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }

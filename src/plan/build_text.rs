@@ -6,7 +6,10 @@
 use serde::Serialize;
 
 use super::build::BuildPlan;
-use crate::model::{AnnotationLevel, ContextSource, HostAddress, NamedContext, NamedSource, NetworkMode};
+use super::index::IndexPlan;
+use crate::model::{
+    Annotation, AnnotationLevel, ContextSource, HostAddress, NamedContext, NamedSource, NetworkMode,
+};
 
 /// Rows for the text, the context first.
 pub(super) fn rows(plan: &BuildPlan) -> Vec<(&'static str, String)> {
@@ -35,8 +38,17 @@ pub(super) fn rows(plan: &BuildPlan) -> Vec<(&'static str, String)> {
     row("no cache", if plan.no_cache { "for every stage".into() } else { stages });
     row("pull", if plan.pull { "looks for newer base images".into() } else { String::new() });
     row("attests", joined(attestations(plan).iter()));
-    row("annotations", annotations(plan));
+    row("annotations", annotations(&plan.annotations, plan.has_index()));
     rows
+}
+
+/// Rows for the text of an index that is made of parts.
+pub(super) fn index_rows(index: &IndexPlan) -> Vec<(&'static str, String)> {
+    let rows = [
+        ("platforms", joined(index.platforms.iter())),
+        ("annotations", annotations(&index.annotations, true)),
+    ];
+    rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// Named contexts, as two columns.
@@ -55,7 +67,7 @@ fn origin(context: &NamedContext) -> String {
 }
 
 /// The part of the output `plan` that is about these. Fields are added, never renamed.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Asked<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a str>,
@@ -90,6 +102,13 @@ pub(super) struct Asked<'a> {
 struct Context<'a> {
     name: &'a str,
     source: String,
+}
+
+impl Asked<'_> {
+    /// Of an index, nothing but how many annotations it has.
+    pub(super) fn of_index(annotations: &[Annotation]) -> Self {
+        Self { annotations: annotations.len(), ..Self::default() }
+    }
 }
 
 impl<'a> From<&'a BuildPlan> for Asked<'a> {
@@ -160,16 +179,16 @@ fn attestations(plan: &BuildPlan) -> Vec<String> {
 }
 
 /// `8 on each manifest, 8 on the index`.
-fn annotations(plan: &BuildPlan) -> String {
+fn annotations(all: &[Annotation], has_index: bool) -> String {
     let levels = [
-        (AnnotationLevel::Manifest, if plan.has_index() { "each manifest" } else { "the manifest" }),
+        (AnnotationLevel::Manifest, if has_index { "each manifest" } else { "the manifest" }),
         (AnnotationLevel::Index, "the index"),
         (AnnotationLevel::ManifestDescriptor, "manifest descriptors"),
         (AnnotationLevel::IndexDescriptor, "the index descriptor"),
     ];
     let mut counts = Vec::new();
     for (level, place) in levels {
-        let all = || plan.annotations.iter().filter(|annotation| annotation.level == level);
+        let all = || all.iter().filter(|annotation| annotation.level == level);
         let special = all().filter(|annotation| annotation.platform.is_some()).count();
         let general = all().count() - special;
         if general > 0 {

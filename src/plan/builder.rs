@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
+use super::error::PlanError;
 use super::facts::{BuilderFacts, DaemonFacts, can_run};
-use super::run::PlanError;
 use crate::inputs::config::{BuilderOptions, Config};
 use crate::metadata::printable;
 use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, CacheEntry, Digest, Platform, RegistryHost};

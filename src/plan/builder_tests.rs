@@ -237,7 +237,7 @@ fn one_container_for_those_who_can_share_it() {
         &|config, _| config.builder.image = "x".into(),
         &|config, _| config.builder.buildkitd_config = Some("debug = true".into()),
         &|config, _| config.build.entitlements = vec!["security.insecure".into()],
-        &|config, _| config.repository = crate::model::Repository::parse("localhost:5000/a").unwrap(),
+        &|config, _| config.targets = crate::model::Repository::parse("localhost:5000/a").unwrap().into(),
     ];
     for change in other {
         assert_ne!(plan(change).name, usual.name);

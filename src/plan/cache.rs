@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::build::{BuildPlan, Export};
+use super::facts::CacheTrouble;
 use crate::inputs::config::{CacheMode, CacheOptions, Config};
 use crate::model::{CacheEntry, Platform, Repository, slug};
 use crate::runner::cache_service::CacheAccess;
@@ -39,6 +40,8 @@ pub struct CachePlan {
     pub with_image: Vec<CacheEntry>,
     /// What is written when the image is published.
     pub writes: CacheWrites,
+    /// What is not read or not written, and why; for people.
+    pub notes: Vec<String>,
     /// What a person should know: what is wrong, and not only not there.
     pub warning: Option<String>,
 }
@@ -50,20 +53,19 @@ pub struct CacheWrites {
     pub to: Vec<CacheEntry>,
     /// Longest time that all of them may take.
     pub timeout: Duration,
-    /// What is not read or not written, and why; for people.
-    pub notes: Vec<String>,
 }
 
 /// Plans the cache of a build. `exports_caches` is whether the builder can write more than `inline`, and read
-/// GitHub's.
+/// GitHub's; `trouble`: GitHub's is of no use now.
 pub fn plan_cache(
     config: &Config,
     context: &RunnerContext,
+    trouble: Option<&CacheTrouble>,
     export: &Export,
     exports_caches: bool,
 ) -> CachePlan {
     let options = &config.cache;
-    let github = Access::of(context);
+    let github = Access::of(context, trouble);
     let (from, to) = asked(config, options);
     let mut plan = CachePlan {
         writes: CacheWrites { timeout: options.timeout, ..CacheWrites::default() },
@@ -88,16 +90,14 @@ pub fn plan_cache(
     for entries in [&mut plan.from, &mut plan.with_image, &mut plan.writes.to] {
         each_once(entries);
     }
-    if let Some(trouble) = &context.cache.trouble {
-        plan.warning = Some(format!("{trouble}: built without it"));
-    }
-    plan.writes.notes = sentences(notes, automatic);
+    plan.warning = trouble.map(|trouble| format!("{}: built without it", trouble.why));
+    plan.notes = sentences(notes, automatic);
     plan
 }
 
 /// Whether the build would read GitHub's cache with this job's token: then it is worth asking whether it answers.
 pub fn reads_github(config: &Config, context: &RunnerContext) -> bool {
-    let plan = plan_cache(config, context, &Export::Digest, true);
+    let plan = plan_cache(config, context, None, &Export::Digest, true);
     plan.from.iter().any(|entry| entry.kind == "gha" && !entry.attrs.contains_key("token"))
 }
 
@@ -150,7 +150,7 @@ fn readable(
             }
             entry.attrs.entry("timeout".into()).or_insert_with(|| READ_TIMEOUT.into());
         }
-        "inline" => entry = published(&config.repository),
+        "inline" => entry = published(config.targets.first()),
         "local" => same(&mut entry.attrs, "dest", "src"),
         _ => {}
     }
@@ -270,7 +270,7 @@ struct Access {
 }
 
 impl Access {
-    fn of(context: &RunnerContext) -> Self {
+    fn of(context: &RunnerContext, trouble: Option<&CacheTrouble>) -> Self {
         let cache = &context.cache;
         let untrusted = untrusted(context);
         let missing = if context.is_enterprise_server() {
@@ -294,15 +294,15 @@ impl Access {
             CacheAccess::WriteOnly => (mode("write-only"), Ok(())),
             CacheAccess::Nothing => (mode("none"), mode("none")),
         };
-        let read = read.and_then(|()| cache.trouble.clone().map_or(Ok(()), Err));
-        let lasting = cache.trouble.clone().filter(|_| cache.lasting);
-        let write = write.and_then(|()| lasting.map_or(Ok(()), Err)).and_then(|()| {
-            match (&untrusted, cache.token_may_write) {
+        let out = |trouble: Option<&CacheTrouble>| trouble.map_or(Ok(()), |trouble| Err(trouble.why.clone()));
+        let read = read.and_then(|()| out(trouble));
+        let lasting = trouble.filter(|trouble| trouble.lasting);
+        let write =
+            write.and_then(|()| out(lasting)).and_then(|()| match (&untrusted, cache.token_may_write) {
                 (Some(why), _) => Err(why.clone()),
                 (None, Some(false)) => Err("the job's token may only read it".into()),
                 (None, _) => Ok(()),
-            }
-        });
+            });
         Self { read, write, untrusted }
     }
 }

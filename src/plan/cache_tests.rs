@@ -10,7 +10,7 @@ fn repository() -> Repository {
 }
 
 fn image() -> Export {
-    Export::PushByDigest(vec![repository()])
+    Export::PushByDigest(repository().into())
 }
 
 fn service() -> CacheService {
@@ -42,9 +42,17 @@ fn shown(entries: &[CacheEntry]) -> Vec<String> {
 
 /// The plan in three lists: read; written with the image and after it; notes.
 fn planned(context: &RunnerContext, config: &Config) -> [Vec<String>; 3] {
-    let plan = plan_cache(config, context, &image(), true);
+    planned_with(None, context, config)
+}
+
+fn planned_with(
+    trouble: Option<&CacheTrouble>,
+    context: &RunnerContext,
+    config: &Config,
+) -> [Vec<String>; 3] {
+    let plan = plan_cache(config, context, trouble, &image(), true);
     let written = [plan.with_image, plan.writes.to].concat();
-    [shown(&plan.from), shown(&written), plan.writes.notes]
+    [shown(&plan.from), shown(&written), plan.notes]
 }
 
 fn caching(options: CacheOptions) -> Config {
@@ -75,10 +83,6 @@ fn automatic() {
 #[expect(clippy::too_many_lines, reason = "one table")]
 fn who_may_read_and_write() {
     type Case = (&'static str, RunnerContext, bool, bool, &'static str);
-    let troubled = |lasting| {
-        let trouble = Some("GitHub's cache gave".into());
-        RunnerContext { cache: CacheService { trouble, lasting, ..service() }, ..with(push()) }
-    };
     let mode = |mode| RunnerContext { cache: CacheService { mode, ..service() }, ..with(push()) };
     let table: Vec<Case> = vec![
         ("a push", with(push()), true, true, ""),
@@ -148,8 +152,6 @@ fn who_may_read_and_write() {
             true,
             "",
         ),
-        ("no answer", troubled(true), false, false, "none: GitHub's cache gave"),
-        ("an error", troubled(false), false, true, "GitHub's cache is not read: GitHub's cache gave"),
         (
             "no cache",
             context(push(), "refs/heads/main"),
@@ -179,6 +181,16 @@ fn who_may_read_and_write() {
             "" => assert_eq!(notes, [""; 0], "{name}"),
             note => assert!(notes.len() == 1 && notes[0].contains(note), "{name}: {notes:?}"),
         }
+    }
+    for (name, lasting, writes, note) in [
+        ("no answer", true, false, "none: GitHub's cache gave"),
+        ("an error", false, true, "GitHub's cache is not read: GitHub's cache gave"),
+    ] {
+        let trouble = CacheTrouble { why: "GitHub's cache gave".into(), lasting };
+        let [from, to, notes] =
+            planned_with(Some(&trouble), &with(push()), &caching(CacheOptions::default()));
+        assert_eq!((from.len(), to.len()), (0, usize::from(writes)), "{name}");
+        assert!(notes.len() == 1 && notes[0].contains(note), "{name}: {notes:?}");
     }
 }
 
@@ -284,10 +296,11 @@ fn what_a_run_cannot_do_is_said() {
         let plan = plan_cache(
             &caching(CacheOptions { mode, ..CacheOptions::default() }),
             &with(push()),
+            None,
             export,
             false,
         );
-        (plan.from.len(), plan.with_image.len() + plan.writes.to.len(), plan.writes.notes)
+        (plan.from.len(), plan.with_image.len() + plan.writes.to.len(), plan.notes)
     };
     for (mode, export, expected) in [
         (
@@ -368,11 +381,9 @@ fn the_plan_shows_it() {
     };
     let config = Config { cache, ..config() };
     let fork = with(Event::PullRequest(pull_request("mallory/shop")));
-    let facts =
-        crate::plan::facts::BuilderFacts { daemon: Some(crate::plan::tests::daemon()), nodes: Vec::new() };
-    let text = crate::plan::facts::DockerfileText::Known("FROM a".into());
     let metadata = crate::metadata::fixture::built(&fork, &config).unwrap();
-    let plan = crate::plan::plan_run(&config, &fork, &facts, &metadata, &text).unwrap();
+    let facts = crate::plan::tests::facts(crate::plan::tests::daemon(), &config, metadata);
+    let plan = crate::plan::plan(&config, &fork, &facts).unwrap();
     assert_eq!(crate::plan::check::violations(&plan, &config), [""; 0]);
     let text = crate::plan::display::render(&plan);
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("cache")).collect();

@@ -2,29 +2,44 @@
 
 use std::collections::HashSet;
 
+use super::attached::place;
 use super::build::{BuildPlan, Export};
-use super::image::place;
-use super::legs::Part;
-use super::{PushPlan, RunPlan};
+use super::export::ExportPlan;
+use super::image::{BuildWork, ImageWork, MergeWork, Stalled};
+use super::run::RunPlan;
 use crate::inputs::config::Config;
 use crate::metadata::{Subject, TagKind, date, labels};
-use crate::model::{AnnotationLevel, CacheEntry, NetworkMode};
+use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
 pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut broken: Vec<String> = Vec::new();
+    // What holds for every solve is asked of each, and said once.
     let mut check = |holds: bool, what: &str| {
-        if !holds {
+        if !holds && !broken.iter().any(|known| known == what) {
             broken.push(what.to_owned());
         }
     };
-    match plan.part {
-        Part::Leg(_) => check(plan.tags.is_empty(), "a leg has a tag"),
-        Part::Whole | Part::Merge(_) => tags(plan, config, &mut check),
+    let leg = plan.image.leg().is_some();
+    match plan.image {
+        ImageWork::Leg { .. } => check(plan.tags.is_empty(), "a leg has a tag"),
+        ImageWork::Build(_) | ImageWork::Promote { .. } | ImageWork::Merge(_) => {
+            tags(plan, config, &mut check)
+        }
     }
-    build(plan, config, &mut check);
-    image(plan, config, &mut check);
-    asked(&plan.build, config, &mut check);
+    let platforms: HashSet<_> = plan.platforms().iter().collect();
+    check(!platforms.is_empty(), "there is no platform");
+    check(platforms.len() == plan.platforms().len(), "a platform is there twice");
+    check(leg || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
+    check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
+    match &plan.image {
+        ImageWork::Build(work)
+        | ImageWork::Leg { build: work, .. }
+        | ImageWork::Promote { otherwise: work, .. } => {
+            build(plan, work, config, &mut check);
+        }
+        ImageWork::Merge(work) => merge(plan, work, config, &mut check),
+    }
     broken
 }
 
@@ -64,52 +79,131 @@ fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     }
 }
 
-fn build(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
-    let build = &plan.build;
-    check(!build.platforms.is_empty(), "there is no platform");
-    let platforms: HashSet<_> = build.platforms.iter().collect();
-    check(platforms.len() == build.platforms.len(), "a platform is there twice");
-    let pushes = matches!(plan.push, PushPlan::Push { .. });
-    let destination = match &build.export {
-        Export::PushByDigest(repositories) => Some(repositories),
-        Export::Digest | Export::Nothing => None,
-    };
-    check(pushes == destination.is_some(), "the export is not what the push decision says");
-    let elsewhere = destination.is_some_and(|repositories| !repositories.iter().eq(plan.targets()));
-    check(!elsewhere, "the export goes to other repositories");
-    check(distinct(&plan.targets().collect::<Vec<_>>()), "a repository is there twice");
-    let leg = matches!(plan.part, Part::Leg(_));
-    check(leg || !pushes || !plan.tags.is_empty(), "a push without a tag");
-    check(!leg || build.platforms.len() == 1, "a leg of several platforms");
-    let builds = !matches!(plan.part, Part::Merge(_));
-    check(builds != plan.builder.nodes.is_empty(), "nobody builds, or somebody builds for nothing");
-    check(builds != build.joined, "what is joined is not what others have built");
+/// What the configs of the image say of it.
+fn labels_of(plan: &RunPlan, created: Option<i64>, config: &Config, check: &mut impl FnMut(bool, &str)) {
     let of_the_user = |key: &str| config.labels.iter().any(|(name, _)| name == key);
-    let epoch = build.source_date_epoch.map(date::rfc3339);
+    let epoch = created.map(date::rfc3339);
     check(
-        build.labels.get(labels::CREATED) == epoch.as_ref() || of_the_user(labels::CREATED),
+        plan.labels().get(labels::CREATED) == epoch.as_ref() || of_the_user(labels::CREATED),
         "`created` and the build's epoch differ",
     );
-    let revision = build.labels.get(labels::REVISION).map(String::as_str) == Some(plan.revision.as_str());
+    let revision = plan.labels().get(labels::REVISION).map(String::as_str) == Some(plan.revision.as_str());
     check(revision || of_the_user(labels::REVISION), "the revision label is not what is built");
-    let emulated: HashSet<_> = plan.emulation.platforms.iter().collect();
-    check(emulated.len() == plan.emulation.platforms.len(), "an emulator is there twice");
+}
+
+fn build(plan: &RunPlan, work: &BuildWork, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let build = &work.image;
+    labels_of(plan, build.source_date_epoch, config, check);
+    check(!work.builder.nodes.is_empty(), "nobody builds");
+    let emulated: HashSet<_> = work.emulation.platforms.iter().collect();
+    check(emulated.len() == work.emulation.platforms.len(), "an emulator is there twice");
     check(config.builder.emulation || emulated.is_empty(), "an emulator, though `emulation` is `off`");
-    let inline = |entry: &CacheEntry| entry.kind == "inline";
-    check(build.cache_to.iter().all(inline), "a cache besides the image's own is written in its solve");
+    for solve in std::iter::once(build).chain(work.all_solves()) {
+        export(plan, solve, check);
+        asked(solve, config, check);
+    }
+    parts(work, check);
+    image(plan, build, config, check);
+    for exported in &plan.exports {
+        let ExportPlan::Cache(cache) = exported;
+        check(!cache.to.iter().any(inline), "an inline cache is written without an image");
+        check(!cache.to.is_empty(), "a cache is written nowhere");
+        check(cache.each.len() == work.solves.len(), "a node does not know where its cache goes");
+        for (solve, to) in work.solves.iter().zip(&cache.each) {
+            let solve = solve.clone().for_cache(to.clone());
+            let quiet = solve.export == Export::Nothing && !solve.no_cache && !solve.pull;
+            check(quiet, "writing the cache does more than that");
+            asked(&solve, config, check);
+        }
+    }
+}
+
+fn inline(entry: &CacheEntry) -> bool {
+    entry.kind == "inline"
+}
+
+/// Where the result of a solve goes, and what of the cache goes along.
+fn export(plan: &RunPlan, solve: &BuildPlan, check: &mut impl FnMut(bool, &str)) {
+    let destination = match &solve.export {
+        Export::PushByDigest(targets) => Some(targets),
+        Export::Digest | Export::Nothing => None,
+    };
+    check(plan.push.pushes() == destination.is_some(), "the export is not what the push decision says");
+    let elsewhere = destination.is_some_and(|targets| *targets != plan.targets);
+    check(!elsewhere, "the export goes to other repositories");
+    // Whichever repository is left out, the others get the image and nothing else changes.
+    for target in destination.into_iter().flat_map(|targets| targets.iter()) {
+        let rest = solve.without(target);
+        check(rest.is_some() == plan.targets.are_several(), "leaving a repository out leaves none");
+        let same = rest.is_none_or(|rest| {
+            rest.export
+                == plan
+                    .targets
+                    .without(std::slice::from_ref(target))
+                    .map_or(Export::Nothing, Export::PushByDigest)
+                && BuildPlan { export: solve.export.clone(), ..rest } == *solve
+        });
+        check(same, "leaving a repository out changes the build");
+    }
+    check(solve.cache_to.iter().all(inline), "a cache besides the image's own is written in its solve");
     check(
-        build.cache_to.is_empty() || build.export != Export::Nothing,
+        solve.cache_to.is_empty() || solve.export != Export::Nothing,
         "a cache in an image that is not made",
     );
-    check(!plan.cache.to.iter().any(inline), "an inline cache is written without an image");
-    check(!build.no_cache || build.cache_from.is_empty(), "a cache is read despite `no_cache`");
-    check(!builds || !build.shared_key.is_empty(), "the context has no name");
+    check(!solve.no_cache || solve.cache_from.is_empty(), "a cache is read despite `no_cache`");
+    check(!solve.shared_key.is_empty(), "the context has no name");
+}
+
+/// The nodes' parts: together they are the image, and nothing is done twice.
+fn parts(work: &BuildWork, check: &mut impl FnMut(bool, &str)) {
+    check(work.solves.len() == work.builder.nodes.len(), "a node has nothing to carry out");
+    let built: Vec<_> = work.solves.iter().flat_map(|solve| &solve.platforms).collect();
+    let whole: HashSet<_> = work.image.platforms.iter().collect();
+    let same = built.iter().copied().collect::<HashSet<_>>() == whole && distinct(&built);
+    check(
+        same || !distinct(&work.image.platforms),
+        "the nodes do not build the image's platforms, each once",
+    );
+    let reads = work.solves.iter().any(|solve| !solve.cache_from.is_empty());
+    check(reads == work.without_cache.is_some(), "a cache is read, and nobody knows what to do without it");
+    let Some(without) = &work.without_cache else { return };
+    let as_before = |solves: &[BuildPlan], no_cache: bool| {
+        solves.len() == work.solves.len()
+            && work.solves.iter().zip(solves).all(|(solve, without)| {
+                let bare = BuildPlan { cache_from: Vec::new(), ..solve.clone() };
+                *without == BuildPlan { no_cache: bare.no_cache || no_cache, ..bare }
+            })
+    };
+    let scratch = match &without.stalled {
+        Stalled::Renew => work.builder.nodes.len() == 1,
+        Stalled::Scratch(solves) => as_before(solves, true),
+    };
+    check(as_before(&without.solves, false) && scratch, "building without the cache is another build");
+}
+
+fn merge(plan: &RunPlan, work: &MergeWork, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    labels_of(plan, work.index.created, config, check);
+    let annotations = &work.index.annotations;
+    check(plan.push.pushes() || annotations.is_empty(), "nothing is exported, but something hangs on it");
+    check(plan.exports.is_empty(), "nothing is built that could be exported");
+    annotated(annotations, &work.index.platforms, check);
+}
+
+/// Annotations, each at a place of its own.
+fn annotated(annotations: &[Annotation], platforms: &[Platform], check: &mut impl FnMut(bool, &str)) {
+    check(
+        distinct(&annotations.iter().map(place).collect::<Vec<_>>()),
+        "an annotation is at one place twice",
+    );
+    let built = |annotation: &Annotation| {
+        annotation.platform.as_ref().is_none_or(|platform| platforms.contains(platform))
+    };
+    check(annotations.iter().all(built), "an annotation for a platform that is not built");
 }
 
 /// What hangs on the image.
-fn image(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
-    let build = &plan.build;
-    let leg = matches!(plan.part, Part::Leg(_));
+fn image(plan: &RunPlan, build: &BuildPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let leg = plan.image.leg().is_some();
     let image = build.export != Export::Nothing;
     let hangs = !build.annotations.is_empty() || !build.attestations.is_empty();
     check(image || !hangs, "nothing is exported, but something hangs on it");
@@ -118,16 +212,9 @@ fn image(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     let bare =
         build.attestations.iter().any(|one| one.kind == "provenance" && !one.attrs.contains_key("mode"));
     check(!bare, "provenance has no mode, so that BuildKit would take `max`");
-    check(
-        distinct(&build.annotations.iter().map(place).collect::<Vec<_>>()),
-        "an annotation is at one place twice",
-    );
     let homeless = build.annotations.iter().any(|annotation| !build.holds(annotation.level));
     check(!homeless, "an annotation of the index, and no index");
-    let platforms = |annotation: &crate::model::Annotation| {
-        annotation.platform.as_ref().is_none_or(|platform| build.platforms.contains(platform))
-    };
-    check(build.annotations.iter().all(platforms), "an annotation for a platform that is not built");
+    annotated(&build.annotations, &build.platforms, check);
     let asked = config.build.annotations.iter().rev();
     let mut seen = HashSet::new();
     let lost = asked
@@ -146,13 +233,10 @@ fn asked(build: &BuildPlan, config: &Config, check: &mut impl FnMut(bool, &str))
     check(distinct(&contexts), "a build context is there twice");
     check(distinct(&build.secrets.iter().collect::<Vec<_>>()), "a secret is there twice");
     check(distinct(&build.ssh.iter().collect::<Vec<_>>()), "an SSH agent is there twice");
-    let given = |id: &String| config.build.secrets.iter().any(|secret| secret.id == *id);
+    let given = |id: &String| config.build.secrets.contains(id);
     let sound = build.token_secrets.iter().all(|id| build.secrets.contains(id) && !given(id));
     check(sound, "the token stands in for a secret of the user, or for none");
-    check(
-        build.token_secrets.is_empty() || config.token.is_some(),
-        "a secret is to be a token that is not there",
-    );
+    check(build.token_secrets.is_empty() || config.has_token, "a secret is to be a token that is not there");
     let known = build.secrets.iter().all(|id| given(id) || build.token_secrets.contains(id));
     check(known, "a secret that nobody has");
     let host = build.run.network == Some(NetworkMode::Host);

@@ -10,23 +10,25 @@ use serde::Serialize;
 use super::build::Export;
 use super::build_text::{self, Asked};
 use super::cache::place;
-use super::legs::Part;
+use super::export::ExportPlan;
+use super::image::{ImageWork, Stalled};
 use super::outlook::{self, Outlook};
-use super::{PushPlan, RunPlan};
+use super::push::PushPlan;
+use super::run::RunPlan;
 use crate::metadata::{PlannedTag, Subject, printable};
-use crate::model::{CacheEntry, CommitId, Platform, Repository};
+use crate::model::{CacheEntry, CommitId, Platform, Repository, Targets};
 
 /// Widest left column.
 const WIDEST: usize = 60;
 
 /// What the run does, in a few words.
 pub fn title(plan: &RunPlan) -> String {
-    let verb = if matches!(plan.push, PushPlan::Push { .. }) { "Push" } else { "Build" };
-    let image = &plan.repository;
-    match &plan.part {
-        Part::Whole => format!("{verb} {image}"),
-        Part::Leg(leg) => format!("{verb} one leg of {image}: {}", leg.platform),
-        Part::Merge(_) => format!("Merge the legs of {image}"),
+    let verb = if plan.push.pushes() { "Push" } else { "Build" };
+    let image = plan.targets.first();
+    match &plan.image {
+        ImageWork::Build(_) | ImageWork::Promote { .. } => format!("{verb} {image}"),
+        ImageWork::Leg { leg, .. } => format!("{verb} one leg of {image}: {}", leg.platform),
+        ImageWork::Merge(_) => format!("Merge the legs of {image}"),
     }
 }
 
@@ -41,20 +43,27 @@ pub fn foretell(plan: &RunPlan, outlook: &Outlook) -> String {
 }
 
 fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
-    let mut rows = vec![("repository", plan.repository.to_string())];
-    rows.extend(plan.also.iter().map(|repository| ("", repository.to_string())));
+    let mut rows = Vec::new();
+    for (number, repository) in plan.targets.iter().enumerate() {
+        rows.push((if number == 0 { "repository" } else { "" }, repository.to_string()));
+    }
     rows.extend([("started by", plan.occasion.clone()), ("commit", plan.revision.to_string())]);
     rows.extend(plan.version.clone().map(|version| ("version", version)));
-    rows.extend(build_text::rows(&plan.build));
-    match plan.part {
-        Part::Whole | Part::Leg(_) => rows.push(("builder", plan.builder.text())),
-        Part::Merge(_) => {
+    match &plan.image {
+        ImageWork::Build(work)
+        | ImageWork::Leg { build: work, .. }
+        | ImageWork::Promote { otherwise: work, .. } => {
+            rows.extend(build_text::rows(&work.image));
+            rows.push(("builder", work.builder.text()));
+            rows.extend(work.emulation.note.clone().map(|note| ("emulation", note)));
+        }
+        ImageWork::Merge(work) => {
+            rows.extend(build_text::index_rows(&work.index));
             rows.push(("builder", "none: the legs were built by other jobs of this run".into()));
         }
     }
-    rows.extend(plan.emulation.note.clone().map(|note| ("emulation", note)));
     rows.push(("push", pushes(plan)));
-    rows.extend(outlook::promotion(&plan.promotion, outlook).map(|text| ("promote", text)));
+    rows.extend(outlook::promotion(plan.image.promotion(), outlook).map(|text| ("promote", text)));
     let fates = match outlook {
         Some(Outlook::Known { tags, .. }) => Some(tags),
         Some(Outlook::Unknown(why)) => {
@@ -64,15 +73,16 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         None => None,
     };
     rows.extend(cache(plan).into_iter().map(|text| ("cache", text)));
+    rows.extend(fallback(plan).map(|text| ("fallback", text.to_owned())));
     let mut text = String::new();
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<11} {}", tame(&value));
     }
-    let contexts = build_text::contexts(&plan.build);
+    let contexts = plan.image.build().map(|work| build_text::contexts(&work.image)).unwrap_or_default();
     if !contexts.is_empty() {
         section(&mut text, "build contexts", &contexts);
     }
-    if let Part::Leg(_) = plan.part {
+    if plan.image.leg().is_some() {
         let _ = writeln!(text, "tags: none, as this is one leg: the job with `mode: merge` puts them");
     } else {
         let tags = plan.tags.iter().map(|tag| {
@@ -81,7 +91,7 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         });
         section(&mut text, "tags", &tags.collect::<Vec<_>>());
     }
-    section(&mut text, "labels", &plan.build.labels.clone().into_iter().collect::<Vec<_>>());
+    section(&mut text, "labels", &plan.labels().clone().into_iter().collect::<Vec<_>>());
     for warning in &plan.warnings {
         let _ = writeln!(text, "warning: {}", tame(warning));
     }
@@ -109,28 +119,31 @@ pub fn json(plan: &RunPlan) -> String {
         PushPlan::Push { why, .. } => (true, why),
         PushPlan::Keep { why } => (false, why),
     };
+    let work = plan.image.build();
+    let build = work.map(|work| &work.image);
     let document = Document {
-        mode: plan.part.name(),
-        repository: &plan.repository,
-        repositories: plan.targets().filter(|_| !plan.also.is_empty()).collect(),
+        mode: plan.image.name(),
+        repository: plan.targets.first(),
+        repositories: plan.targets.are_several().then_some(&plan.targets),
         subject: &plan.subject,
         started_by: &plan.occasion,
         revision: &plan.revision,
         version: plan.version.as_deref(),
-        dockerfile: &plan.build.dockerfile.in_workspace,
-        target: plan.build.target.as_deref(),
-        platforms: &plan.build.platforms,
-        build_args: plan.build.build_args.iter().map(|(name, _)| name.as_str()).collect(),
-        asked: Asked::from(&plan.build),
-        builder: &plan.builder.name,
-        emulate: &plan.emulation.platforms,
-        cache_from: plan.build.cache_from.iter().map(place).collect(),
-        cache_to: plan.build.cache_to.iter().chain(&plan.cache.to).map(place).collect(),
-        cache_notes: &plan.cache.notes,
+        dockerfile: build.map_or("", |build| &build.dockerfile.in_workspace),
+        target: build.and_then(|build| build.target.as_deref()),
+        platforms: plan.platforms(),
+        build_args: build.iter().flat_map(|build| &build.build_args).map(|(name, _)| name.as_str()).collect(),
+        asked: build.map_or_else(|| Asked::of_index(plan.annotations()), Asked::from),
+        builder: work.map_or("", |work| &work.builder.name),
+        emulate: work.map_or(&[], |work| &work.emulation.platforms),
+        cache_from: read(plan).map(place).collect(),
+        cache_to: written(plan).map(place).collect(),
+        cache_notes: work.map_or(&[], |work| &work.cache_notes),
+        fallback: fallback(plan),
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
-        labels: &plan.build.labels,
+        labels: plan.labels(),
         warnings: &plan.warnings,
     };
     serde_json::to_string(&document).unwrap_or_default()
@@ -142,8 +155,8 @@ struct Document<'a> {
     mode: &'static str,
     repository: &'a Repository,
     /// All of them, where there are several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    repositories: Vec<&'a Repository>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repositories: Option<&'a Targets>,
     subject: &'a Subject,
     started_by: &'a str,
     revision: &'a CommitId,
@@ -159,6 +172,8 @@ struct Document<'a> {
     cache_from: Vec<String>,
     cache_to: Vec<String>,
     cache_notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<&'static str>,
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
@@ -167,14 +182,39 @@ struct Document<'a> {
 }
 
 fn pushes(plan: &RunPlan) -> String {
-    match (&plan.push, &plan.build.export) {
-        (PushPlan::Push { why, tolerate_refusal: true }, _) => {
+    let nothing = plan.image.build().is_some_and(|work| work.image.export == Export::Nothing);
+    match &plan.push {
+        PushPlan::Push { why, tolerate_refusal: true } => {
             format!("yes: {why} (if the registry refuses, the image is built all the same)")
         }
-        (PushPlan::Push { why, .. }, _) => format!("yes: {why}"),
-        (PushPlan::Keep { why }, Export::Nothing) => format!("no: {why} (the steps run, no image is kept)"),
-        (PushPlan::Keep { why }, _) => format!("no: {why}"),
+        PushPlan::Push { why, .. } => format!("yes: {why}"),
+        PushPlan::Keep { why } if nothing => format!("no: {why} (the steps run, no image is kept)"),
+        PushPlan::Keep { why } => format!("no: {why}"),
     }
+}
+
+/// What is done if a cache that is read turns out to be of no use.
+fn fallback(plan: &RunPlan) -> Option<&'static str> {
+    let without = plan.image.build()?.without_cache.as_ref()?;
+    Some(match without.stalled {
+        Stalled::Renew => {
+            "without a cache that is damaged or gone; by a new builder if a cache holds this one up"
+        }
+        Stalled::Scratch(_) => {
+            "without a cache that is damaged or gone; from scratch if a cache holds the builder up"
+        }
+    })
+}
+
+/// Where caches are read from.
+fn read(plan: &RunPlan) -> impl Iterator<Item = &CacheEntry> {
+    plan.image.build().into_iter().flat_map(|work| &work.image.cache_from)
+}
+
+/// Where caches are written to: with the image, and after it.
+fn written(plan: &RunPlan) -> impl Iterator<Item = &CacheEntry> {
+    let with_image = plan.image.build().into_iter().flat_map(|work| &work.image.cache_to);
+    with_image.chain(plan.exports.iter().flat_map(|ExportPlan::Cache(cache)| &cache.to))
 }
 
 /// What is read, what is written, and why something is not.
@@ -183,9 +223,10 @@ fn cache(plan: &RunPlan) -> Vec<String> {
         let places: Vec<String> = entries.map(place).collect();
         (!places.is_empty()).then(|| format!("{verb} {}", places.join(", ")))
     };
-    let read = places("read from", &mut plan.build.cache_from.iter());
-    let written = places("written to", &mut plan.build.cache_to.iter().chain(&plan.cache.to));
-    read.into_iter().chain(written).chain(plan.cache.notes.iter().cloned()).collect()
+    let read = places("read from", &mut read(plan));
+    let written = places("written to", &mut written(plan));
+    let notes = plan.image.build().into_iter().flat_map(|work| work.cache_notes.iter().cloned());
+    read.into_iter().chain(written).chain(notes).collect()
 }
 
 /// No control characters, and nothing that the runner takes for a command: it looks for `##[` anywhere and for

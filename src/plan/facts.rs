@@ -2,7 +2,32 @@
 
 use std::net::IpAddr;
 
-use crate::model::Platform;
+use crate::metadata::Metadata;
+use crate::model::{Platform, Targets};
+
+/// Everything that a plan depends on besides what was asked for and what the runner says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// What the run is about.
+    pub metadata: Metadata,
+    /// Where the image may go: what was asked for, without those that let this job not push where that is no failure.
+    pub targets: Targets,
+    /// What can build; nothing where nothing is built.
+    pub builders: BuilderFacts,
+    /// The Dockerfile.
+    pub dockerfile: DockerfileText,
+    /// Why GitHub's cache is of no use now, if it is not.
+    pub cache_trouble: Option<CacheTrouble>,
+}
+
+/// Why GitHub's cache is of no use now: it was asked and did not answer well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheTrouble {
+    /// A sentence without its end.
+    pub why: String,
+    /// It said nothing at all, or wants to be left alone: it is not written either.
+    pub lasting: bool,
+}
 
 /// What can build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,121 +1,162 @@
-//! What hangs on an image besides its content: annotations and attestations.
+//! Where the image comes from: each kind of work, with all that it may come to.
 //!
-//! Obeys BuildKit's exporter (`exporter/containerimage`): an index exists for several platforms, for attestations, or
-//! where the build argument `BUILDKIT_MULTI_PLATFORM` asks for one, and without it index annotations fail the build.
-//! So they are left out there, with a warning.
+//! What is done when the first attempt fails stands here as well: the engine chooses among these by what went wrong, and
+//! makes none of its own.
 
 use std::collections::BTreeMap;
 
-use super::PlanError;
 use super::build::BuildPlan;
-use crate::inputs::config::{AttestationInput, BuildOptions};
-use crate::metadata::labels;
-use crate::model::{Annotation, AnnotationLevel, Attestation, Platform, Stamp};
+use super::builder::BuilderPlan;
+use super::emulation::Emulation;
+use super::index::IndexPlan;
+use super::legs::{LegPlan, MergePlan};
+use super::promote::Promotion;
+use crate::model::{Annotation, Platform};
 
-/// Who built it, in a statement of provenance (SLSA's `builder.id`).
-const BUILDER_ID: &str = "builder-id";
-const PROVENANCE: &str = "provenance";
+/// Where the image comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageWork {
+    /// It is built.
+    Build(Box<BuildWork>),
+    /// One platform of it is built, for a job with `mode: merge` to join with the others.
+    Leg {
+        /// What the merge has to know.
+        leg: LegPlan,
+        /// The build.
+        build: Box<BuildWork>,
+    },
+    /// What other jobs of this run have built is joined to one index.
+    Merge(MergeWork),
+    /// An image that is there already is taken, if one is what this run would build.
+    Promote {
+        /// Where one may be, and what becomes of the run if none will do.
+        promotion: Promotion,
+        /// The build, if it comes to that.
+        otherwise: Box<BuildWork>,
+    },
+}
 
-/// The attestations to make, one of a kind: `attests`, over which the inputs of one kind win.
-///
-/// Provenance is made for images of several platforms, where an index is needed anyway, and else only if asked for.
-/// Without a mode it is `min`: BuildKit's own default, `max`, publishes build arguments, the Dockerfile and every
-/// command.
-pub(super) fn attestations(options: &BuildOptions, several: bool, run: &str) -> Vec<Attestation> {
-    let mut kinds: BTreeMap<String, Option<BTreeMap<String, String>>> = BTreeMap::new();
-    if several {
-        // `inline-only`: an archive of the same build stays without it, as with buildx.
-        let attrs = [("mode", "min"), ("inline-only", "true")].map(|(key, value)| (key.into(), value.into()));
-        kinds.insert(PROVENANCE.into(), Some(attrs.into()));
-    }
-    for asked in &options.attests {
-        kinds.insert(asked.kind.clone(), Some(asked.attrs.clone()));
-    }
-    for (kind, input) in [(PROVENANCE, &options.provenance), ("sbom", &options.sbom)] {
-        match input {
-            AttestationInput::Auto => {}
-            AttestationInput::Off => {
-                kinds.insert(kind.into(), None);
+/// A build, on each of its nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildWork {
+    /// The image as a whole.
+    pub image: BuildPlan,
+    /// Who builds.
+    pub builder: BuilderPlan,
+    /// Emulators that the build needs.
+    pub emulation: Emulation,
+    /// What each node carries out, in the nodes' order: the whole image where there is one.
+    pub solves: Vec<BuildPlan>,
+    /// What is carried out instead, where a cache is read that may turn out to be of no use.
+    pub without_cache: Option<WithoutCache>,
+    /// What of the cache is not read or not written, and why; for people.
+    pub cache_notes: Vec<String>,
+}
+
+/// The build once more, without the caches that it was to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithoutCache {
+    /// What each node carries out when a cache is damaged or gone.
+    pub solves: Vec<BuildPlan>,
+    /// What is done when a cache's layers stand still.
+    pub stalled: Stalled,
+}
+
+/// What is done when a cache's layers stand still, so that a BuildKit waits for them and does nothing else any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stalled {
+    /// The builder is a container of ours: it is made anew, and builds as when a cache is gone.
+    Renew,
+    /// BuildKit cannot let go of what it waits for: each node carries out this, which takes nothing from any cache.
+    Scratch(Vec<BuildPlan>),
+}
+
+/// The index of a run's legs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeWork {
+    /// Whose legs.
+    pub merge: MergePlan,
+    /// What they are joined to.
+    pub index: IndexPlan,
+}
+
+impl ImageWork {
+    /// The build, if there is one, or may be one.
+    pub fn build(&self) -> Option<&BuildWork> {
+        match self {
+            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
+                Some(build)
             }
-            AttestationInput::On(attrs) => {
-                kinds.insert(kind.into(), Some(attrs.clone()));
+            Self::Merge(_) => None,
+        }
+    }
+
+    /// Where an image may be that makes the build needless.
+    pub fn promotion(&self) -> Option<&Promotion> {
+        match self {
+            Self::Promote { promotion, .. } => Some(promotion),
+            Self::Build(_) | Self::Leg { .. } | Self::Merge(_) => None,
+        }
+    }
+
+    /// The platform of a leg.
+    pub fn leg(&self) -> Option<&LegPlan> {
+        match self {
+            Self::Leg { leg, .. } => Some(leg),
+            Self::Build(_) | Self::Merge(_) | Self::Promote { .. } => None,
+        }
+    }
+
+    /// The platforms of the image, in order.
+    pub fn platforms(&self) -> &[Platform] {
+        match self {
+            Self::Merge(merge) => &merge.index.platforms,
+            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
+                &build.image.platforms
             }
         }
     }
-    if let Some(Some(attrs)) = kinds.get_mut(PROVENANCE) {
-        attrs.entry("mode".into()).or_insert_with(|| "min".into());
-        if !run.is_empty() {
-            attrs.entry(BUILDER_ID.into()).or_insert_with(|| run.to_owned());
+
+    /// The labels of the image's config.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Merge(merge) => &merge.index.labels,
+            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
+                &build.image.labels
+            }
         }
     }
-    kinds.into_iter().filter_map(|(kind, attrs)| Some(Attestation { kind, attrs: attrs? })).collect()
-}
 
-/// The annotations of this build: the OCI labels on the manifests and, where there is one, on the index, which is the
-/// only place where GHCR looks for an index's description; our own, for later runs; then the user's, which win.
-///
-/// What no document of this image could hold is left out, with a warning.
-pub(super) fn annotations(
-    build: &BuildPlan,
-    stamp: &Stamp,
-    asked: &[Annotation],
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Annotation>, PlanError> {
-    let mut levels = vec![AnnotationLevel::Manifest];
-    levels.extend(build.has_index().then_some(AnnotationLevel::Index));
-    let oci = build.labels.iter().filter(|(key, value)| key.starts_with(labels::OCI) && !value.is_empty());
-    let defaults = oci.flat_map(|(key, value)| {
-        levels.iter().map(|level| Annotation {
-            level: *level,
-            platform: None,
-            key: key.clone(),
-            value: value.clone(),
-        })
-    });
-    // Once, where a later run looks first: what platforms have in common stays the same under every ref.
-    let top = levels.last().copied().unwrap_or(AnnotationLevel::Manifest);
-    let ours = stamp.annotations().into_iter().map(|(key, value)| Annotation {
-        level: top,
-        platform: None,
-        key: key.to_owned(),
-        value,
-    });
-    let mut chosen: Vec<Annotation> = Vec::new();
-    let mut homeless = Vec::new();
-    for annotation in defaults.chain(ours).chain(asked.iter().cloned()) {
-        if let Some(platform) = annotation.platform.as_ref().filter(|one| !build.platforms.contains(one)) {
-            return Err(PlanError::AnnotatesOther {
-                key: annotation.key,
-                platform: platform.clone(),
-                built: build.platforms.clone(),
-            });
-        }
-        if !build.holds(annotation.level) {
-            homeless.push(annotation.key);
-            continue;
-        }
-        match chosen.iter_mut().find(|known| place(known) == place(&annotation)) {
-            Some(known) => known.value = annotation.value,
-            None => chosen.push(annotation),
+    /// The annotations of the image.
+    pub fn annotations(&self) -> &[Annotation] {
+        match self {
+            Self::Merge(merge) => &merge.index.annotations,
+            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
+                &build.image.annotations
+            }
         }
     }
-    if !homeless.is_empty() {
-        homeless.dedup();
-        warnings.push(format!(
-            "`annotations`: {} left out: this image has no index to hold them (several platforms have one, and `provenance: true` makes one)",
-            homeless.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
-        ));
+
+    /// As the output `plan` names it. What may be promoted is a build.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Build(_) | Self::Promote { .. } => "build",
+            Self::Leg { .. } => "leg",
+            Self::Merge(_) => "merge",
+        }
     }
-    chosen.sort_by(|a, b| place(a).cmp(&place(b)));
-    Ok(chosen)
 }
 
-/// Where an annotation is, and under which key.
-pub(super) fn place(annotation: &Annotation) -> (AnnotationLevel, Option<&Platform>, &str) {
-    (annotation.level, annotation.platform.as_ref(), &annotation.key)
-}
-
-/// Go's `ParseBool`, as BuildKit reads its flags.
-pub(super) fn is_true(text: &str) -> bool {
-    matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
+impl BuildWork {
+    /// What each node may come to carry out: first, or instead.
+    pub fn all_solves(&self) -> impl Iterator<Item = &BuildPlan> {
+        let instead = self.without_cache.iter();
+        self.solves.iter().chain(instead.flat_map(|instead| {
+            let scratch = match &instead.stalled {
+                Stalled::Renew => &[][..],
+                Stalled::Scratch(solves) => solves,
+            };
+            instead.solves.iter().chain(scratch)
+        }))
+    }
 }

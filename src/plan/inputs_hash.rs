@@ -57,7 +57,7 @@ pub(super) fn common(
     let place = |path: &Path| path.strip_prefix(workspace).unwrap_or(path).display().to_string();
     // The argument that `version: auto` adds does nothing unless the Dockerfile takes it.
     let added =
-        config.version == Some(VersionInput::Auto) && !dockerfile::takes(text, super::run::VERSION_ARGUMENT);
+        config.version == Some(VersionInput::Auto) && !dockerfile::takes(text, super::VERSION_ARGUMENT);
     let kept = |name: &str| !added || config.build_args.iter().any(|(given, _)| given == name);
     let named = build.named_contexts.iter().map(|context| {
         let source = match &context.source {

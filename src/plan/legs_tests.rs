@@ -1,13 +1,15 @@
 use super::*;
-use crate::inputs::config::{AttestationInput, BuildOptions, Mode, Push, VersionInput};
+use crate::inputs::config::{AttestationInput, BuildOptions, Config, Mode, Push, VersionInput};
 use crate::metadata::fixture::*;
-use crate::model::{Annotation, AnnotationLevel, CacheEntry};
+use crate::model::{CacheEntry, Stamp};
+use crate::plan::build::Export;
 use crate::plan::check::violations;
 use crate::plan::display;
-use crate::plan::facts::{BuilderFacts, DockerfileText};
+use crate::plan::export::ExportPlan;
+use crate::plan::image::ImageWork;
 use crate::plan::publish::plan_publish;
-use crate::plan::run::plan_run;
-use crate::plan::tests::daemon;
+use crate::plan::tests::{build, daemon, facts};
+use crate::plan::{RunPlan, plan};
 use crate::runner::context::Event;
 
 fn platform(text: &str) -> Platform {
@@ -20,9 +22,7 @@ fn annotation(level: AnnotationLevel, on: Option<&str>, key: &str) -> Annotation
 
 fn built_as(config: &Config) -> RunPlan {
     let context = context(push(), "refs/heads/main");
-    let facts = BuilderFacts::from(daemon());
-    let text = DockerfileText::Known("FROM alpine\nRUN true\n".into());
-    let plan = plan_run(config, &context, &facts, &built(&context, config).unwrap(), &text).unwrap();
+    let plan = plan(config, &context, &facts(daemon(), config, built(&context, config).unwrap())).unwrap();
     assert_eq!(violations(&plan, config), Vec::<String>::new());
     plan
 }
@@ -37,9 +37,16 @@ fn merged_in(attempt: u64, event: Event, config: &Config) -> RunPlan {
     let mut config = Config { mode: Mode::Merge, ..config.clone() };
     // As the inputs of a merge are read.
     config.dockerfile.in_workspace.clear();
-    let plan = plan_merge(&config, &context, &built(&context, &config).unwrap()).unwrap();
+    let plan = plan(&config, &context, &facts(daemon(), &config, built(&context, &config).unwrap())).unwrap();
     assert_eq!(violations(&plan, &config), Vec::<String>::new());
     plan
+}
+
+fn index_of(plan: &RunPlan) -> IndexPlan {
+    match &plan.image {
+        ImageWork::Merge(work) => work.index.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn merged(config: &Config) -> RunPlan {
@@ -78,11 +85,11 @@ labels:
     );
     assert!(display::json(&plan).starts_with(r#"{"mode":"leg","#));
     // A version that is taken stops it before it builds.
-    assert!(plan.looks_first);
+    assert!(plan.looks_first());
     assert_eq!(plan.versions().iter().map(|tag| tag.tag.as_str()).collect::<Vec<_>>(), ["v1.2.3"]);
     let kept = leg_of("linux/arm64", &Config { push: Push::No, ..config() });
     assert_eq!(display::title(&kept), "Build one leg of ghcr.io/acme/shop/api: linux/arm64");
-    assert_eq!((kept.build.export, kept.looks_first), (Export::Digest, false));
+    assert_eq!((build(&kept).export.clone(), kept.looks_first()), (Export::Digest, false));
 }
 
 #[test]
@@ -114,7 +121,7 @@ labels:
 "
     );
     assert!(display::json(&plan).starts_with(r#"{"mode":"merge","#));
-    let publish = plan_publish(&plan, &plan.repository, Digest::of(b"x")).unwrap();
+    let publish = plan_publish(&plan, plan.targets.first(), Digest::of(b"x")).unwrap();
     assert_eq!(publish.stages.len(), 3);
 }
 
@@ -129,39 +136,35 @@ fn legs_and_merge_are_what_one_build_would_be() {
     ];
     let whole = built_as(&config);
     let legs: Vec<RunPlan> = ["linux/arm64", "linux/amd64"].map(|name| leg_of(name, &config)).into();
-    let commons: Vec<Option<Digest>> = legs
-        .iter()
-        .map(|plan| match &plan.part {
-            Part::Leg(leg) => leg.common.clone(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let merge = with_inputs(merged(&config), &commons);
-    assert_eq!(merge.stamp, whole.stamp);
-    assert!(merge.stamp.inputs.is_some());
-    assert_eq!((&merge.tags, &merge.build.labels), (&whole.tags, &whole.build.labels));
+    let commons: Vec<Option<Digest>> =
+        legs.iter().map(|plan| plan.image.leg().unwrap().common.clone()).collect();
+    let merge = merged(&config);
+    let index = with_inputs(index_of(&merge), &commons);
+    assert_eq!(Stamp { inputs: whole.stamp.inputs.clone(), ..merge.stamp.clone() }, whole.stamp);
+    assert!(whole.stamp.inputs.is_some());
+    assert_eq!((&merge.tags, merge.labels()), (&whole.tags, whole.labels()));
     // What one build writes, the legs and the merge write together, and nothing twice.
-    assert_eq!(merge.build.annotations, whole.build.annotations);
+    assert_eq!(index.annotations, whole.annotations());
     for (leg, other) in legs.iter().zip(["linux/amd64", "linux/arm64"]) {
-        let own = whole.build.annotations.iter().filter(|one| one.level == AnnotationLevel::Manifest);
+        let own = whole.annotations().iter().filter(|one| one.level == AnnotationLevel::Manifest);
         let own = own.filter(|one| one.platform.as_ref() != Some(&platform(other)));
-        assert_eq!(leg.build.annotations.iter().collect::<Vec<_>>(), own.collect::<Vec<_>>(), "{other}");
-        assert_eq!(leg.build.attestations, whole.build.attestations);
+        assert_eq!(leg.annotations().iter().collect::<Vec<_>>(), own.collect::<Vec<_>>(), "{other}");
+        assert_eq!(build(leg).attestations, build(&whole).attestations);
         assert_eq!(leg.warnings, Vec::<String>::new());
     }
 
     // Other inputs in one leg, or unknown ones: a release cannot be promoted, and that is all.
     for others in [vec![commons[0].clone(), Some(Digest::of(b"x"))], vec![commons[0].clone(), None], vec![]] {
-        let plan = with_inputs(merged(&config), &others);
-        assert_eq!(plan, merged(&config));
+        assert_eq!(with_inputs(index_of(&merge), &others), index_of(&merge));
     }
     let one =
         Config { platforms: vec![platform("linux/amd64")], build: BuildOptions::default(), ..config.clone() };
-    assert_eq!(with_inputs(merged(&one), &commons[..1]).stamp.inputs, None);
+    let only = index_of(&merged(&one));
+    assert_eq!(with_inputs(only.clone(), &commons[..1]), only);
     let mut plain = one;
     plain.build.provenance = AttestationInput::Off;
-    assert_eq!(leg_of("linux/amd64", &plain).build.attestations, []);
-    assert!(merged(&plain).build.annotations.iter().any(|one| one.level == AnnotationLevel::Index));
+    assert_eq!(build(&leg_of("linux/amd64", &plain)).attestations, []);
+    assert!(merged(&plain).annotations().iter().any(|one| one.level == AnnotationLevel::Index));
 }
 
 #[test]
@@ -172,19 +175,25 @@ fn a_leg_has_caches_of_its_own() {
     config.cache.from = vec![entry("shop")];
     config.cache.to = vec![entry("shop")];
     let plan = leg_of("linux/arm64", &config);
+    let [ExportPlan::Cache(cache)] = plan.exports.as_slice() else { panic!("{:?}", plan.exports) };
     let names =
         |entries: &[CacheEntry]| entries.iter().map(|one| one.attrs["name"].clone()).collect::<Vec<_>>();
-    assert_eq!(names(&plan.build.cache_from), ["shop-linux-arm64"]);
-    assert_eq!(names(&plan.cache.to), ["shop-linux-arm64"]);
+    assert_eq!(names(&build(&plan).cache_from), ["shop-linux-arm64"]);
+    assert_eq!(names(&cache.to), ["shop-linux-arm64"]);
 }
 
 #[test]
 fn an_image_that_an_earlier_attempt_has_left() {
     let plan = merged_in(2, push(), &config());
-    assert_eq!(left_by_an_earlier_attempt(&plan).unwrap().tag.as_str(), "1111111-main");
-    assert_eq!(left_by_an_earlier_attempt(&merged(&config())), None, "nobody was there before");
+    let left = |plan: &RunPlan| {
+        let ImageWork::Merge(work) = &plan.image else { panic!("{plan:?}") };
+        left_by_an_earlier_attempt(&work.merge, &plan.tags).map(|tag| tag.tag.to_string())
+    };
+    assert_eq!(left(&plan).unwrap(), "1111111-main");
+    assert_eq!(left(&merged(&config())), None, "nobody was there before");
+    let ours = index_of(&plan);
     let (arm, amd) = (Digest::of(b"arm"), Digest::of(b"amd"));
-    let index = plan.build.annotations.iter().filter(|one| one.level == AnnotationLevel::Index);
+    let index = ours.annotations.iter().filter(|one| one.level == AnnotationLevel::Index);
     let found = Published {
         annotations: index.map(|one| (one.key.clone(), one.value.clone())).collect(),
         images: vec![
@@ -192,13 +201,13 @@ fn an_image_that_an_earlier_attempt_has_left() {
             (Some(platform("linux/amd64")), amd.clone()),
         ],
     };
-    assert!(is_merged(&plan, &found, &[]));
-    assert!(is_merged(&plan, &found, &[amd]), "one record was not removed yet");
-    assert!(!is_merged(&plan, &found, &[Digest::of(b"newer")]), "a leg was built again");
+    assert!(is_merged(&ours, &found, &[]));
+    assert!(is_merged(&ours, &found, &[amd]), "one record was not removed yet");
+    assert!(!is_merged(&ours, &found, &[Digest::of(b"newer")]), "a leg was built again");
     let with = |change: fn(&mut Published)| {
         let mut other = found.clone();
         change(&mut other);
-        is_merged(&plan, &other, &[])
+        is_merged(&ours, &other, &[])
     };
     assert!(with(|found| drop(found.annotations.insert("more".into(), String::new()))));
     assert!(with(|found| drop(found.annotations.remove(CREATED))));

@@ -1,14 +1,15 @@
-//! Plans: pure values that say what will be done, made from config and facts.
+//! Plans: pure values that say what will be done, made from what was asked for and facts.
 //!
-//! Owns every decision of a run (`run`; `builder` who builds, `cache` what is kept, `image` what hangs on an image,
-//! `remote` the token for remote contexts, `prepare` what can be made before the run, `access` what a registry's
-//! refusal changes, `order` which tags move, `promote` whether an image that is there will do, `outlook` what all that
-//! comes to now, `legs` what jobs of a matrix make), the shape of what is
-//! carried out (`build`, `publish`), the invariants a finished plan keeps (`check`) and its text (`display`,
-//! `build_text`). Refuses to read anything: no file, clock,
+//! `planner` makes one plan of a run (`run`) from its parts: `image` says where the image comes from (a `build`, one
+//! `legs` make, an `index` of them, one that is there already: `promote`), `push` whether it goes anywhere, `publish` and
+//! `order` which tags move, `export` what else is made of it. `builder` decides who builds, `emulation` what that takes,
+//! `cache` what is kept, `attached` what hangs on an image, `remote` the token for remote contexts, `prepare` what can be
+//! made before the run, `access` what a registry's refusal changes, `outlook` what all that comes to now. `check` has the
+//! invariants that every plan keeps, `display` and `build_text` its text. Refuses to read anything: no file, clock,
 //! network or handle. The engine carries a plan out and decides nothing.
 
 pub mod access;
+mod attached;
 pub mod build;
 mod build_text;
 pub mod builder;
@@ -17,15 +18,20 @@ pub mod check;
 pub mod display;
 pub mod dockerfile;
 pub mod emulation;
+mod error;
+pub mod export;
 pub mod facts;
-mod image;
+pub mod image;
+pub mod index;
 mod inputs_hash;
 pub mod legs;
 pub mod order;
 pub mod outlook;
+mod planner;
 pub mod prepare;
 pub mod promote;
 pub mod publish;
+mod push;
 mod remote;
 mod run;
 #[cfg(test)]
@@ -33,4 +39,10 @@ mod surface_tests;
 #[cfg(test)]
 mod tests;
 
-pub use run::{PlanError, PushPlan, RunPlan, plan_run};
+pub use error::PlanError;
+pub use planner::plan;
+pub use push::PushPlan;
+pub use run::RunPlan;
+
+/// The build argument that `version: auto` sets.
+const VERSION_ARGUMENT: &str = "VERSION";

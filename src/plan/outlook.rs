@@ -104,12 +104,8 @@ pub fn fate(
 }
 
 /// Whether an image that is there would do, for the plan's text; `None` where none is looked for.
-pub(super) fn promotion(plan: &Promotion, outlook: Option<&Outlook>) -> Option<String> {
-    let (candidates, required) = match plan {
-        Promotion::No => return None,
-        Promotion::Look(candidates) => (candidates, false),
-        Promotion::Only(candidates) => (candidates, true),
-    };
+pub(super) fn promotion(plan: Option<&Promotion>, outlook: Option<&Outlook>) -> Option<String> {
+    let Promotion { from: candidates, required } = plan?;
     let found = match outlook {
         Some(Outlook::Known { promotion, .. }) => promotion.as_ref(),
         _ => None,
@@ -221,7 +217,8 @@ mod tests {
             |hindrance: Option<&str>| Candidates { tags: tags.clone(), hindrance: hindrance.map(Into::into) };
         let known = |promotion| Some(Outlook::Known { tags: BTreeMap::new(), promotion: Some(promotion) });
         let none = || known(Err(NoCandidate("there is no `a-main`".into())));
-        let (look, only) = (Promotion::Look(candidates(None)), Promotion::Only(candidates(None)));
+        let promoting = |hindrance, required| Promotion { from: candidates(hindrance), required };
+        let (look, only) = (promoting(None, false), promoting(None, true));
         for (plan, outlook, expected) in [
             (
                 &look,
@@ -233,15 +230,16 @@ mod tests {
                 None,
                 "`a-main` or `a-dev` if it was made of this commit and the same inputs; otherwise the run fails",
             ),
-            (&Promotion::Look(candidates(Some("`no_cache` is set"))), None, "no: `no_cache` is set"),
-            (&Promotion::Only(candidates(Some("why"))), None, "no, so that the run fails: why"),
+            (&promoting(Some("`no_cache` is set"), false), None, "no: `no_cache` is set"),
+            (&promoting(Some("why"), true), None, "no, so that the run fails: why"),
             (&look, none(), "none (there is no `a-main`): the image would be built"),
             (&only, none(), "none (there is no `a-main`): the run would fail"),
         ] {
-            assert_eq!(promotion(plan, outlook.as_ref()).as_deref(), Some(expected));
+            assert_eq!(promotion(Some(plan), outlook.as_ref()).as_deref(), Some(expected));
         }
         let found = known(Ok((tags[0].clone(), Digest::of(b""))));
-        assert!(promotion(&look, found.as_ref()).unwrap().ends_with(") would be tagged, nothing is built"));
-        assert_eq!(promotion(&Promotion::No, None), None);
+        let text = promotion(Some(&look), found.as_ref()).unwrap();
+        assert!(text.ends_with(") would be tagged, nothing is built"), "{text}");
+        assert_eq!(promotion(None, None), None);
     }
 }

@@ -5,8 +5,8 @@
 
 use super::builder::{Asked, ContainerPlan, Needs, certain_container, plan_builder};
 use super::emulation;
+use super::error::PlanError;
 use super::facts::BuilderFacts;
-use super::run::PlanError;
 use crate::inputs::config::Push;
 use crate::inputs::prepare::Preparation;
 use crate::metadata::{PushDecision, push_by_event};

@@ -5,22 +5,20 @@
 //! for. A registry's tags are never listed: candidates are the commit's tags under names that are known.
 
 use crate::inputs::config::{Config, Promote, VersionInput};
-use crate::metadata::{Metadata, PlannedTag, Subject, TagKind, printable};
+use crate::metadata::{Metadata, Subject, TagKind, printable};
 use crate::model::{CommitId, Digest, GitRef, Stamp, Stamped, Tag, slug};
 use crate::runner::context::{Event, RunnerContext};
 
 /// Candidates that are looked at.
 const MOST: usize = 10;
 
-/// Whether an image is looked for before the build.
+/// An image is looked for before the build.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Promotion {
-    /// None is.
-    No,
-    /// One is, under these tags; without one the image is built.
-    Look(Candidates),
-    /// The same, but without one the run fails.
-    Only(Candidates),
+pub struct Promotion {
+    /// Where one may be.
+    pub from: Candidates,
+    /// If none will do, the run fails; else the image is built.
+    pub required: bool,
 }
 
 /// Where to look.
@@ -37,14 +35,14 @@ pub struct Candidates {
 #[error("no image of this commit can be promoted: {0}")]
 pub struct NoCandidate(pub String);
 
-/// What is looked for.
+/// What is looked for; `None`: nothing is.
 pub(super) fn plan_promotion(
     config: &Config,
     context: &RunnerContext,
     metadata: &Metadata,
     stamp: &Stamp,
     pushes: bool,
-) -> Promotion {
+) -> Option<Promotion> {
     let versioned = matches!(config.version, Some(VersionInput::Semver(_)));
     let released = match metadata.subject {
         Subject::GitTag(_) => true,
@@ -65,11 +63,11 @@ pub(super) fn plan_promotion(
     } else {
         None
     };
-    let candidates = Candidates { tags: tags(config, context, metadata), hindrance };
+    let from = Candidates { tags: tags(config, context, metadata), hindrance };
     match config.tag_rules.promote {
-        Promote::Only => Promotion::Only(candidates),
-        Promote::Auto if released && pushes => Promotion::Look(candidates),
-        Promote::Auto | Promote::Never => Promotion::No,
+        Promote::Only => Some(Promotion { from, required: true }),
+        Promote::Auto if released && pushes => Some(Promotion { from, required: false }),
+        Promote::Auto | Promote::Never => None,
     }
 }
 
@@ -181,29 +179,22 @@ pub fn decisive(config: &Config, context: &RunnerContext, metadata: &Metadata) -
     distinct(versions.chain(promoted))
 }
 
-/// Whether tags have to be read before anything is built.
-pub(super) fn looks_first(promotion: &Promotion, tags: &[PlannedTag], pushes: bool) -> bool {
-    let versions = tags.iter().any(|tag| tag.kind == TagKind::Version);
-    pushes && versions
-        || matches!(promotion, Promotion::Only(_) | Promotion::Look(Candidates { hindrance: None, .. }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::inputs::config::TagRules;
     use crate::metadata::fixture::{built, commit, config, context, pull_request, push};
 
-    fn promotion(config: &Config, context: &RunnerContext, pushes: bool) -> Promotion {
+    fn promotion(config: &Config, context: &RunnerContext, pushes: bool) -> Option<Promotion> {
         let metadata = built(context, config).unwrap();
         let stamp = Stamp { inputs: Some(Digest::of(b"x")), ..Stamp::default() };
         plan_promotion(config, context, &metadata, &stamp, pushes)
     }
 
-    fn names(promotion: &Promotion) -> String {
+    fn names(promotion: Option<&Promotion>) -> String {
         match promotion {
-            Promotion::No => "no".into(),
-            Promotion::Look(candidates) | Promotion::Only(candidates) => {
+            None => "no".into(),
+            Some(Promotion { from: candidates, .. }) => {
                 let tags: Vec<&str> = candidates.tags.iter().map(Tag::as_str).collect();
                 format!(
                     "{}{}",
@@ -245,20 +236,20 @@ mod tests {
             let metadata = built(context, &config).unwrap();
             let early = decisive(&config, context, &metadata);
             let promotion = promotion(&config, context, true);
-            assert_eq!(names(&promotion), expected);
+            assert_eq!(names(promotion.as_ref()), expected);
             let versions = metadata.tags.iter().filter(|tag| tag.kind == TagKind::Version).count();
             match &promotion {
-                Promotion::Look(found) | Promotion::Only(found) if found.hindrance.is_none() => {
-                    assert_eq!(found.tags, early[versions..], "{expected}");
+                Some(Promotion { from, .. }) if from.hindrance.is_none() => {
+                    assert_eq!(from.tags, early[versions..], "{expected}");
                 }
-                Promotion::No => assert_eq!(early.len(), versions),
+                None => assert_eq!(early.len(), versions),
                 _ => {}
             }
-            assert!(promotion == Promotion::No || may_need_no_build(&config, context), "{expected}");
+            assert!(promotion.is_none() || may_need_no_build(&config, context), "{expected}");
         }
-        assert_eq!(promotion(&with(Promote::Auto), &tag, false), Promotion::No);
+        assert_eq!(promotion(&with(Promote::Auto), &tag, false), None);
         assert_eq!(
-            names(&promotion(&with(Promote::Only), &main, false)),
+            names(promotion(&with(Promote::Only), &main, false).as_ref()),
             "1111111-main: this run does not publish"
         );
     }

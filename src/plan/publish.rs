@@ -6,7 +6,7 @@ use crate::inputs::config::TagRules;
 use crate::metadata::{PlannedTag, TagKind};
 use crate::model::{CommitId, Digest, Repository, Stamp, Tag};
 
-use super::{PushPlan, RunPlan};
+use super::run::RunPlan;
 
 /// Which tags go on which digest, in which order, and what decides whether they do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,9 @@ pub struct HeldBack {
 
 /// The tags of a plan in one of its repositories, once the digest is known. `None` when nothing is pushed.
 pub fn plan_publish(plan: &RunPlan, repository: &Repository, digest: Digest) -> Option<PublishPlan> {
-    let PushPlan::Push { .. } = plan.push else { return None };
+    if !plan.push.pushes() {
+        return None;
+    }
     let mut stages: Vec<Vec<PlannedTag>> = Vec::new();
     for tag in &plan.tags {
         match stages.last_mut() {

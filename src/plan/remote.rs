@@ -18,8 +18,7 @@ const HTTP_HEADER: &str = "HTTP_AUTH_HEADER_";
 
 /// Ids of the secrets that are the input `token`, each once, sorted.
 pub(super) fn token_secrets(config: &Config, context: &RunnerContext) -> Vec<String> {
-    let has_token = config.token.as_ref().is_some_and(|token| !token.is_empty());
-    let Some(server) = context.server_url.parse::<Uri>().ok().filter(|_| has_token) else {
+    let Some(server) = context.server_url.parse::<Uri>().ok().filter(|_| config.has_token) else {
         return Vec::new();
     };
     let main = match &config.context {
@@ -34,7 +33,7 @@ pub(super) fn token_secrets(config: &Config, context: &RunnerContext) -> Vec<Str
         NamedSource::Remote(text) => Some(text.as_str()),
         NamedSource::Directory(_) | NamedSource::OciLayout { .. } => None,
     });
-    let given = |id: &str| config.build.secrets.iter().any(|secret| secret.id == id);
+    let given = |id: &str| config.build.secrets.iter().any(|secret| secret == id);
     let mut ids: Vec<String> = main
         .into_iter()
         .chain(named)
@@ -87,7 +86,7 @@ fn is_owners(text: &str, server: &Uri, owner: &str) -> bool {
 mod tests {
     use super::*;
     use crate::metadata::fixture;
-    use crate::model::{BuildSecret, NamedContext, Secret};
+    use crate::model::NamedContext;
 
     struct Case {
         main: Option<&'static str>,
@@ -99,7 +98,7 @@ mod tests {
         let mut context = fixture::context(fixture::push(), "refs/heads/main");
         context.server_url = server.into();
         let mut config = fixture::config();
-        config.token = Some(Secret::new("hunter2"));
+        config.has_token = true;
         if let Some(main) = case.main {
             config.context = ContextSource::Remote(main.into());
             config.dockerfile.directory = None;
@@ -109,10 +108,9 @@ mod tests {
             .iter()
             .map(|text| NamedContext { name: "x".into(), source: NamedSource::Remote((*text).into()) });
         config.build.named_contexts = named.collect();
-        let given = case.given.iter().map(|id| BuildSecret { id: (*id).into(), value: b"mine".to_vec() });
-        config.build.secrets = given.collect();
+        config.build.secrets = case.given.iter().map(|id| (*id).to_owned()).collect();
         let ids = token_secrets(&config, &context);
-        config.token = None;
+        config.has_token = false;
         assert_eq!(token_secrets(&config, &context), Vec::<String>::new());
         ids
     }
@@ -178,7 +176,7 @@ mod tests {
     fn a_dockerfile_of_ours_may_take_a_strangers_files() {
         let context = fixture::context(fixture::push(), "refs/heads/main");
         let mut config = fixture::config();
-        config.token = Some(Secret::new("hunter2"));
+        config.has_token = true;
         config.context = ContextSource::Remote("https://github.com/other/data.git".into());
         assert_eq!(token_secrets(&config, &context), ["GIT_AUTH_TOKEN.github.com"]);
     }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::build::Export;
+use super::build::{BuildPlan, Export};
 use super::check::violations;
-use super::facts::{BuilderFacts, DaemonFacts, DockerfileText};
+use super::facts::DaemonFacts;
+use super::tests::{build, change, facts};
 use super::*;
 use crate::inputs::config::{AttestationInput, BuildOptions, Config};
 use crate::metadata::fixture::*;
 use crate::model::{
-    Annotation, AnnotationLevel, Attestation, BuildSecret, ContextSource, Digest, HostAddress, NamedContext,
-    NamedSource, NetworkMode, Platform, RunOptions, Secret, SshKeys, SshSource,
+    Annotation, AnnotationLevel, Attestation, ContextSource, Digest, HostAddress, NamedContext, NamedSource,
+    NetworkMode, Platform, RunOptions, SshKeys, SshSource,
 };
 use crate::runner::context::RunnerContext;
 
@@ -40,9 +41,7 @@ fn plan_at(
     daemon: &DaemonFacts,
     metadata: &crate::metadata::Metadata,
 ) -> Result<RunPlan, PlanError> {
-    let facts = BuilderFacts { daemon: Some(daemon.clone()), nodes: Vec::new() };
-    let text = DockerfileText::Known("FROM alpine\nRUN true\n".into());
-    plan_run(config, context, &facts, metadata, &text)
+    plan(config, context, &facts(daemon.clone(), config, metadata.clone()))
 }
 
 fn planned(config: &Config) -> Result<RunPlan, PlanError> {
@@ -100,13 +99,13 @@ fn everything() -> Config {
             cgroup_parent: Some("ci.slice".into()),
         },
         entitlements: vec!["security.insecure".into()],
-        secrets: vec![BuildSecret { id: "npm".into(), value: b"hunter2".to_vec() }],
+        secrets: vec!["npm".into()],
         ssh: vec![SshSource { id: "default".into(), keys: SshKeys::Agent("/run/agent.sock".into()) }],
         ..BuildOptions::default()
     };
     Config {
         context: ContextSource::Remote("https://github.com/acme/shop.git#main".into()),
-        token: Some(Secret::new("hunter3")),
+        has_token: true,
         pull: true,
         ..with(build)
     }
@@ -170,14 +169,14 @@ labels:
         serde_json::json!(["provenance (mode=max)", "sbom (generator=acme/scan:1)"])
     );
     assert_eq!(value["annotations"], 19);
-    assert_eq!(plan.build.source, None, "BuildKit knows what it fetched");
+    assert_eq!(build(&plan).source, None, "BuildKit knows what it fetched");
     assert!(!format!("{plan:?}").contains("hunter"));
 }
 
 #[test]
 fn who_attests_by_default() {
     let run = main_push().run.url;
-    let made = |config: &Config| planned(config).unwrap().build.attestations;
+    let made = |config: &Config| build(&planned(config).unwrap()).attestations.clone();
     let provenance = |extra: &[(&str, &str)]| {
         let mut attrs = attrs(extra);
         attrs.insert("builder-id".into(), run.clone());
@@ -212,8 +211,7 @@ fn who_attests_by_default() {
 fn the_oci_labels_are_annotations_too() {
     let shown = |config: &Config| -> Vec<String> {
         let plan = planned(config).unwrap();
-        plan.build
-            .annotations
+        plan.annotations()
             .iter()
             .map(|annotation| {
                 let key = annotation.key.trim_start_matches(crate::metadata::labels::OCI);
@@ -264,7 +262,7 @@ fn annotations_of_the_user() {
     let options = |annotations| BuildOptions { annotations, ..BuildOptions::default() };
     let two = planned(&with(options(asked()))).unwrap();
     let value = |level, key: &str| {
-        let mut found = two.build.annotations.iter().filter(|one| one.level == level && one.key == key);
+        let mut found = two.annotations().iter().filter(|one| one.level == level && one.key == key);
         found.next().map(|one| one.value.as_str())
     };
     assert_eq!(value(AnnotationLevel::Manifest, title), Some("last"));
@@ -273,7 +271,7 @@ fn annotations_of_the_user() {
     assert_eq!(two.warnings, Vec::<String>::new());
 
     let one = planned(&one_platform(options(asked()))).unwrap();
-    assert!(one.build.annotations.iter().all(|one| one.level == AnnotationLevel::Manifest));
+    assert!(one.annotations().iter().all(|one| one.level == AnnotationLevel::Manifest));
     let [warning] = one.warnings.as_slice() else { panic!("{:?}", one.warnings) };
     assert!(warning.starts_with("`annotations`: `team` left out: this image has no index"), "{warning}");
 
@@ -296,8 +294,8 @@ fn nothing_hangs_on_what_is_not_made() {
     config.push = crate::inputs::config::Push::No;
     let daemon = DaemonFacts { containerd_image_store: false, ..daemon() };
     let plan = plan_at(&config, &context, &daemon, &built(&context, &config).unwrap()).unwrap();
-    assert_eq!(plan.build.export, Export::Nothing);
-    assert_eq!((plan.build.annotations.len(), plan.build.attestations.len()), (0, 0));
+    assert_eq!(build(&plan).export, Export::Nothing);
+    assert_eq!((plan.annotations().len(), build(&plan).attestations.len()), (0, 0));
     assert_eq!(violations(&plan, &config), Vec::<String>::new());
 }
 
@@ -305,7 +303,7 @@ fn nothing_hangs_on_what_is_not_made() {
 fn where_the_host_is() {
     let run = RunOptions { add_hosts: vec![("host".into(), HostAddress::Gateway)], ..RunOptions::default() };
     let config = with(BuildOptions { run, ..BuildOptions::default() });
-    let known = planned(&config).unwrap().build.run.add_hosts;
+    let known = build(&planned(&config).unwrap()).run.add_hosts.clone();
     assert_eq!(known, [("host".to_owned(), HostAddress::Ip([172, 17, 0, 1].into()))]);
     let context = main_push();
     let silent = DaemonFacts { host_gateway: None, ..daemon() };
@@ -320,53 +318,50 @@ fn where_the_host_is() {
 
 #[test]
 fn broken_plans_are_found() {
-    type Change<'a> = &'a dyn Fn(&mut RunPlan);
+    type Change<'a> = &'a dyn Fn(&mut BuildPlan);
     let config = everything();
     let sound = planned(&config).unwrap();
     let table: &[(Change, &str)] = &[
-        (&|plan| plan.build.entitlements.clear(), "steps are on the host's network without its entitlement"),
-        (&|plan| plan.build.secrets.push("npm".into()), "a secret is there twice"),
-        (&|plan| plan.build.secrets.push("other".into()), "a secret that nobody has"),
+        (&|build| build.entitlements.clear(), "steps are on the host's network without its entitlement"),
+        (&|build| build.secrets.push("npm".into()), "a secret is there twice"),
+        (&|build| build.secrets.push("other".into()), "a secret that nobody has"),
         (
-            &|plan| plan.build.token_secrets.push("npm".into()),
+            &|build| build.token_secrets.push("npm".into()),
             "the token stands in for a secret of the user, or for none",
         ),
-        (&|plan| plan.build.ssh.push("default".into()), "an SSH agent is there twice"),
+        (&|build| build.ssh.push("default".into()), "an SSH agent is there twice"),
         (
-            &|plan| plan.build.named_contexts.push(plan.build.named_contexts[0].clone()),
+            &|build| build.named_contexts.push(build.named_contexts[0].clone()),
             "a build context is there twice",
         ),
-        (&|plan| plan.build.run.add_hosts[0].1 = HostAddress::Gateway, "`host-gateway` has no address"),
+        (&|build| build.run.add_hosts[0].1 = HostAddress::Gateway, "`host-gateway` has no address"),
+        (&|build| build.attestations.push(build.attestations[1].clone()), "an attestation is there twice"),
         (
-            &|plan| plan.build.attestations.push(plan.build.attestations[1].clone()),
-            "an attestation is there twice",
-        ),
-        (
-            &|plan| plan.build.attestations[0].attrs.clear(),
+            &|build| build.attestations[0].attrs.clear(),
             "provenance has no mode, so that BuildKit would take `max`",
         ),
         (
-            &|plan| plan.build.annotations.push(plan.build.annotations[0].clone()),
+            &|build| build.annotations.push(build.annotations[0].clone()),
             "an annotation is at one place twice",
         ),
-        (&|plan| plan.build.annotations.clear(), "an annotation of the user is missing"),
+        (&|build| build.annotations.clear(), "an annotation of the user is missing"),
         (
-            &|plan| {
-                plan.build.platforms.remove(0);
+            &|build| {
+                build.platforms.remove(0);
             },
             "an annotation for a platform that is not built",
         ),
         (
-            &|plan| {
-                plan.build.attestations.clear();
-                plan.build.platforms.remove(0);
+            &|build| {
+                build.attestations.clear();
+                build.platforms.remove(0);
             },
             "an annotation of the index, and no index; an annotation for a platform that is not built",
         ),
     ];
-    for (change, expected) in table {
+    for (broken, expected) in table {
         let mut plan = sound.clone();
-        change(&mut plan);
+        change(&mut plan, broken);
         assert_eq!(violations(&plan, &config).join("; "), *expected);
     }
 }

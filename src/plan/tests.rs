@@ -2,16 +2,17 @@
 
 use proptest::prelude::*;
 
-use super::build::Export;
+use super::build::{BuildPlan, Export};
 use super::check::violations;
-use super::facts::{BuilderFacts, DaemonFacts, DockerfileText};
+use super::facts::{DaemonFacts, DockerfileText, Facts};
+use super::image::{BuildWork, ImageWork, Stalled};
 use super::outlook::{Fate, Outlook};
 use super::publish::plan_publish;
 use super::*;
 use crate::inputs::config::{Config, Push, VersionInput};
-use crate::metadata::Outcome;
 use crate::metadata::fixture::*;
-use crate::model::{CommitId, ContextSource, Digest, Platform, Tag};
+use crate::metadata::{Metadata, Outcome};
+use crate::model::{CacheEntry, CommitId, ContextSource, Digest, Platform, Tag, Targets};
 use crate::runner::context::{Event, RunnerContext};
 
 pub(super) fn daemon() -> DaemonFacts {
@@ -23,16 +24,47 @@ pub(super) fn daemon() -> DaemonFacts {
     }
 }
 
-fn facts(daemon: &DaemonFacts) -> BuilderFacts {
-    BuilderFacts { daemon: Some(daemon.clone()), nodes: Vec::new() }
+/// What a run meets where this daemon builds a Dockerfile that runs something.
+pub(super) fn facts(daemon: DaemonFacts, config: &Config, metadata: Metadata) -> Facts {
+    Facts {
+        metadata,
+        targets: config.targets.clone(),
+        builders: daemon.into(),
+        dockerfile: DockerfileText::Known("FROM alpine\nRUN true\n".into()),
+        cache_trouble: None,
+    }
 }
 
-fn dockerfile() -> DockerfileText {
-    DockerfileText::Known("FROM alpine\nRUN true\n".into())
+/// The image as it is built.
+pub(super) fn build(plan: &RunPlan) -> &BuildPlan {
+    &plan.image.build().unwrap().image
+}
+
+/// The work of a plan that builds.
+pub(super) fn work_mut(plan: &mut RunPlan) -> &mut BuildWork {
+    match &mut plan.image {
+        ImageWork::Build(work)
+        | ImageWork::Leg { build: work, .. }
+        | ImageWork::Promote { otherwise: work, .. } => work,
+        ImageWork::Merge(_) => panic!("nothing is built"),
+    }
+}
+
+/// Changes the build everywhere in the plan.
+pub(super) fn change(plan: &mut RunPlan, change: impl Fn(&mut BuildPlan)) {
+    let work = work_mut(plan);
+    change(&mut work.image);
+    work.solves.iter_mut().for_each(&change);
+    if let Some(without) = &mut work.without_cache {
+        without.solves.iter_mut().for_each(&change);
+        if let Stalled::Scratch(solves) = &mut without.stalled {
+            solves.iter_mut().for_each(&change);
+        }
+    }
 }
 
 fn planned(context: &RunnerContext, config: &Config, daemon: &DaemonFacts) -> Result<RunPlan, PlanError> {
-    let plan = plan_run(config, context, &facts(daemon), &built(context, config).unwrap(), &dockerfile())?;
+    let plan = plan(config, context, &facts(daemon.clone(), config, built(context, config).unwrap()))?;
     assert_eq!(violations(&plan, config), Vec::<String>::new());
     Ok(plan)
 }
@@ -83,8 +115,8 @@ labels:
   org.opencontainers.image.version      1.2.3
 "
     );
-    assert_eq!(plan.build.export, Export::PushByDigest(vec![config.repository.clone()]));
-    assert_eq!(plan.build.source_date_epoch, Some(1_763_717_445));
+    assert_eq!(build(&plan).export, Export::PushByDigest(config.targets.clone()));
+    assert_eq!(build(&plan).source_date_epoch, Some(1_763_717_445));
     let json = display::json(&plan);
     assert!(!json.contains("hunter2") && !json.contains('\n'), "{json}");
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -130,8 +162,8 @@ labels:
 warning: `push: true` has no effect here: pull requests from forks may not publish
 "
     );
-    assert_eq!(plan.build.export, Export::Digest);
-    assert_eq!(plan_publish(&plan, &plan.repository, Digest::of(b"x")), None);
+    assert_eq!(build(&plan).export, Export::Digest);
+    assert_eq!(plan_publish(&plan, plan.targets.first(), Digest::of(b"x")), None);
 }
 
 #[test]
@@ -250,9 +282,10 @@ fn without_the_containerd_image_store() {
     let one = vec![Platform::parse("linux/amd64").unwrap()];
     let pushed = Config { platforms: one.clone(), ..config() };
     let plan = planned(&main_push(), &config(), &daemon).unwrap();
-    assert!(matches!(plan.build.export, Export::PushByDigest(_)));
-    assert!(plan.builder.own_container().is_some());
-    assert!(planned(&fork(), &config(), &daemon).unwrap().builder.own_container().is_some());
+    assert!(matches!(build(&plan).export, Export::PushByDigest(_)));
+    assert!(plan.image.build().unwrap().builder.own_container().is_some());
+    let request = planned(&fork(), &config(), &daemon).unwrap();
+    assert!(request.image.build().unwrap().builder.own_container().is_some());
     let annotation = crate::model::Annotation {
         level: crate::model::AnnotationLevel::Manifest,
         platform: None,
@@ -262,9 +295,9 @@ fn without_the_containerd_image_store() {
     let mut annotated = pushed.clone();
     annotated.build.annotations.push(annotation);
     let plan = planned(&fork(), &annotated, &daemon).unwrap();
-    assert_eq!(plan.build.annotations, []);
+    assert_eq!(plan.annotations(), []);
     let plan = planned(&fork(), &pushed, &daemon).unwrap();
-    assert_eq!(plan.build.export, Export::Nothing);
+    assert_eq!(build(&plan).export, Export::Nothing);
     assert!(display::render(&plan).contains("(the steps run, no image is kept)"));
     let none = Config { platforms: Vec::new(), ..config() };
     assert_eq!(planned(&main_push(), &none, &daemon), Err(PlanError::NoPlatform));
@@ -273,7 +306,8 @@ fn without_the_containerd_image_store() {
 #[test]
 fn a_version_from_git_is_a_build_argument() {
     let release = context(push(), "refs/tags/v2.0.0");
-    let arguments = |config: &Config| planned(&release, config, &daemon()).unwrap().build.build_args;
+    let arguments =
+        |config: &Config| build(&planned(&release, config, &daemon()).unwrap()).build_args.clone();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(arguments(&config()), []);
     let auto = Config { version: Some(VersionInput::Auto), ..config() };
@@ -288,7 +322,7 @@ fn a_version_from_git_is_a_build_argument() {
 fn the_context_keeps_its_name() {
     let key = |context: &RunnerContext, directory: &str| {
         let config = Config { context: ContextSource::Directory(directory.into()), ..config() };
-        planned(context, &config, &daemon()).unwrap().build.shared_key
+        build(&planned(context, &config, &daemon()).unwrap()).shared_key.clone()
     };
     let first = key(&main_push(), "/github/workspace/api");
     let mut moved = main_push();
@@ -316,7 +350,8 @@ fn the_context_keeps_its_name() {
 #[test]
 fn several_repositories() {
     let at = |name: &str| crate::model::Repository::parse(name).unwrap();
-    let config = Config { also: vec![at("docker.io/acme/api"), at("localhost:5000/api")], ..config() };
+    let names = ["ghcr.io/acme/shop/api", "docker.io/acme/api", "localhost:5000/api"];
+    let config = Config { targets: Targets::of(names.map(at)).unwrap(), ..config() };
     let plan = planned(&main_push(), &config, &daemon()).unwrap();
     let text = display::render(&plan);
     let expected = "\
@@ -328,19 +363,13 @@ started by  push to branch `main`
     assert!(text.starts_with(expected), "{text}");
     let json: serde_json::Value = serde_json::from_str(&display::json(&plan)).unwrap();
     assert_eq!(json["repository"], "ghcr.io/acme/shop/api");
-    let names = ["ghcr.io/acme/shop/api", "docker.io/acme/api", "localhost:5000/api"];
     assert_eq!(json["repositories"], serde_json::json!(names));
-    assert_eq!(plan.names(), names.join(", "));
-    assert_eq!(plan.build.export, Export::PushByDigest(names.map(at).to_vec()));
+    assert_eq!(build(&plan).export, Export::PushByDigest(Targets::of(names.map(at)).unwrap()));
     assert_eq!(config.nearest_registry().as_str(), "localhost:5000");
-    let left = config.without(&[at("ghcr.io/acme/shop/api"), at("localhost:5000/api")]);
-    assert_eq!((left.repository.clone(), left.also.len()), (at("docker.io/acme/api"), 0));
-    assert_eq!(left.without(&[at("docker.io/acme/api")]), left, "one is always there");
     let mut broken = plan.clone();
-    broken.build.export = Export::PushByDigest(vec![at("ghcr.io/acme/shop/api")]);
-    broken.also.push(at("docker.io/acme/api"));
-    let expected = ["the export goes to other repositories", "a repository is there twice"];
-    assert_eq!(violations(&broken, &config), expected);
+    change(&mut broken, |build| build.export = Export::PushByDigest(at("ghcr.io/acme/shop/api").into()));
+    let expected = ["the export goes to other repositories", "leaving a repository out leaves none"];
+    assert_eq!(violations(&broken, &config)[..2], expected);
 }
 
 #[test]
@@ -348,13 +377,13 @@ fn stages_of_publishing() {
     let version = Some(VersionInput::Semver(semver::Version::new(1, 2, 3)));
     let config = Config { version, ..config() };
     let plan = planned(&main_push(), &config, &daemon()).unwrap();
-    let publish = plan_publish(&plan, &plan.repository, Digest::of(b"x")).unwrap();
+    let publish = plan_publish(&plan, plan.targets.first(), Digest::of(b"x")).unwrap();
     let names = |stage: &Vec<crate::metadata::PlannedTag>| {
         stage.iter().map(|tag| tag.tag.as_str().to_owned()).collect::<Vec<_>>()
     };
     let stages: Vec<_> = publish.stages.iter().map(names).collect();
     assert_eq!(stages, [vec!["1111111-main", "v1.2.3"], vec!["main"], vec!["latest"]]);
-    assert_eq!((publish.repository, publish.digest), (plan.repository, Digest::of(b"x")));
+    assert_eq!((&publish.repository, publish.digest), (plan.targets.first(), Digest::of(b"x")));
 }
 
 #[test]
@@ -375,27 +404,50 @@ fn broken_plans_are_found() {
         (&|plan| drop(plan.tags.remove(0)), "the commit tag does not name what is built"),
         (&|plan| plan.tags.clear(), "the commit tag does not name what is built; a push without a tag"),
         (&|plan| plan.tags[1].reason.push('\r'), "a reason holds a control character"),
-        (&|plan| plan.build.export = Export::Digest, "the export is not what the push decision says"),
+        (
+            &|plan| change(plan, |build| build.export = Export::Digest),
+            "the export is not what the push decision says",
+        ),
         (
             &|plan| plan.push = PushPlan::Keep { why: String::new() },
             "the export is not what the push decision says",
         ),
         (
-            &|plan| plan.emulation.platforms = vec![plan.build.platforms[0].clone(); 2],
+            &|plan| work_mut(plan).emulation.platforms = vec![plan.platforms()[0].clone(); 2],
             "an emulator is there twice",
         ),
-        (&|plan| plan.build.platforms.clear(), "there is no platform"),
-        (&|plan| plan.build.platforms.push(plan.build.platforms[0].clone()), "a platform is there twice"),
+        (&|plan| change(plan, |build| build.platforms.clear()), "there is no platform"),
         (
-            &|plan| plan.build.source_date_epoch = Some(1_763_717_446),
+            &|plan| change(plan, |build| build.platforms.push(build.platforms[0].clone())),
+            "a platform is there twice",
+        ),
+        (
+            &|plan| change(plan, |build| build.source_date_epoch = Some(1_763_717_446)),
             "`created` and the build's epoch differ",
         ),
-        (&|plan| plan.build.source_date_epoch = None, "`created` and the build's epoch differ"),
         (
-            &|plan| plan.build.labels.clear(),
+            &|plan| change(plan, |build| build.source_date_epoch = None),
+            "`created` and the build's epoch differ",
+        ),
+        (
+            &|plan| change(plan, |build| build.labels.clear()),
             "`created` and the build's epoch differ; the revision label is not what is built",
         ),
-        (&|plan| plan.build.shared_key.clear(), "the context has no name"),
+        (&|plan| change(plan, |build| build.shared_key.clear()), "the context has no name"),
+        (
+            &|plan| work_mut(plan).solves.clear(),
+            "a node has nothing to carry out; the nodes do not build the image's platforms, each once",
+        ),
+        (
+            &|plan| drop(work_mut(plan).solves[0].platforms.pop()),
+            "the nodes do not build the image's platforms, each once",
+        ),
+        (
+            &|plan| {
+                work_mut(plan).solves[0].cache_from.push(CacheEntry { kind: "gha".into(), attrs: [].into() })
+            },
+            "a cache is read, and nobody knows what to do without it",
+        ),
     ];
     for (change, expected) in table {
         assert_eq!(broken(&sound, change), *expected);
@@ -428,7 +480,11 @@ proptest! {
         let Ok(Outcome::Build(metadata)) = crate::metadata::derive(&context, &checkout, rules, None) else {
             return Ok(());
         };
-        let Ok(plan) = plan_run(&config, &context, &facts(&daemon), &metadata, &dockerfile()) else { return Ok(()) };
+        let plan = match plan(&config, &context, &facts(daemon, &config, *metadata)) {
+            Err(PlanError::Contradiction(broken)) => panic!("{broken:?}"),
+            Err(_) => return Ok(()),
+            Ok(plan) => plan,
+        };
         prop_assert_eq!(violations(&plan, &config), Vec::<String>::new());
         for line in display::render(&plan).lines() {
             prop_assert!(!line.chars().any(char::is_control) && !line.contains("##["), "{line:?}");
@@ -437,7 +493,7 @@ proptest! {
         let json = display::json(&plan);
         prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
         if asked == Push::No {
-            prop_assert!(plan_publish(&plan, &plan.repository, Digest::of(b"x")).is_none());
+            prop_assert!(plan_publish(&plan, plan.targets.first(), Digest::of(b"x")).is_none());
         }
     }
 }

@@ -16,10 +16,6 @@ pub struct CacheService {
     pub available: bool,
     /// `ACTIONS_CACHE_MODE`, the workflow's `cache-mode`.
     pub mode: CacheAccess,
-    /// Why it cannot be read now, when it was asked and did not answer well.
-    pub trouble: Option<String>,
-    /// It said nothing at all, or wants to be left alone: it is not written either.
-    pub lasting: bool,
     /// The token allows writing; absent where its claims cannot be read.
     pub token_may_write: Option<bool>,
 }
@@ -50,8 +46,6 @@ impl CacheService {
                 "none" => CacheAccess::Nothing,
                 _ => CacheAccess::ReadWrite,
             },
-            trouble: None,
-            lasting: false,
             token_may_write: token_may_write(token),
         }
     }

@@ -28,7 +28,7 @@ fn plan(context: &Path) -> BuildPlan {
     let platforms = vec![Platform::parse("linux/amd64").unwrap()];
     BuildPlan {
         shared_key: "a key".into(),
-        export: Export::PushByDigest(vec![Repository::parse("localhost:5000/api").unwrap()]),
+        export: Export::PushByDigest(Repository::parse("localhost:5000/api").unwrap().into()),
         ..BuildPlan::new(ContextSource::Directory(context.to_owned()), dockerfile, platforms)
     }
 }

@@ -1,10 +1,14 @@
 //! What a run leaves behind: its last lines, the outputs (`outputs`), the job summary. Also of a run that failed.
 
+mod account;
+mod outputs;
+
+use super::process::Process;
+use super::publish::TargetOutcome;
 use crate::buildkit::BuildError;
-use crate::error::{RunError, explain};
+use crate::error::{RunError, chain, explain};
 use crate::model::Repository;
-use crate::plan::legs::Part;
-use crate::plan::{PushPlan, RunPlan};
+use crate::plan::PushPlan;
 use crate::progress::text;
 use crate::registry::ImageMetadata;
 use crate::runner::command::{Annotation, Level};
@@ -12,74 +16,92 @@ use crate::runner::files::append_summary;
 use crate::runner::summary::{self, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
-use super::Process;
-use super::outputs::{self, put, reference};
-use super::record::{Placed, Record};
+use account::Account;
+pub(super) use account::{Report, Written};
+use outputs::{put, reference};
 
 /// Prints the end of the log and writes outputs and summary. Trouble with these is reported, not fatal: what was
 /// done is done.
-pub fn finish(process: &Process, record: &mut Record, result: &Result<(), RunError>) {
-    let outcome = outcome(record, result);
-    say(process, record, result);
-    outputs::write(process, record, result.is_ok());
-    let Some(context) = &record.context else { return };
-    let workspace = &context.paths.workspace;
+pub(super) fn finish(process: &Process, report: &Report, result: &Result<(), RunError>) {
+    report.account(|account| say(process, account, result));
+    write_outputs(process, report, result.is_ok());
+    report.account(|account| write_summary(process, account, result));
+}
+
+/// Writes the outputs, once. A run that went `well` leaves a bake file, too. Called before the end by a run that has
+/// published and goes on: whatever ends it then, what was published is known.
+pub(super) fn write_outputs(process: &Process, report: &Report, well: bool) {
+    report.account(|account| {
+        if !account.outputs_written {
+            outputs::write(process, account, well);
+        }
+    });
+    report.outputs_written();
+}
+
+fn write_summary(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) {
+    let Some(context) = account.context else { return };
     // A summary is wanted unless it was switched off; faulty inputs do not say.
-    let wanted = record.config.as_ref().is_none_or(|config| config.summary);
+    let wanted = account.asked.is_none_or(|config| config.summary);
     if let Some(file) = context.paths.summary.as_ref().filter(|_| wanted) {
-        let page = process.reporter.redact(&summary::render(&page(process, record, result, outcome)));
-        if let Err(error) = append_summary(file, workspace, &page) {
+        let page = page(process, account, result, outcome(account, result));
+        let page = process.reporter.redact(&summary::render(&page));
+        if let Err(error) = append_summary(file, &context.paths.workspace, &page) {
             process.reporter.warn(&format!("no summary: {}", chain(&error)));
         }
     }
 }
 
-/// An error and what is behind it.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let source = error.source().map_or_else(String::new, |source| format!(": {source}"));
-    format!("{error}{source}")
-}
-
-fn outcome(record: &Record, result: &Result<(), RunError>) -> Outcome {
-    match (result, &record.nothing, &record.refused, &record.plan) {
-        (Err(error), ..) => Outcome::Failed(explain(error)),
-        (Ok(()), Some(why), ..) => Outcome::Nothing(why.clone()),
-        (Ok(()), ..) if record.dry_run => Outcome::DryRun,
-        (Ok(()), _, Some(why), _) | (Ok(()), _, _, Some(RunPlan { push: PushPlan::Keep { why }, .. })) => {
-            Outcome::Built(why.clone())
-        }
-        (Ok(()), _, _, Some(RunPlan { part: Part::Leg(leg), .. })) => Outcome::Leg(leg.platform.clone()),
-        _ if record.promoted => Outcome::Promoted,
-        _ => Outcome::Pushed,
+fn outcome(account: &Account<'_>, result: &Result<(), RunError>) -> Outcome {
+    if let Err(error) = result {
+        return Outcome::Failed(explain(error));
+    }
+    if let Some(why) = account.nothing {
+        return Outcome::Nothing(why.to_owned());
+    }
+    if account.dry_run {
+        return Outcome::DryRun;
+    }
+    let kept = account.plan.and_then(|plan| match &plan.push {
+        PushPlan::Keep { why } => Some(why.as_str()),
+        PushPlan::Push { .. } => None,
+    });
+    if let Some(why) = account.refused.or(kept) {
+        return Outcome::Built(why.to_owned());
+    }
+    match account.plan.and_then(|plan| plan.image.leg()) {
+        Some(leg) => Outcome::Leg(leg.platform.clone()),
+        None if account.promoted => Outcome::Promoted,
+        None => Outcome::Pushed,
     }
 }
 
-fn say(process: &Process, record: &Record, result: &Result<(), RunError>) {
+fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) {
     let reporter = &process.reporter;
     match result {
         Err(error) => {
-            for annotation in annotations(record, error) {
+            for annotation in annotations(account, error) {
                 reporter.annotate(annotation);
             }
-            if !record.pushed() {
-                for line in left(record) {
+            if !account.pushed() {
+                for line in left(account) {
                     reporter.info(&line);
                 }
             }
         }
-        Ok(()) if record.dry_run => reporter.info("dry run: nothing was changed"),
-        Ok(()) => match (&record.nothing, &record.plan, &record.digest) {
+        Ok(()) if account.dry_run => reporter.info("dry run: nothing was changed"),
+        Ok(()) => match (account.nothing, account.plan, account.digest) {
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
-            (None, Some(plan), Some(digest)) if record.pushed() => {
-                let done = match plan.part {
-                    Part::Leg(_) => "pushed one leg,",
-                    _ if record.promoted => "promoted",
-                    _ => "pushed",
+            (None, Some(plan), Some(digest)) if account.pushed() => {
+                let done = match plan.image.leg() {
+                    Some(_) => "pushed one leg,",
+                    None if account.promoted => "promoted",
+                    None => "pushed",
                 };
-                for place in &record.places {
-                    let sizes = sizes(place.metadata.as_ref());
-                    let digest = place.digest.as_ref().unwrap_or(digest);
-                    reporter.info(&format!("{done} {}@{digest}{sizes}", place.repository));
+                for target in &account.targets {
+                    let sizes = sizes(target.metadata.as_ref());
+                    let digest = target.digest.as_ref().unwrap_or(digest);
+                    reporter.info(&format!("{done} {}@{digest}{sizes}", target.repository));
                 }
             }
             (None, Some(_), Some(digest)) => reporter.info(&format!("built {digest}, not pushed")),
@@ -89,35 +111,34 @@ fn say(process: &Process, record: &Record, result: &Result<(), RunError>) {
 }
 
 /// What a run that failed leaves in the registries, where that is anything.
-fn left(record: &Record) -> Vec<String> {
-    let several = record.places.len() > 1;
-    let line = |place: &Placed| {
-        let of = if several { format!("{}: ", place.repository) } else { String::new() };
-        let done: Vec<String> = place.published.iter().map(|tag| format!("`{}`", tag.tag)).collect();
+fn left(account: &Account<'_>) -> Vec<String> {
+    let several = account.targets.len() > 1;
+    let line = |target: &&TargetOutcome| {
+        let of = if several { format!("{}: ", target.repository) } else { String::new() };
+        let done: Vec<String> = target.published.iter().map(|tag| format!("`{}`", tag.tag)).collect();
         let done = done.join(", ");
-        match (place.pushed, done.is_empty()) {
+        match (target.pushed, done.is_empty()) {
             (true, _) => Some(format!("{of}complete, under {done}")),
             (false, false) => Some(format!("{of}tags that were put before: {done}; a re-run completes them")),
             (false, true) => several.then(|| format!("{of}no tag was put; a re-run completes it")),
         }
     };
-    record.places.iter().filter_map(line).collect()
+    account.targets.iter().filter_map(line).collect()
 }
 
 /// A failed step stands beside its line of the Dockerfile; everything else is one error.
-fn annotations(record: &Record, error: &RunError) -> Vec<Annotation> {
+fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
     if let RunError::Inputs(faults) = error {
         return faults.iter().map(|fault| Annotation::new(Level::Error, fault.to_string())).collect();
     }
-    let place = record
-        .config
-        .as_ref()
+    let place = account
+        .asked
         .map(|config| (config.dockerfile.file_name.clone(), config.dockerfile.in_workspace.clone()));
     let location = match error {
         RunError::Build(error) => error.location(),
         _ => None,
     };
-    let failed = record.progress.as_ref().and_then(|state| state.failed());
+    let failed = account.progress.and_then(|state| state.failed());
     if let (RunError::Build(cause), Some(step)) = (error, failed)
         && matches!(cause.cause(), BuildError::StepFailed { .. })
     {
@@ -132,41 +153,48 @@ fn annotations(record: &Record, error: &RunError) -> Vec<Annotation> {
     vec![Annotation { file, lines, ..Annotation::new(Level::Error, explain(error)) }]
 }
 
-fn page(process: &Process, record: &Record, result: &Result<(), RunError>, outcome: Outcome) -> SummaryInput {
-    let plan = record.plan.as_ref();
-    let state = record.progress.as_ref();
+fn page(
+    process: &Process,
+    account: &Account<'_>,
+    result: &Result<(), RunError>,
+    outcome: Outcome,
+) -> SummaryInput {
+    let (plan, state) = (account.plan, account.progress);
     let failed = state.and_then(|state| state.failed()).zip(result.as_ref().err());
     let failure = failed.and_then(|(step, error)| {
         // The same place as in the annotation.
-        Some(text::failed_step(step, annotations(record, error).first()?))
+        Some(text::failed_step(step, annotations(account, error).first()?))
     });
-    let planned = plan.map(|plan| plan.targets().cloned().collect::<Vec<_>>());
-    let asked = || record.config.as_ref().map(|config| config.targets().cloned().collect());
-    let repositories: Vec<Repository> = planned.or_else(asked).unwrap_or_default();
+    let asked = || account.asked.map(|config| &config.targets);
+    let repositories = plan.map(|plan| &plan.targets).or_else(asked);
     // After a failure only what was really put is shown.
     let tags = match plan {
-        Some(plan) if result.is_ok() => put(record, plan),
-        _ => record.places.iter().map(|place| (place.repository.clone(), place.published.clone())).collect(),
+        Some(plan) if result.is_ok() => put(account, plan),
+        _ => account.targets.iter().map(|one| (one.repository.clone(), one.published.clone())).collect(),
     };
-    let held = |place: &Placed| {
-        let rows = place.held_back.iter().map(|held| (held.tag.to_string(), held.reason.clone()));
-        (place.repository.clone(), rows.collect())
+    let held = |target: &&TargetOutcome| {
+        let rows = target.held_back.iter().map(|held| (held.tag.to_string(), held.reason.clone()));
+        (target.repository.clone(), rows.collect())
     };
     let tags = tags.into_iter().map(|(target, tags)| {
         let rows = tags.into_iter().map(|tag| (tag.tag.to_string(), tag.reason));
         (target, rows.collect())
     });
-    let first = record.first().and_then(|first| first.metadata.as_ref());
+    let first = account.first().and_then(|first| first.metadata.as_ref());
     SummaryInput {
         outcome,
-        references: record.places.iter().filter_map(reference).collect(),
-        repositories: repositories.iter().map(ToString::to_string).collect(),
+        references: account.targets.iter().filter_map(|target| reference(target)).collect(),
+        repositories: repositories
+            .iter()
+            .flat_map(|targets| targets.iter())
+            .map(ToString::to_string)
+            .collect(),
         tags: rows(tags.collect()),
-        held_back: rows(record.places.iter().map(held).collect()),
+        held_back: rows(account.targets.iter().map(held).collect()),
         platforms: first.map(platforms).unwrap_or_default(),
         phases: process.reporter.phases(),
         retries: process.reporter.retries(),
-        cache: cache(record),
+        cache: cache(account),
         steps: state.map(|state| text::step_rows(state.steps())).unwrap_or_default(),
         findings: process.reporter.annotations(),
         hidden_findings: [Level::Error, Level::Warning, Level::Notice]
@@ -190,16 +218,15 @@ fn rows(each: Vec<(Repository, Vec<(String, String)>)>) -> Vec<(String, String)>
 }
 
 /// What the cache saved and what it cost.
-fn cache(record: &Record) -> Vec<String> {
-    let used = &record.cache_used;
+fn cache(account: &Account<'_>) -> Vec<String> {
     let mut parts = Vec::new();
-    if used.steps > 0 {
+    if let Some(used) = account.cache_used.filter(|used| used.steps > 0) {
         parts.push(format!("{} of {} steps from the cache", used.cached, used.steps));
     }
-    if !used.reading.is_zero() {
+    if let Some(used) = account.cache_used.filter(|used| !used.reading.is_zero()) {
         parts.push(format!("index read in {}", units::seconds(used.reading)));
     }
-    parts.extend(record.cache_written.iter().map(|written| match &written.error {
+    parts.extend(account.cache_written.iter().map(|written| match &written.error {
         None => format!("written to {} in {}", written.place, units::seconds(written.time)),
         Some(why) => format!("not written to {}: {why}", written.place),
     }));
@@ -225,5 +252,4 @@ fn sizes(metadata: Option<&ImageMetadata>) -> String {
 }
 
 #[cfg(test)]
-#[path = "report_tests.rs"]
 mod tests;

@@ -1,6 +1,7 @@
 //! What is shown of another attempt, who is left out, and what the last error says.
 
 use super::*;
+use crate::model::Targets;
 use crate::progress::event::{Vertex, VertexLog, VertexStatus};
 
 #[test]
@@ -36,9 +37,9 @@ fn of_a_second_solve_only_the_export_is_shown() {
 #[test]
 fn who_would_not_take_it() {
     let at = |name: &str| Repository::parse(name).unwrap();
-    let targets = vec![at("r.io/a"), at("localhost:5000/a")];
-    let build = |targets: &[Repository]| BuildPlan {
-        export: Export::PushByDigest(targets.to_vec()),
+    let targets = Targets::new(at("r.io/a"), [at("localhost:5000/a")]);
+    let build = |targets: &Targets| BuildPlan {
+        export: Export::PushByDigest(targets.clone()),
         ..BuildPlan::new(
             crate::model::ContextSource::Directory("/w".into()),
             crate::metadata::fixture::config().dockerfile,
@@ -47,13 +48,13 @@ fn who_would_not_take_it() {
     };
     let failed = |name: &str| BuildError::PushFailed { repository: name.into(), message: "503".into() };
     let both = build(&targets);
-    assert_eq!(pushed_to(&failed("localhost:5000/a"), &both), Some(targets[1].clone()));
+    assert_eq!(pushed_to(&failed("localhost:5000/a"), &both), Some(at("localhost:5000/a")));
     assert_eq!(pushed_to(&failed("s.io/a"), &both), None);
-    assert_eq!(pushed_to(&failed("whatever"), &build(&targets[..1])), Some(targets[0].clone()));
+    assert_eq!(pushed_to(&failed("whatever"), &build(&at("r.io/a").into())), Some(at("r.io/a")));
     assert_eq!(pushed_to(&BuildError::Cancelled, &both), None);
-    let rest = without(&both, &targets[0]).unwrap();
-    assert_eq!(rest.export, Export::PushByDigest(vec![targets[1].clone()]));
-    assert_eq!(without(&rest, &targets[1]), None);
+    let rest = both.without(&at("r.io/a")).unwrap();
+    assert_eq!(rest.export, Export::PushByDigest(at("localhost:5000/a").into()));
+    assert_eq!(rest.without(&at("localhost:5000/a")), None);
 }
 
 #[test]

@@ -8,81 +8,79 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::follow::{Solve, follow};
 use crate::buildkit::{BuildError, BuildIds};
+use crate::engine::obtain::{Node, Workshop};
+use crate::engine::report::Written;
+use crate::engine::run::Run;
+use crate::engine::solving::{log, provisions};
 use crate::error::RunError;
-use crate::inputs::config::Config;
-use crate::plan::RunPlan;
-use crate::plan::build::{BuildPlan, Export};
-use crate::plan::cache::{CacheWrites, place};
-use crate::progress::cache::{CacheUse, Exported, exports, running_again};
+use crate::model::CacheEntry;
+use crate::plan::build::BuildPlan;
+use crate::plan::cache::place;
+use crate::plan::export::CacheExport;
+use crate::progress::cache::{Exported, exports, running_again};
 use crate::progress::plain::Line;
 use crate::runner::command::Command;
 use crate::runner::units;
 
-use super::Process;
-use super::build::{log, provisions};
-use super::builder::{Builder, Node};
-use super::follow::{Solve, follow};
-use super::record::{Record, Written};
-
 /// Writes the caches that the plan names. Ends early, with an error, only when the run was asked to stop.
-pub async fn export(
-    process: &Process,
-    config: &Config,
-    builder: &Builder,
-    plan: &RunPlan,
-    record: &mut Record,
+pub(super) async fn write(
+    run: &Run<'_>,
+    plan: &CacheExport,
+    workshop: &Workshop<'_>,
 ) -> Result<(), RunError> {
-    if plan.cache.to.is_empty() || record.solved.is_empty() {
+    if workshop.solved.is_empty() {
         return Ok(());
     }
     let started = Instant::now();
-    let deadline = started + plan.cache.timeout;
-    let places: Vec<String> = plan.cache.to.iter().map(place).collect();
+    let reporter = &run.process.reporter;
+    let places: Vec<String> = plan.to.iter().map(place).collect();
     let title = Command::Group(format!("Write the cache to {}", places.join(", ")));
-    process.reporter.lines(&[Line::Command(title)]);
-    let several = builder.nodes.len() > 1;
-    let nodes = builder.nodes.iter().zip(&record.solved).map(|(node, solved)| {
-        let mut build = solved.clone();
-        let mut writes = plan.cache.clone();
-        if several {
-            let from = std::mem::take(&mut build.cache_from);
-            crate::plan::cache::for_node(&mut build, &mut writes, &node.platforms);
-            // The build that is solved again has its own already.
-            build.cache_from = from;
-        }
-        write(process, config, plan, node, build, writes, deadline)
+    reporter.lines(&[Line::Command(title)]);
+    let (cancel, _) = watch::channel(false);
+    let deadline = started + plan.timeout;
+    let nodes = workshop.nodes().iter().zip(&workshop.solved).zip(&plan.each);
+    let writing = nodes.map(|((node, solved), to)| {
+        let build = solved.clone().for_cache(to.clone());
+        write_one(run, plan, node, build, deadline, cancel.subscribe())
     });
-    let written: Vec<Written> = futures_util::future::join_all(nodes).await.into_iter().flatten().collect();
-    process.reporter.lines(&[Line::Command(Command::EndGroup)]);
-    process.reporter.phase("cache", started.elapsed());
+    let writing = futures_util::future::join_all(writing);
+    let written: Vec<Written> = run
+        .to_the_end(writing, || {
+            cancel.send_replace(true);
+        })
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    reporter.lines(&[Line::Command(Command::EndGroup)]);
+    reporter.phase("cache", started.elapsed());
     for written in &written {
-        say(process, written);
+        say(run, written);
     }
-    record.cache_written = written;
-    match *process.stop.borrow() {
+    run.report.cache_written(written);
+    match run.process.stopping() {
         Some(stop) => Err(RunError::Stopped(stop)),
         None => Ok(()),
     }
 }
 
 /// One node's part.
-async fn write(
-    process: &Process,
-    config: &Config,
-    plan: &RunPlan,
+async fn write_one(
+    run: &Run<'_>,
+    plan: &CacheExport,
     node: &Node,
     build: BuildPlan,
-    writes: CacheWrites,
     deadline: Instant,
+    mut cancelled: watch::Receiver<bool>,
 ) -> Vec<Written> {
     let began = Instant::now();
-    let build = again(build, &writes);
-    let ids = BuildIds::from_random((process.random)());
-    let mut log = log(process, &build);
+    let ids = BuildIds::from_random((run.process.random)());
+    let mut log = log(run, &build);
     let works = Notify::new();
     let mut again = None;
     let watch = |state: &crate::progress::state::State| {
@@ -93,56 +91,40 @@ async fn write(
             works.notify_one();
         }
     };
-    let cancel = ended(process, deadline, &works);
+    let cancel = async {
+        tokio::select! {
+            _ = cancelled.wait_for(|cancelled| *cancelled) => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = works.notified() => {}
+        }
+    };
     let solve = Solve {
         connection: &node.connection,
         build: &build,
         ids: &ids,
-        provisions: provisions(process, config, plan),
+        provisions: provisions(run, &build),
         again: true,
     };
-    let result = follow(process, solve, &mut log, watch, cancel).await;
+    let result = follow(run, solve, &mut log, watch, cancel).await;
     let state = log.into_state();
     let why = match result {
         Ok(_) => None,
-        Err(BuildError::Cancelled) => Some(match (&again, *process.stop.borrow()) {
+        Err(BuildError::Cancelled) => Some(match (&again, run.process.stopping()) {
             (Some(step), _) => format!("`{step}` would have had to run again"),
             (None, Some(stop)) => format!("cancelled by {stop}"),
-            (None, None) => {
-                format!("not done within `cache_timeout` ({})", units::seconds(plan.cache.timeout))
-            }
+            (None, None) => format!("not done within `cache_timeout` ({})", units::seconds(plan.timeout)),
         }),
         Err(error) => Some(match error.source() {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
         }),
     };
-    ends(&writes, &exports(&state), why.as_deref(), began.elapsed())
-}
-
-/// The build once more, for its cache only.
-fn again(build: BuildPlan, writes: &CacheWrites) -> BuildPlan {
-    BuildPlan {
-        attestations: Vec::new(),
-        annotations: Vec::new(),
-        cache_to: writes.to.clone(),
-        export: Export::Nothing,
-        ..build.again()
-    }
-}
-
-/// When the export has to end: the run was stopped, time is up, or a step of the build would run.
-async fn ended(process: &Process, deadline: Instant, works: &Notify) {
-    tokio::select! {
-        _ = process.stopped() => {}
-        () = tokio::time::sleep_until(deadline) => {}
-        () = works.notified() => {}
-    }
+    ends(&build.cache_to, &exports(&state), why.as_deref(), began.elapsed())
 }
 
 /// How each cache's export ended. `why` is what ended the whole solve, if it did not end well: what had not ended
 /// before it failed by that.
-fn ends(writes: &CacheWrites, found: &[Exported], why: Option<&str>, whole: Duration) -> Vec<Written> {
+fn ends(to: &[CacheEntry], found: &[Exported], why: Option<&str>, whole: Duration) -> Vec<Written> {
     let end = |place: String, exported: Option<&Exported>| {
         let own = exported.and_then(|exported| exported.error.as_deref());
         let own = own.filter(|own| !own.ends_with("context canceled"));
@@ -154,7 +136,7 @@ fn ends(writes: &CacheWrites, found: &[Exported], why: Option<&str>, whole: Dura
             error: own.or(why.filter(|_| unfinished)).map(explained),
         }
     };
-    match writes.to.as_slice() {
+    match to {
         [only] => vec![end(place(only), found.first())],
         several if found.len() == several.len() => {
             found.iter().map(|exported| end(exported.name.clone(), Some(exported))).collect()
@@ -164,7 +146,7 @@ fn ends(writes: &CacheWrites, found: &[Exported], why: Option<&str>, whole: Dura
 }
 
 /// What the daemon said, and in plain words what it means where it is known.
-fn explained(why: &str) -> String {
+pub(in crate::engine) fn explained(why: &str) -> String {
     const MEANINGS: &[(&[&str], &str)] = &[
         (
             &["resource_exhausted", "429", "Too Many Requests", "toomanyrequests"],
@@ -185,7 +167,8 @@ fn explained(why: &str) -> String {
     }
 }
 
-fn say(process: &Process, written: &Written) {
+fn say(run: &Run<'_>, written: &Written) {
+    let reporter = &run.process.reporter;
     let Written { place, time, layers, error } = written;
     match error {
         None => {
@@ -194,29 +177,10 @@ fn say(process: &Process, written: &Written) {
                 1 => "1 new layer".to_owned(),
                 layers => format!("{layers} new layers"),
             };
-            process.reporter.info(&format!("cache written to {place} in {} ({new})", units::seconds(*time)));
+            reporter.info(&format!("cache written to {place} in {} ({new})", units::seconds(*time)));
         }
         Some(why) => {
-            process
-                .reporter
-                .warn(&format!("the cache was not written to {place}: {why}; the image is not affected"));
-        }
-    }
-}
-
-/// Caches that could not be read. One that is not there is the normal case the first time.
-pub fn say_unread(process: &Process, used: &CacheUse) {
-    for unread in &used.unread {
-        let from = if unread.from == "gha" {
-            "GitHub's cache".to_owned()
-        } else {
-            format!("the cache `{}`", unread.from)
-        };
-        if unread.missing {
-            process.reporter.info(&format!("{from} is not there yet"));
-        } else {
-            let why = explained(&unread.why);
-            process.reporter.warn(&format!("{from} could not be read: {why}; built without it"));
+            reporter.warn(&format!("the cache was not written to {place}: {why}; the image is not affected"));
         }
     }
 }
@@ -224,11 +188,9 @@ pub fn say_unread(process: &Process, used: &CacheUse) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::CacheEntry;
 
-    fn writes(kinds: &[&str]) -> CacheWrites {
-        let entry = |kind: &&str| CacheEntry { kind: (*kind).to_owned(), attrs: [].into() };
-        CacheWrites { to: kinds.iter().map(entry).collect(), ..CacheWrites::default() }
+    fn places(kinds: &[&str]) -> Vec<CacheEntry> {
+        kinds.iter().map(|kind| CacheEntry { kind: (*kind).to_owned(), attrs: [].into() }).collect()
     }
 
     fn exported(name: &str, millis: u64, error: Option<&str>) -> Exported {
@@ -240,7 +202,7 @@ mod tests {
     fn how_exports_end() {
         let whole = Duration::from_secs(9);
         let end = |kinds: &[&str], found: &[Exported], why: Option<&str>| -> Vec<String> {
-            let ends = ends(&writes(kinds), found, why, whole);
+            let ends = ends(&places(kinds), found, why, whole);
             ends.iter().map(|end| format!("{} {:?} {:?}", end.place, end.time, end.error)).collect()
         };
         let gha = "GitHub's cache, scope `buildkit`";

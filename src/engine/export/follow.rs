@@ -12,7 +12,7 @@ use crate::progress::plain::Line;
 use crate::progress::state::State;
 use crate::runner::command::Command;
 
-use super::Process;
+use crate::engine::run::Run;
 
 /// One solve: of what, where, under which names.
 pub(super) struct Solve<'a> {
@@ -26,7 +26,7 @@ pub(super) struct Solve<'a> {
 
 /// Runs the build and prints what it says; `watch` sees each new state.
 pub(super) async fn follow(
-    process: &Process,
+    run: &Run<'_>,
     solve: Solve<'_>,
     log: &mut Display,
     mut watch: impl FnMut(&State),
@@ -37,7 +37,7 @@ pub(super) async fn follow(
     let Solve { connection, build, ids, provisions, again } = solve;
     let show = |mut lines: Vec<Line>| {
         lines.retain(|line| !again || !matches!(line, Line::Command(Command::Annotation(_))));
-        process.reporter.lines(&lines);
+        run.process.reporter.lines(&lines);
     };
     let building = buildkit::build(connection, build, ids, provisions, updates, cancel);
     let mut building = Box::pin(building);

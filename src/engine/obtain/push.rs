@@ -14,21 +14,18 @@ use std::pin::{Pin, pin};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::builder::Node;
 use crate::buildkit::{self, BuildError, BuildIds, BuildOutcome, Pins};
-use crate::inputs::config::Config;
+use crate::engine::login;
+use crate::engine::retry::short;
+use crate::engine::run::Run;
+use crate::engine::solving::provisions;
 use crate::model::{Patience, RegistryHost, Repository, Standing, Trouble};
-use crate::plan::RunPlan;
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::cache::running_again;
 use crate::progress::event::StatusUpdate;
 use crate::progress::state::State;
 use crate::runner::units;
-
-use super::Process;
-use super::build::provisions;
-use super::builder::Node;
-use super::login;
-use super::persist::{random, short};
 
 /// How often a step that would run again is no reason to give up: while another build uses the same steps, older
 /// BuildKits do not find all of their cache.
@@ -37,9 +34,7 @@ const MISSES: u32 = 3;
 /// One node's part.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
-    pub process: &'a Process,
-    pub config: &'a Config,
-    pub plan: &'a RunPlan,
+    pub run: &'a Run<'a>,
     pub node: &'a Node,
     pub build: &'a BuildPlan,
     /// Repositories that would not take the image while another did.
@@ -71,11 +66,12 @@ pub(super) async fn build_and_push(
         (solved, _) => return solved,
     };
     let mut again = BuildPlan { pinned: pins.images(), ..part.build.clone().again() };
-    let mut attempts = Attempts { all: 1, fresh: None, renewed: BTreeSet::new() };
+    let mut attempts = Attempts { all: 1, renewed: BTreeSet::new() };
+    let retries = part.run.asked.retries;
     while let (Some(trouble), Some(target)) = (error.push_trouble(), pushed_to(&error, &again)) {
-        let login = part.config.credentials.for_registry(target.registry());
+        let login = part.run.keyring.login(target.registry());
         let standing = Standing { login: login.is_some(), proven: pushed };
-        let patience = Patience::with_push(part.config.retries, standing);
+        let patience = Patience::with_push(retries, standing);
         let failed = (error, trouble);
         let tried = persevere(&part, &again, failed, patience, &updates, &mut attempts, cancel.as_mut());
         error = match tried.await {
@@ -83,15 +79,13 @@ pub(super) async fn build_and_push(
             Err(given_up) => given_up,
         };
         let Some(target) = pushed_to(&error, &again) else { break };
-        let Some(rest) = without(&again, &target) else { break };
+        let Some(rest) = again.without(&target) else { break };
         let why = short(&error.to_string());
-        part.process.reporter.retry(&format!("{why}; it is left out, the others get the image"));
+        part.run.process.reporter.retry(&format!("{why}; it is left out, the others get the image"));
         again = rest;
         attempts.all += 1;
-        let mut unknown = Patience::with_push(part.config.retries, Standing::default());
-        let pushed =
-            push_again(&attempts.part(&part), &again, attempts.all, &updates, &mut unknown, cancel.as_mut())
-                .await;
+        let mut unknown = Patience::with_push(retries, Standing::default());
+        let pushed = push_again(&part, &again, attempts.all, &updates, &mut unknown, cancel.as_mut()).await;
         match pushed {
             Ok(outcome) => {
                 part.left_out.borrow_mut().push((target, error));
@@ -111,38 +105,23 @@ pub(super) async fn build_and_push(
 fn pushed_to(error: &BuildError, build: &BuildPlan) -> Option<Repository> {
     match (error, &build.export) {
         (BuildError::PushFailed { repository, .. }, Export::PushByDigest(targets)) => {
-            match targets.as_slice() {
+            if targets.are_several() {
+                targets.iter().find(|one| one.to_string() == *repository).cloned()
+            } else {
                 // Whatever BuildKit calls it.
-                [only] => Some(only.clone()),
-                several => several.iter().find(|one| one.to_string() == *repository).cloned(),
+                Some(targets.first().clone())
             }
         }
         _ => None,
     }
 }
 
-/// The same build for the other repositories, if there are any.
-fn without(build: &BuildPlan, target: &Repository) -> Option<BuildPlan> {
-    let Export::PushByDigest(targets) = &build.export else { return None };
-    let rest: Vec<Repository> = targets.iter().filter(|one| *one != target).cloned().collect();
-    (!rest.is_empty()).then(|| BuildPlan { export: Export::PushByDigest(rest), ..build.clone() })
-}
-
 /// What goes on from one attempt to the next, whichever repository is tried again.
 struct Attempts {
     /// Solves that were begun: each export in the log has a number of its own.
     all: u32,
-    /// With the logins that were had once more.
-    fresh: Option<Config>,
     /// Where one was asked for: once is enough.
     renewed: BTreeSet<RegistryHost>,
-}
-
-impl Attempts {
-    /// The same part with the logins that hold.
-    fn part<'a>(&'a self, part: &Part<'a>) -> Part<'a> {
-        Part { config: self.fresh.as_ref().unwrap_or(part.config), ..*part }
-    }
 }
 
 /// Tries one repository's push again as long as that is of use.
@@ -161,7 +140,7 @@ async fn persevere(
     loop {
         let exchanged = pushed_to(&last, again)
             .map(|target| target.registry().clone())
-            .filter(|registry| part.config.identities.iter().any(|identity| identity.registry == *registry));
+            .filter(|registry| part.run.keyring.identity(registry).is_some());
         if let Some(registry) = &exchanged
             && matches!(trouble, Trouble::Denied | Trouble::LoginEnded)
         {
@@ -171,14 +150,14 @@ async fn persevere(
                 patience.with_another_login();
             }
         }
-        let Some(pause) = patience.after(trouble, began.elapsed(), random(part.process)) else {
+        let Some(pause) = patience.after(trouble, began.elapsed(), part.run.process.random_u64()) else {
             return Err(given_up(last, patience.failures(), ""));
         };
         let attempt = patience.failures() + 1;
         attempts.all = first + patience.failures();
         let why = short(&last.to_string());
         let pause_text = units::seconds(pause);
-        part.process.reporter.retry(&format!("{why}; attempt {attempt} in {pause_text}, from the cache"));
+        part.run.process.reporter.retry(&format!("{why}; attempt {attempt} in {pause_text}, from the cache"));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.as_mut() => return Err(BuildError::Cancelled),
@@ -187,23 +166,20 @@ async fn persevere(
         if trouble == Trouble::LoginEnded
             && let Some(registry) = exchanged.filter(|registry| attempts.renewed.insert(registry.clone()))
         {
-            let login = tokio::select! {
-                login = login::renewed(part.process, part.config, &registry) => login,
+            tokio::select! {
+                () = login::renew(part.run, &registry) => {}
                 () = cancel.as_mut() => return Err(BuildError::Cancelled),
-            };
-            if let Some(login) = login {
-                attempts.fresh.get_or_insert_with(|| part.config.clone()).credentials.renew(login);
             }
         }
-        match push_again(&attempts.part(part), again, number, updates, &mut patience, cancel.as_mut()).await {
+        match push_again(part, again, number, updates, &mut patience, cancel.as_mut()).await {
             Ok(outcome) => {
-                part.process.reporter.retry(&format!("pushed on attempt {attempt}"));
+                part.run.process.reporter.retry(&format!("pushed on attempt {attempt}"));
                 return Ok(outcome);
             }
             Err(Again::Works(step)) if misses < MISSES => {
                 misses += 1;
                 trouble = Trouble::Broken;
-                part.process.reporter.info(&format!("`{step}` would have to run again: stopped"));
+                part.run.process.reporter.info(&format!("`{step}` would have to run again: stopped"));
             }
             Err(Again::Works(step)) => {
                 let but = format!("; given up, as `{step}` would have to run again");
@@ -290,11 +266,10 @@ async fn solve(
     mut see: impl FnMut(StatusUpdate) -> Option<StatusUpdate>,
     cancel: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<BuildOutcome, BuildError> {
-    let Part { process, config, plan, node, .. } = part;
-    let ids = BuildIds::from_random((process.random)());
+    let Part { run, node, .. } = part;
+    let ids = BuildIds::from_random((run.process.random)());
     let (sender, mut incoming) = mpsc::channel(16);
-    let building =
-        buildkit::build(&node.connection, build, &ids, provisions(process, config, plan), sender, cancel);
+    let building = buildkit::build(&node.connection, build, &ids, provisions(run, build), sender, cancel);
     let seeing = async {
         while let Some(update) = incoming.recv().await {
             if let Some(update) = see(update) {

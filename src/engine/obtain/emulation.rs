@@ -6,41 +6,39 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::docker::{DaemonClient, EmulatorOptions, emulated_by_container, register_emulators};
+use crate::engine::process::Process;
+use crate::engine::pulls::said_pulls;
+use crate::engine::run::Run;
 use crate::error::RunError;
-use crate::inputs::config::Config;
 use crate::model::{Logins, Platform};
-use crate::runner::context::RunnerContext;
-
-use super::pulls::said_pulls;
-use super::{Process, run_of};
 
 /// For the container that registers them.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// With what emulators are registered.
 #[derive(Debug)]
-pub struct Registration<'a> {
+pub(in crate::engine) struct Registration<'a> {
     /// The builder's container, if it is one.
     pub container: Option<&'a str>,
     /// The image.
     pub image: &'a str,
     /// Who logs in to the image's registry.
-    pub logins: &'a Logins,
+    pub logins: Logins,
     /// The run's id, for a label.
     pub run: String,
 }
 
 impl<'a> Registration<'a> {
     /// As the inputs of a run say.
-    pub fn of(config: &'a Config, context: &RunnerContext, container: Option<&'a str>) -> Self {
-        let image = &config.builder.emulator_image;
-        Self { container, image, logins: &config.credentials, run: run_of(context) }
+    pub(super) fn of(run: &Run<'a>, container: Option<&'a str>) -> Self {
+        let image = &run.asked.builder.emulator_image;
+        Self { container, image, logins: run.keyring.logins(), run: run.label() }
     }
 }
 
 /// Registers emulators for these platforms on the machine of the Docker daemon behind `socket`. A failure ends the run:
 /// a step needs what is missing.
-pub async fn register(
+pub(in crate::engine) async fn register(
     process: &Process,
     socket: &Path,
     platforms: &[Platform],
@@ -50,7 +48,7 @@ pub async fn register(
         return Ok(());
     }
     let started = Instant::now();
-    let registered = async {
+    let registering = async {
         let daemon = DaemonClient::connect(socket).await?;
         let mut platforms = platforms.to_vec();
         if let Some(container) = registration.container {
@@ -66,9 +64,9 @@ pub async fn register(
         let image = registration.image;
         let options = EmulatorOptions {
             run: registration.run.clone(),
-            id: format!("{:032x}", process.random_u128()),
+            id: process.random_id(),
             image,
-            logins: registration.logins,
+            logins: &registration.logins,
             pulling: &said_pulls(process, "emulator", image),
             timeout: PATIENCE,
         };
@@ -76,10 +74,7 @@ pub async fn register(
         process.reporter.info(&format!("QEMU is registered for {}", listed(&platforms)));
         Ok(())
     };
-    let result = tokio::select! {
-        result = registered => result,
-        stop = process.stopped() => Err(RunError::Stopped(stop)),
-    };
+    let result = registering.await;
     process.reporter.phase("emulation", started.elapsed());
     result
 }

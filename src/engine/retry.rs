@@ -1,18 +1,17 @@
-//! Trying again: requests to registries and to servers that give logins here, pushes in `push`. The only places that
-//! sleep; whether and for how long stands in [`crate::model::Patience`].
+//! Trying again: requests to registries and to servers that give logins here, pushes in `obtain/push`. The only places
+//! that sleep; whether and for how long stands in [`crate::model::Patience`].
 
 use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::inputs::config::Config;
+use super::process::Process;
+use super::run::Run;
 use crate::login::LoginError;
 use crate::model::{Patience, RegistryHost, Retries, Standing, Trouble};
 use crate::registry::RegistryError;
 use crate::runner::{units, untrusted};
-
-use super::Process;
 
 /// Characters of a foreign text in a line of the log.
 const MAX_WHY: usize = 300;
@@ -44,14 +43,14 @@ impl Troubled for LoginError {
 }
 
 /// With a request to a registry of the image, which has let this run push.
-pub(super) fn patience(config: &Config, registry: &RegistryHost) -> Patience {
-    let login = config.credentials.for_registry(registry).is_some();
-    Patience::with_request(config.retries, Standing { login, proven: true })
+pub(super) fn patience(run: &Run<'_>, registry: &RegistryHost) -> Patience {
+    let login = run.keyring.login(registry).is_some();
+    Patience::with_request(run.asked.retries, Standing { login, proven: true })
 }
 
 /// With a request before anything was done: to give up costs little then.
-pub(super) fn hurry(config: &Config) -> Patience {
-    let most = match config.retries {
+pub(super) fn hurry(retries: Retries) -> Patience {
+    let most = match retries {
         Retries::Auto => HURRIED,
         Retries::Times(most) => most.min(HURRIED),
     };
@@ -59,8 +58,8 @@ pub(super) fn hurry(config: &Config) -> Patience {
 }
 
 /// With the look at whether the job may push: one refusal may be a registry's bad moment. A build waits for this.
-pub(super) fn second_look(config: &Config) -> Patience {
-    let most = match config.retries {
+pub(super) fn second_look(retries: Retries) -> Patience {
+    let most = match retries {
         Retries::Auto => LOOKS,
         Retries::Times(most) => most.min(LOOKS),
     };
@@ -69,7 +68,7 @@ pub(super) fn second_look(config: &Config) -> Patience {
 }
 
 /// Repeats a request as long as that is of use.
-pub(super) async fn persist<T, E: Troubled>(
+pub(super) async fn retry<T, E: Troubled>(
     process: &Process,
     patience: Patience,
     request: impl AsyncFn() -> Result<T, E>,
@@ -97,24 +96,13 @@ impl Trying {
     /// After a failure: waits as long as is right; `false` when there is to be no other try.
     pub(super) async fn again(&mut self, process: &Process, error: &impl Troubled) -> bool {
         let spent = self.began.get_or_insert_with(Instant::now).elapsed();
-        let Some(pause) = self.patience.after(error.trouble(), spent, random(process)) else { return false };
+        let Some(pause) = self.patience.after(error.trouble(), spent, process.random_u64()) else {
+            return false;
+        };
         process.reporter.retry(&format!("{error}; trying again in {}", units::seconds(pause)));
-        wait(process, pause).await
+        tokio::time::sleep(pause).await;
+        true
     }
-}
-
-/// Waits; false when the run was asked to stop meanwhile.
-async fn wait(process: &Process, pause: Duration) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(pause) => true,
-        _ = process.stopped() => false,
-    }
-}
-
-/// Bits for the length of a pause.
-pub(super) fn random(process: &Process) -> u64 {
-    let bytes = (process.random)();
-    bytes[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// What somebody else said, on one line of a bearable length.

@@ -10,20 +10,16 @@ use tokio::time::Instant;
 
 use crate::buildkit::{Address, Connection};
 use crate::docker::builder::{BuilderContainer, BuilderError, BuilderSetup, Existing};
+use crate::engine::gather::{Builders, Prestart};
+use crate::engine::process::Process;
+use crate::engine::pulls::said_pulls;
+use crate::engine::run::Run;
 use crate::error::RunError;
-use crate::inputs::config::Config;
-use crate::model::Platform;
-use crate::plan::RunPlan;
-use crate::plan::builder::{ContainerPlan, NodeAddress};
-use crate::runner::context::RunnerContext;
-
-use super::Process;
-use super::early::Early;
-use super::gather::Builders;
-use super::pulls::said_pulls;
+use crate::model::{Keyring, Platform};
+use crate::plan::builder::{BuilderPlan, ContainerPlan, NodeAddress};
 
 /// Who builds.
-pub struct Builder {
+pub(super) struct Builder {
     /// At least one.
     pub nodes: Vec<Node>,
     /// The container that was made or found for it.
@@ -33,7 +29,7 @@ pub struct Builder {
 }
 
 /// One BuildKit.
-pub struct Node {
+pub(in crate::engine) struct Node {
     /// Its name in the log, where there are several.
     pub name: Option<String>,
     /// To it.
@@ -44,35 +40,18 @@ pub struct Node {
     pub held_up: bool,
 }
 
-/// What is left to do when nobody builds any more: removing a container. It goes on by itself and is waited for at the
-/// very end, so that tags and report are not kept waiting.
-#[derive(Default)]
-pub struct Ending(Option<tokio::task::JoinHandle<()>>);
-
-impl Ending {
-    /// Ready when nothing is left.
-    pub async fn join(&mut self) {
-        if let Some(removal) = self.0.take() {
-            // Only a panic can end it early.
-            let _ = removal.await;
-        }
-    }
-}
-
 impl Builder {
-    /// Makes ready what the plan says, by the Docker daemon behind `socket`; `early` has begun with it.
-    pub async fn open(
-        process: &Process,
-        config: &Config,
-        context: &RunnerContext,
-        socket: &Path,
+    /// Makes ready what the plan says; `prestart` may have begun with it.
+    pub(super) async fn open(
+        run: &Run<'_>,
+        plan: &BuilderPlan,
         builders: Builders,
-        mut early: Option<Early<'_>>,
-        plan: &RunPlan,
+        mut prestart: Option<Prestart>,
     ) -> Result<Self, RunError> {
+        let socket = run.daemon.path();
         let Builders { mut daemon, nodes: mut given } = builders;
         let mut builder = Self { nodes: Vec::new(), container: None, existing: None };
-        for node in &plan.builder.nodes {
+        for node in &plan.nodes {
             let connection = match &node.address {
                 NodeAddress::Docker => daemon.take().and_then(|daemon| daemon.connection),
                 NodeAddress::Given(number) => {
@@ -80,15 +59,15 @@ impl Builder {
                 }
                 NodeAddress::OwnContainer(wanted) => {
                     let began = Instant::now();
-                    let early = match early.take() {
-                        Some(early) => early.take(wanted).await,
+                    let made = match prestart.take() {
+                        Some(prestart) => prestart.take(wanted).await,
                         None => None,
                     };
-                    let (container, connection) = match early {
-                        Some(early) => early?,
-                        None => own_container(process, config, context, socket, wanted).await?,
+                    let (container, connection) = match made {
+                        Some(made) => made?,
+                        None => own_container(&ContainerMaker::of(run), wanted).await?,
                     };
-                    process.reporter.phase("builder", began.elapsed());
+                    run.process.reporter.phase("builder", began.elapsed());
                     builder.container = Some(container);
                     Some(connection)
                 }
@@ -111,32 +90,19 @@ impl Builder {
         Ok(builder)
     }
 
-    /// One container of ours is all of it, which can be made anew.
-    pub fn is_renewable(&self) -> bool {
-        self.nodes.len() == 1 && self.container.is_some()
-    }
-
     /// The same container made anew: a BuildKit that waits for what a cache owes it does nothing else any more.
-    pub async fn renew(
-        self,
-        process: &Process,
-        config: &Config,
-        context: &RunnerContext,
-        socket: &Path,
-        plan: &RunPlan,
-    ) -> Result<Self, RunError> {
+    pub(super) async fn renew(self, run: &Run<'_>, plan: &BuilderPlan) -> Result<Self, RunError> {
         for node in self.nodes {
             node.connection.close().await;
         }
         if let Some(container) = self.container {
             container.discard().await?;
         }
-        let nothing = Builders { daemon: None, nodes: Vec::new() };
-        Box::pin(Self::open(process, config, context, socket, nothing, None, plan)).await
+        Box::pin(Self::open(run, plan, Builders::none(), None)).await
     }
 
     /// The better reason of a build's failure, if its builder does not run any more.
-    pub async fn explain(&self, error: RunError) -> RunError {
+    pub(super) async fn explain(&self, error: RunError) -> RunError {
         match (error, &self.container) {
             // The daemon learns a little later than we that a container ended.
             (RunError::Build(source), Some(container)) if source.is_broken() => {
@@ -150,25 +116,26 @@ impl Builder {
     }
 
     /// The container that builds, if one does: what emulates by itself can only be seen in it.
-    pub fn container_name(&self) -> Option<&str> {
+    pub(super) fn container_name(&self) -> Option<&str> {
         self.container.as_ref().map(BuilderContainer::name).or(self.existing.as_deref())
     }
 
     /// Removes what runs that were killed have left. At most ten seconds.
-    pub async fn reap(&self) {
+    pub(super) async fn reap(&self) {
         if let Some(container) = &self.container {
             let _ = tokio::time::timeout(Duration::from_secs(10), container.reap()).await;
         }
     }
 
-    /// Ends the connections, and begins to remove what was made for this run.
-    pub async fn close(self) -> Ending {
+    /// Ends the connections, and removes what was made for this run.
+    pub(super) async fn close(self) {
         for node in self.nodes {
             node.connection.close().await;
         }
-        let Some(container) = self.container else { return Ending::default() };
+        let Some(container) = self.container else { return };
         container.leave().await;
-        Ending(Some(tokio::task::spawn_blocking(move || container.close())))
+        // Only a panic can end it early.
+        let _ = tokio::task::spawn_blocking(move || container.close()).await;
     }
 }
 
@@ -185,17 +152,37 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// Between two tries of it.
 const EXEC: Duration = Duration::from_millis(100);
 
+/// With what a container is made.
+pub(in crate::engine) struct ContainerMaker {
+    process: Process,
+    keyring: Keyring,
+    /// Our directory that the builder's socket is made in.
+    temp: PathBuf,
+    /// The Docker daemon's.
+    socket: PathBuf,
+}
+
+impl ContainerMaker {
+    /// As this run makes it.
+    pub(in crate::engine) fn of(run: &Run<'_>) -> Self {
+        Self {
+            process: run.process.clone(),
+            keyring: run.keyring.clone(),
+            temp: run.context.paths.temp.clone(),
+            socket: run.daemon.path().to_owned(),
+        }
+    }
+}
+
 /// Makes or finds the container of this plan and waits until it answers.
-pub(super) async fn own_container(
-    process: &Process,
-    config: &Config,
-    context: &RunnerContext,
-    socket: &Path,
+pub(in crate::engine) async fn own_container(
+    maker: &ContainerMaker,
     plan: &ContainerPlan,
 ) -> Result<(BuilderContainer, Connection), RunError> {
+    let ContainerMaker { process, keyring, temp, socket } = maker;
     let setup = BuilderSetup {
-        directories: std::slice::from_ref(&context.paths.temp),
-        logins: &config.credentials,
+        directories: std::slice::from_ref(temp),
+        logins: &keyring.logins(),
         ahead: false,
         pulling: &said_pulls(process, "builder", &plan.image),
     };

@@ -12,52 +12,35 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::builder::Node;
+use super::push::{LeftOut, Part, build_and_push};
 use crate::buildkit::{BuildError, BuildOutcome};
+use crate::engine::login::Renewals;
+use crate::engine::retry::{patience, retry};
+use crate::engine::run::Run;
 use crate::error::RunError;
-use crate::inputs::config::Config;
 use crate::model::{AnnotationLevel, Digest, Repository};
-use crate::plan::RunPlan;
 use crate::plan::build::BuildPlan;
-use crate::plan::cache::for_node;
+use crate::plan::index::IndexPlan;
 use crate::progress::cache::{fetched, idle};
 use crate::progress::display::Display;
 use crate::progress::event::StatusUpdate;
 use crate::registry::{self, JoinAnnotations, JoinError, Manifest, NodeImage, RegistryClient};
 
-use super::Process;
-use super::builder::Node;
-use super::login::Renewing;
-use super::persist::{patience, persist};
-use super::preflight::Verdict;
-use super::push::{LeftOut, Part, build_and_push};
-use super::record::Record;
-
-/// What each node builds: its platforms, with caches of its own where there are several.
-pub(super) fn builds(nodes: &[Node], plan: &RunPlan) -> Vec<BuildPlan> {
-    let build = |node: &Node| {
-        let mut build = BuildPlan { platforms: node.platforms.clone(), ..plan.build.clone() };
-        if nodes.len() > 1 {
-            for_node(&mut build, &mut plan.cache.clone(), &node.platforms);
-        }
-        build
-    };
-    nodes.iter().map(build).collect()
-}
-
 /// Builds on every node and prints what they say; the outcomes are in the nodes' order. Repositories that any of them
-/// could not push to, while it could to another, are in `left_out`.
+/// could not push to, while it could to another, are in `left_out`. Ready soon after `cancel` is true, which the first
+/// failure makes it, too.
 pub(super) async fn build(
-    process: &Process,
-    config: &Config,
+    run: &Run<'_>,
     nodes: &[Node],
-    plan: &RunPlan,
     builds: &[BuildPlan],
     left_out: &RefCell<Vec<LeftOut>>,
     log: &mut Display,
+    cancel: &watch::Sender<bool>,
 ) -> Result<Vec<BuildOutcome>, BuildError> {
     let began = Instant::now();
     let several = nodes.len() > 1;
-    let (failed, _) = watch::channel(false);
+    let reporter = &run.process.reporter;
     let mut incoming = SelectAll::new();
     let mut building = FuturesUnordered::new();
     for (number, (node, build)) in nodes.iter().zip(builds).enumerate() {
@@ -69,16 +52,12 @@ pub(super) async fn build(
                 None => update,
             })
         }));
-        let mut another_failed = failed.subscribe();
+        let mut cancelled = cancel.subscribe();
         building.push(async move {
-            let cancel = async {
-                tokio::select! {
-                    _ = process.stopped() => {}
-                    _ = another_failed.wait_for(|failed| *failed) => {}
-                }
-            };
-            let part = Part { process, config, plan, node, build, left_out };
-            (number, build_and_push(part, updates, cancel).await)
+            // Whoever cancels lives longer than this.
+            let cancelled = async { drop(cancelled.wait_for(|cancelled| *cancelled).await) };
+            let part = Part { run, node, build, left_out };
+            (number, build_and_push(part, updates, cancelled).await)
         });
     }
     let mut outcomes: Vec<Option<BuildOutcome>> = nodes.iter().map(|_| None).collect();
@@ -91,10 +70,10 @@ pub(super) async fn build(
     while !building.is_empty() {
         tokio::select! {
             Some(update) = incoming.next() => {
-                process.reporter.lines(&log.update(&update, began.elapsed()));
+                reporter.lines(&log.update(&update, began.elapsed()));
             }
             _ = tick.tick() => {
-                process.reporter.lines(&log.tick(began.elapsed()));
+                reporter.lines(&log.tick(began.elapsed()));
                 let stalled = if failure.is_some() {
                     None
                 } else if held_up {
@@ -105,7 +84,7 @@ pub(super) async fn build(
                 };
                 if stalled.is_some() {
                     failure = stalled;
-                    failed.send_replace(true);
+                    cancel.send_replace(true);
                 }
             }
             Some((number, built)) = building.next() => match built {
@@ -114,15 +93,15 @@ pub(super) async fn build(
                 Err(_) if failure.is_some() => {}
                 Err(error) => {
                     failure = Some(if several { of_node(error, &nodes[number]) } else { error });
-                    failed.send_replace(true);
+                    cancel.send_replace(true);
                 }
             },
         }
     }
     while let Some(Some(update)) = incoming.next().now_or_never() {
-        process.reporter.lines(&log.update(&update, began.elapsed()));
+        reporter.lines(&log.update(&update, began.elapsed()));
     }
-    process.reporter.lines(&log.finish(began.elapsed()));
+    reporter.lines(&log.finish(began.elapsed()));
     match failure {
         Some(error) => Err(error),
         None => Ok(outcomes.into_iter().flatten().collect()),
@@ -164,49 +143,39 @@ fn of_node(error: BuildError, node: &Node) -> BuildError {
     error.on_node(&part, name)
 }
 
-/// Reads what each node has pushed, makes one index of it and puts that under its digest, in each repository that has
-/// all of it. One that fails is left to the record, unless all do.
+/// Reads what each node has pushed, makes one index of it and puts that under its digest, in each of these repositories:
+/// how it ended there, in their order.
 pub(super) async fn join(
-    process: &Process,
-    config: &Config,
+    run: &Run<'_>,
     nodes: &[Node],
-    plan: &RunPlan,
-    verdict: &Verdict,
+    index: &IndexPlan,
+    targets: &[&Repository],
     digests: &[Option<Digest>],
-    record: &mut Record,
-) -> Result<Digest, RunError> {
+) -> Vec<Result<Digest, RunError>> {
     let began = Instant::now();
-    let renewing = Renewing::new(process, config);
-    let mut joined = None;
-    for place in record.places.iter_mut().filter(|place| place.failure.is_none()) {
-        let repository = &place.repository;
-        let join = async |config: &Config| {
-            let client = verdict.client(process, config, repository.registry());
-            join_in(process, config, nodes, plan, (&client, repository), digests).await
+    let renewals = Renewals::new(run);
+    let mut joined = Vec::new();
+    for target in targets {
+        let join = async || {
+            let client = run.registries.client(target.registry());
+            join_in(run, nodes, index, (&client, target), digests).await
         };
-        match renewing.doing(join).await {
-            Ok(digest) => joined = Some(digest),
-            Err(error) => place.failure = Some(error),
-        }
+        joined.push(run.until_stopped(renewals.doing(join)).await);
     }
-    process.reporter.phase("join", began.elapsed());
-    if joined.is_none() {
-        record.failures()?;
-    }
-    joined.ok_or_else(|| RunError::Contradiction(vec!["the image goes nowhere".into()]))
+    run.process.reporter.phase("join", began.elapsed());
+    joined
 }
 
 async fn join_in(
-    process: &Process,
-    config: &Config,
+    run: &Run<'_>,
     nodes: &[Node],
-    plan: &RunPlan,
+    index: &IndexPlan,
     (client, repository): (&RegistryClient, &Repository),
     digests: &[Option<Digest>],
 ) -> Result<Digest, RunError> {
-    let patience = patience(config, repository.registry());
+    let patience = patience(run, repository.registry());
     let reading = digests.iter().flatten().map(|digest| {
-        persist(process, patience.clone(), async move || client.get_manifest(repository, digest).await)
+        retry(run.process, patience.clone(), async move || client.get_manifest(repository, digest).await)
     });
     let manifests = futures_util::future::try_join_all(reading).await?;
     let names: Vec<String> =
@@ -216,23 +185,23 @@ async fn join_in(
         platforms: &node.platforms,
         manifest,
     });
-    let index = index_of(parts, &plan.build).map_err(RunError::Join)?;
-    persist(process, patience.clone(), async || client.put_manifest(repository, &index).await).await?;
+    let index = index_of(parts, index).map_err(RunError::Join)?;
+    retry(run.process, patience.clone(), async || client.put_manifest(repository, &index).await).await?;
     Ok(index.digest)
 }
 
 /// The index of what was pushed in parts, for all platforms of the plan.
 pub(super) fn index_of<'a>(
     parts: impl Iterator<Item = NodeImage<'a>>,
-    build: &BuildPlan,
+    index: &IndexPlan,
 ) -> Result<Manifest, JoinError> {
-    registry::join(&parts.collect::<Vec<_>>(), &build.platforms, &annotations(build))
+    registry::join(&parts.collect::<Vec<_>>(), &index.platforms, &annotations(index))
 }
 
 /// What the parts could not write: those of the index, and of descriptors where a part is a plain manifest.
-fn annotations(plan: &BuildPlan) -> JoinAnnotations {
+fn annotations(index: &IndexPlan) -> JoinAnnotations {
     let mut joined = JoinAnnotations::default();
-    for annotation in &plan.annotations {
+    for annotation in &index.annotations {
         let (key, value) = (annotation.key.clone(), annotation.value.clone());
         match annotation.level {
             AnnotationLevel::Index => {

@@ -27,60 +27,71 @@ fn image() -> ImageMetadata {
 }
 
 /// Complete in the first repository, begun in the second.
-fn two_places() -> Record {
+fn two_targets() -> [TargetOutcome; 2] {
     let held = HeldBack { tag: Tag::parse("latest").unwrap(), reason: "newer".into() };
-    let first = Placed {
+    let first = TargetOutcome {
         digest: Some(Digest::of(b"top")),
         published: vec![tag("main")],
         held_back: vec![held],
         pushed: true,
         metadata: Some(image()),
-        ..Placed::new(at("ghcr.io/a/b"))
+        ..TargetOutcome::nothing(&at("ghcr.io/a/b"))
     };
-    let second = Placed {
+    let second = TargetOutcome {
         digest: Some(Digest::of(b"top")),
         published: vec![tag("a-main")],
-        ..Placed::new(at("docker.io/a/b"))
+        ..TargetOutcome::nothing(&at("docker.io/a/b"))
     };
-    Record { places: vec![first, second], ..Record::default() }
+    [first, second]
+}
+
+/// What is made of the account of these.
+fn of<T>(targets: &[TargetOutcome], read: impl FnOnce(&Account<'_>) -> T) -> T {
+    let report = Report::default();
+    for target in targets {
+        // What was said before counts no more.
+        report.target(&target.repository);
+        report.progress(target);
+    }
+    report.account(read)
 }
 
 #[test]
 fn what_a_failure_leaves() {
-    let mut record = two_places();
+    let mut targets = two_targets();
     let lines = [
         "ghcr.io/a/b: complete, under `main`",
         "docker.io/a/b: tags that were put before: `a-main`; a re-run completes them",
     ];
-    assert_eq!(left(&record), lines);
-    record.places[1].published.clear();
-    assert_eq!(left(&record)[1], "docker.io/a/b: no tag was put; a re-run completes it");
+    assert_eq!(of(&targets, left), lines);
+    targets[1].published.clear();
+    assert_eq!(of(&targets, left)[1], "docker.io/a/b: no tag was put; a re-run completes it");
     // Of one nothing needs to be told apart.
-    record.places.truncate(1);
-    record.places[0].pushed = false;
-    assert_eq!(left(&record), ["tags that were put before: `main`; a re-run completes them"]);
-    record.places[0].published.clear();
-    assert_eq!(left(&record), Vec::<String>::new());
+    targets[0].pushed = false;
+    let lines = ["tags that were put before: `main`; a re-run completes them"];
+    assert_eq!(of(&targets[..1], left), lines);
+    targets[0].published.clear();
+    assert_eq!(of(&targets[..1], left), Vec::<String>::new());
 }
 
 #[test]
 fn outputs_of_several_repositories() {
-    let mut record = two_places();
-    assert!(!record.pushed());
+    let targets = two_targets();
+    assert!(!of(&targets, |account| account.pushed()));
     let reference = format!("ghcr.io/a/b@{}", Digest::of(b"top"));
-    assert_eq!(record.places.iter().filter_map(super::reference).collect::<Vec<_>>(), [reference]);
+    assert_eq!(targets.iter().filter_map(super::reference).collect::<Vec<_>>(), [reference]);
     assert_eq!(
-        outputs::held_back(&record).to_string(),
+        of(&targets, outputs::held_back).to_string(),
         r#"[{"reason":"newer","repository":"ghcr.io/a/b","tag":"latest"}]"#
     );
-    let value: Value = serde_json::from_str(&outputs::metadata(&record)).unwrap();
+    let value: Value = serde_json::from_str(&of(&targets, outputs::metadata)).unwrap();
     assert_eq!(value["digest"], value["repositories"][0]["digest"]);
     assert_eq!(value["repositories"][1], json!({"repository": "docker.io/a/b", "pushed": false}));
     // One is as it always was.
-    record.places.truncate(1);
-    assert!(record.pushed());
-    assert_eq!(outputs::held_back(&record).to_string(), r#"[{"reason":"newer","tag":"latest"}]"#);
-    assert_eq!(outputs::metadata(&record), json!(image()).to_string());
+    let one = &targets[..1];
+    assert!(of(one, |account| account.pushed()));
+    assert_eq!(of(one, outputs::held_back).to_string(), r#"[{"reason":"newer","tag":"latest"}]"#);
+    assert_eq!(of(one, outputs::metadata), json!(image()).to_string());
 }
 
 #[test]

@@ -6,27 +6,25 @@
 //! container to be reached is not waited for: the build begins, and ends if the verdict is bad.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::buildkit::Address;
 use crate::docker::{ReachError, RelayOptions, reach_loopback_telling};
+use crate::engine::background::Background;
+use crate::engine::process::Process;
+use crate::engine::registries::{Clients, Way};
+use crate::engine::retry::{Trying, second_look};
+use crate::engine::run::Run;
 use crate::error::RunError;
-use crate::inputs::config::Config;
 use crate::metadata::Metadata;
-use crate::model::{Dial, Patience, RegistryHost, Repository, Tag};
+use crate::model::{Patience, RegistryHost, Repository, Tag};
 use crate::plan::promote::decisive;
 use crate::registry::{Descriptor, RegistryClient, RegistryError, Upload};
-use crate::runner::context::RunnerContext;
-
-use super::Process;
-use super::persist::{Trying, second_look};
-use super::registries::{Registries, Way};
 
 /// A build is not kept waiting for longer; the verdict is heard while it runs.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -36,36 +34,7 @@ const LONGEST: Duration = Duration::from_secs(15);
 const IN_PARALLEL: usize = 8;
 
 /// What is under tags; one that could not be looked up is not there.
-pub type Existing = BTreeMap<Tag, Option<Descriptor>>;
-
-/// What is good to go on with.
-#[derive(Default)]
-pub struct Verdict {
-    /// How each registry is reached.
-    ways: BTreeMap<RegistryHost, Way>,
-    /// What is under the tags of each repository that decide before the build.
-    existing: BTreeMap<Repository, Existing>,
-}
-
-impl Verdict {
-    /// The client of this registry that has looked, unless its login is another one in this configuration.
-    pub fn client(&self, process: &Process, config: &Config, host: &RegistryHost) -> Arc<RegistryClient> {
-        match self.ways.get(host) {
-            Some(way) => way.client(process, config),
-            None => Arc::new(Registries::of(process, config).client(host, Dial::default())),
-        }
-    }
-
-    /// What was found in this repository under the tags that decide before the build.
-    pub fn existing(&self, repository: &Repository) -> Option<&Existing> {
-        self.existing.get(repository)
-    }
-
-    /// Ends the helpers, if there are any.
-    pub fn close(self) {
-        self.ways.into_values().for_each(Way::close);
-    }
-}
+pub(in crate::engine) type Existing = BTreeMap<Tag, Option<Descriptor>>;
 
 /// What was found at one registry.
 struct Found {
@@ -89,8 +58,8 @@ impl Seen {
 }
 
 /// A look at the registries that goes on beside other work; it ends with this value.
-pub struct Preflight {
-    looking: JoinSet<Result<Found, ReachError>>,
+pub(in crate::engine) struct AccessCheck {
+    looking: Background<Result<Found, ReachError>>,
     /// Registries that are looked at.
     hosts: usize,
     /// Repositories in them.
@@ -99,70 +68,66 @@ pub struct Preflight {
     slow: watch::Receiver<bool>,
     /// What is known so far.
     found: Vec<Result<Found, ReachError>>,
-    /// What was found, when it was good.
-    verdict: Option<Verdict>,
+    /// What was found under the tags of each repository that decide before the build, once all of it was good.
+    verdict: Option<BTreeMap<Repository, Existing>>,
 }
 
-impl Preflight {
+/// What looks at one registry.
+struct Look {
+    process: Process,
+    host: RegistryHost,
+    repositories: Vec<Repository>,
+    /// What is looked up there.
+    tags: Vec<Tag>,
+    clients: Clients,
+    socket: PathBuf,
+    relay: RelayOptions,
+    patience: Patience,
+    /// Repositories that are missing are made before the build.
+    creates: bool,
+}
+
+impl AccessCheck {
     /// Begins to look.
-    pub fn start(
-        process: &Process,
-        config: &Config,
-        context: &RunnerContext,
-        daemon: &Address,
-        metadata: &Metadata,
-    ) -> Self {
+    pub(super) fn begin(run: &Run<'_>, metadata: &Metadata) -> Self {
         let (tell, slow) = watch::channel(false);
-        let tags = decisive(config, context, metadata);
-        let registries = Registries::of(process, config);
-        let creates = config.create_repository;
-        let mut looking = JoinSet::new();
-        let hosts: BTreeSet<&RegistryHost> = config.targets().map(Repository::registry).collect();
+        let Run { process, asked, context, .. } = *run;
+        let tags = decisive(asked, context, metadata);
+        let mut looking = Background::none();
+        let hosts: BTreeSet<&RegistryHost> = asked.targets.registries();
         for host in &hosts {
-            let options = RelayOptions {
-                run: format!("{}-{}", context.run.id, context.run.attempt),
-                id: format!("{:032x}", process.random_u128()),
-                directories: vec![context.paths.temp.clone(), context.paths.workspace.clone()],
-                program: process.program.clone(),
-                timeout: Duration::from_secs(10),
+            let here = |target: &&Repository| target.registry() == *host;
+            let look = Look {
+                process: process.clone(),
+                host: (*host).clone(),
+                repositories: asked.targets.iter().filter(here).cloned().collect(),
+                tags: tags.clone(),
+                clients: run.registries.clients().clone(),
+                socket: run.daemon.path().to_owned(),
+                relay: RelayOptions {
+                    run: run.label(),
+                    id: process.random_id(),
+                    directories: vec![context.paths.temp.clone(), context.paths.workspace.clone()],
+                    program: process.program.clone(),
+                    timeout: Duration::from_secs(10),
+                },
+                patience: second_look(asked.retries),
+                creates: asked.create_repository,
             };
-            let repositories: Vec<Repository> =
-                config.targets().filter(|target| target.registry() == *host).cloned().collect();
-            let (host, socket) = ((*host).clone(), daemon.path().to_owned());
-            let (tell, tags, registries) = (tell.clone(), tags.clone(), registries.clone());
-            let (process, patience) = (process.clone(), second_look(config));
-            looking.spawn(async move {
-                let telling = || {
+            let tell = tell.clone();
+            looking.also(async move {
+                look.at_registry(|| {
                     let _ = tell.send(true);
-                };
-                let reached = reach_loopback_telling(&host, &socket, &options, telling).await?;
-                let client = Arc::new(registries.client(&host, reached.dial.clone()));
-                let mut way = Way::new(reached, Arc::clone(&client));
-                let look = |repository| see(&process, patience.clone(), &client, repository, &tags);
-                let mut seen = Vec::new();
-                for (mut one, upload) in join_all(repositories.into_iter().map(look)).await {
-                    if let Some(upload) = upload {
-                        // Nobody waits for its end.
-                        let (client, repository) = (Arc::clone(&client), one.repository.clone());
-                        way.clear(async move { client.end_upload(&repository, upload).await });
-                    }
-                    if let Some(access) = &mut one.access
-                        && access.as_ref().is_err_and(|error| creates && error.is_absence())
-                    {
-                        // It is made before the build begins.
-                        *access = Ok(());
-                    }
-                    seen.push(one);
-                }
-                Ok(Found { host, way, seen })
+                })
+                .await
             });
         }
-        let (hosts, repositories) = (hosts.len(), config.targets().count());
+        let (hosts, repositories) = (hosts.len(), asked.targets.count());
         Self { looking, hosts, repositories, slow, found: Vec::new(), verdict: None }
     }
 
-    /// Waits for the verdict as long as that is fair to a build. Fails as [`Self::verdict`] would.
-    pub async fn before_the_build(&mut self) -> Result<(), RunError> {
+    /// Waits for the verdict as long as that is fair to a build. Fails as [`Self::settle`] would.
+    pub(in crate::engine) async fn before_the_build(&mut self) -> Result<(), RunError> {
         let mut slow = self.slow.clone();
         tokio::select! {
             biased;
@@ -175,7 +140,7 @@ impl Preflight {
     }
 
     /// Waits for the verdict and takes out the repositories that this job may not push to, with what the registries said.
-    pub async fn denials(&mut self) -> Vec<(Repository, String)> {
+    pub(super) async fn denials(&mut self) -> Vec<(Repository, String)> {
         self.find().await;
         let mut denials = Vec::new();
         for found in self.found.iter_mut().flatten() {
@@ -188,34 +153,32 @@ impl Preflight {
         denials
     }
 
-    /// Waits for the verdict. A denial, or a registry on this machine that cannot be reached, ends the run; anything
-    /// else that went wrong is a warning.
-    pub async fn settle(&mut self, process: &Process) -> Result<&Verdict, RunError> {
+    /// Waits for the verdict; from then on the run knows how each registry is reached. Gives what is under the tags of each
+    /// repository that decide before the build.
+    ///
+    /// # Errors
+    /// A denial, or a registry on this machine that cannot be reached. Anything else that went wrong is a warning.
+    pub(in crate::engine) async fn settle(
+        &mut self,
+        run: &Run<'_>,
+    ) -> Result<&BTreeMap<Repository, Existing>, RunError> {
         let verdict = match self.verdict.take() {
             Some(verdict) => verdict,
-            None => self.judge(process).await?,
+            None => self.judge(run).await?,
         };
         Ok(self.verdict.insert(verdict))
     }
 
-    /// The same, to keep.
-    pub async fn verdict(mut self, process: &Process) -> Result<Verdict, RunError> {
-        match self.verdict.take() {
-            Some(verdict) => Ok(verdict),
-            None => self.judge(process).await,
-        }
-    }
-
-    async fn judge(&mut self, process: &Process) -> Result<Verdict, RunError> {
+    async fn judge(&mut self, run: &Run<'_>) -> Result<BTreeMap<Repository, Existing>, RunError> {
         self.find().await;
         self.fatal()?;
         if self.found.len() < self.hosts {
-            // A task is gone, which only the end of the process does.
-            return Err(RunError::Stopped(process.stopped().await));
+            let why = "a look at a registry ended without a result";
+            return Err(RunError::Contradiction(vec![why.into()]));
         }
-        let mut verdict = Verdict::default();
+        let mut verdict = BTreeMap::new();
         for Found { host, way, seen } in self.found.drain(..).flatten() {
-            verdict.ways.insert(host, way);
+            run.registries.reach(host, way);
             for Seen { repository, access, existing } in seen {
                 let why = match access {
                     Some(Ok(())) => None,
@@ -229,9 +192,10 @@ impl Preflight {
                     }
                 };
                 if let Some(why) = why {
-                    process.reporter.warn(&format!("whether this job may push is not known: {why}"));
+                    let said = format!("whether this job may push is not known: {why}");
+                    run.process.reporter.warn(&said);
                 }
-                verdict.existing.insert(repository, existing);
+                verdict.insert(repository, existing);
             }
         }
         Ok(verdict)
@@ -260,9 +224,35 @@ impl Preflight {
 
     /// Waits until all is found.
     async fn find(&mut self) {
-        while let Some(ended) = self.looking.join_next().await {
-            self.found.extend(ended);
+        while let Some(found) = self.looking.take().await {
+            self.found.push(found);
         }
+    }
+}
+
+impl Look {
+    /// Finds the way to the registry and looks at its repositories; `slow` is called when that takes a helper container.
+    async fn at_registry(self, slow: impl FnOnce()) -> Result<Found, ReachError> {
+        let Self { process, host, repositories, tags, clients, socket, relay, patience, creates } = self;
+        let reached = reach_loopback_telling(&host, &socket, &relay, slow).await?;
+        let client = Arc::new(clients.make(&host, reached.dial.clone()));
+        let look = |repository| see(&process, patience.clone(), &client, repository, &tags);
+        let (mut seen, mut clearing) = (Vec::new(), Background::none());
+        for (mut one, upload) in join_all(repositories.into_iter().map(look)).await {
+            if let Some(upload) = upload {
+                // Nobody waits for its end.
+                let (client, repository) = (Arc::clone(&client), one.repository.clone());
+                clearing.also(async move { client.end_upload(&repository, upload).await });
+            }
+            if let Some(access) = &mut one.access
+                && access.as_ref().is_err_and(|error| creates && error.is_absence())
+            {
+                // It is made before the build begins.
+                *access = Ok(());
+            }
+            seen.push(one);
+        }
+        Ok(Found { host, way: Way::new(reached, client, clearing), seen })
     }
 }
 

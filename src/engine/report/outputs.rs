@@ -7,6 +7,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::account::Account;
+use crate::engine::process::Process;
+use crate::engine::publish::TargetOutcome;
+use crate::error::chain;
 use crate::metadata::{PlannedTag, most_specific};
 use crate::model::{Annotation, AnnotationLevel, Digest, Repository};
 use crate::plan::{self, RunPlan};
@@ -14,20 +18,13 @@ use crate::registry::ImageMetadata;
 use crate::runner::context::Paths;
 use crate::runner::files::{FileError, append_outputs, delimiter, new_file};
 
-use super::Process;
-use super::record::{Placed, Record};
-use super::report::chain;
-
-/// Writes the outputs, once. A run that went `well` leaves a bake file, too.
-pub fn write(process: &Process, record: &mut Record, well: bool) {
-    if std::mem::replace(&mut record.outputs_written, true) {
-        return;
-    }
-    let Some(paths) = record.context.as_ref().map(|context| &context.paths) else { return };
+/// Writes the outputs. A run that went `well` leaves a bake file, too.
+pub(super) fn write(process: &Process, account: &Account<'_>, well: bool) {
+    let Some(paths) = account.context.map(|context| &context.paths) else { return };
     let Some(file) = &paths.output else { return };
-    let mut outputs = outputs(record);
-    if let Some(plan) = record.plan.as_ref().filter(|_| well) {
-        match write_bake_file(process, paths, &bake_file(record, plan)) {
+    let mut outputs = outputs(account);
+    if let Some(plan) = account.plan.filter(|_| well) {
+        match write_bake_file(process, paths, &bake_file(account, plan)) {
             Ok(path) => outputs.push(("bake_file", path.display().to_string())),
             Err(error) => process.reporter.warn(&format!("no output `bake_file`: {}", chain(&error))),
         }
@@ -46,87 +43,86 @@ pub fn write(process: &Process, record: &mut Record, well: bool) {
 
 /// Its path as the job's next steps know it. The runner clears the directory when the job ends.
 fn write_bake_file(process: &Process, paths: &Paths, content: &Value) -> Result<PathBuf, FileError> {
-    let name = format!("docker-push-action-bake-{:032x}.json", process.random_u128());
+    let name = format!("docker-push-action-bake-{}.json", process.random_id());
     let file = paths.temp.join(name);
     new_file(&file, &paths.workspace, &format!("{content:#}\n"))?;
     Ok(paths.to_host(&file).unwrap_or(file))
 }
 
 /// Outputs in the order of need, should they ever be too long together.
-fn outputs(record: &Record) -> Vec<(&'static str, String)> {
-    let Some(plan) = &record.plan else { return vec![("pushed", "false".into())] };
-    let image = record.first().map_or(&plan.repository, |first| &first.repository).to_string();
-    let digest = record.digest.as_ref().map_or_else(String::new, Digest::to_string);
-    let put = put(record, plan);
-    let first = record.first();
+fn outputs(account: &Account<'_>) -> Vec<(&'static str, String)> {
+    let Some(plan) = account.plan else { return vec![("pushed", "false".into())] };
+    let image = account.first().map_or(plan.targets.first(), |first| &first.repository).to_string();
+    let digest = account.digest.map_or_else(String::new, Digest::to_string);
+    let put = put(account, plan);
+    let first = account.first();
     let specific = put.first().and_then(|(_, tags)| most_specific(tags)).map(|tag| tag.tag.to_string());
-    let labels: Vec<String> = plan.build.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let labels: Vec<String> = plan.labels().iter().map(|(key, value)| format!("{key}={value}")).collect();
     vec![
-        ("pushed", record.pushed().to_string()),
+        ("pushed", account.pushed().to_string()),
         ("image", image),
         ("digest", digest),
         ("reference", first.and_then(reference).unwrap_or_default()),
-        ("promoted", record.promoted.to_string()),
+        ("promoted", account.promoted.to_string()),
         ("imageid", image_id(first.and_then(|first| first.metadata.as_ref()))),
         ("tag", specific.unwrap_or_default()),
         ("tags", references(&put).join("\n")),
         ("tag_names", names(&put).join("\n")),
         ("version", plan.version.clone().unwrap_or_default()),
-        ("held_back", held_back(record).to_string()),
-        ("metadata", metadata(record)),
+        ("held_back", held_back(account).to_string()),
+        ("metadata", metadata(account)),
         ("plan", plan::display::json(plan)),
         ("labels", labels.join("\n")),
-        ("annotations", plan.build.annotations.iter().map(line_of).collect::<Vec<_>>().join("\n")),
+        ("annotations", plan.annotations().iter().map(line_of).collect::<Vec<_>>().join("\n")),
         ("json", described(&put, plan).to_string()),
     ]
 }
 
 /// The image in one repository, once all its tags are there.
-pub(super) fn reference(place: &Placed) -> Option<String> {
-    let digest = place.digest.as_ref().filter(|_| place.pushed)?;
-    Some(format!("{}@{digest}", place.repository))
+pub(super) fn reference(target: &TargetOutcome) -> Option<String> {
+    let digest = target.digest.as_ref().filter(|_| target.pushed)?;
+    Some(format!("{}@{digest}", target.repository))
 }
 
 /// The planned tags of each repository, without those that were held back, in the plan's order.
-pub(super) fn put(record: &Record, plan: &RunPlan) -> Vec<(Repository, Vec<PlannedTag>)> {
+pub(super) fn put(account: &Account<'_>, plan: &RunPlan) -> Vec<(Repository, Vec<PlannedTag>)> {
     let placed = |target: &&Repository| {
-        record.places.is_empty() || record.places.iter().any(|place| place.repository == **target)
+        account.targets.is_empty() || account.targets.iter().any(|one| one.repository == **target)
     };
     let put = |target: &Repository| {
-        let place = record.places.iter().find(|place| place.repository == *target);
-        let held = |tag: &&PlannedTag| {
-            place.iter().flat_map(|place| &place.held_back).any(|held| held.tag == tag.tag)
-        };
+        let outcome = account.targets.iter().find(|one| one.repository == *target);
+        let held =
+            |tag: &&PlannedTag| outcome.iter().flat_map(|one| &one.held_back).any(|held| held.tag == tag.tag);
         (target.clone(), plan.tags.iter().filter(|tag| !held(tag)).cloned().collect())
     };
-    plan.targets().filter(placed).map(put).collect()
+    plan.targets.iter().filter(placed).map(put).collect()
 }
 
 /// The output `held_back`; with the repository of each where there are several.
-pub(super) fn held_back(record: &Record) -> Value {
-    let several = record.places.len() > 1;
-    let one = |place: &Placed| {
-        let held = place.held_back.iter().map(|held| {
+pub(super) fn held_back(account: &Account<'_>) -> Value {
+    let several = account.targets.len() > 1;
+    let one = |target: &&TargetOutcome| {
+        let held = target.held_back.iter().map(|held| {
             let mut value = json!(held);
             if several {
-                value["repository"] = json!(place.repository);
+                value["repository"] = json!(target.repository);
             }
             value
         });
         held.collect::<Vec<_>>()
     };
-    record.places.iter().flat_map(one).collect()
+    account.targets.iter().flat_map(one).collect()
 }
 
 /// The output `metadata`: the image in the first repository; where there are several, that of each besides.
-pub(super) fn metadata(record: &Record) -> String {
-    let Some(first) = record.first().and_then(|first| first.metadata.as_ref()) else { return String::new() };
+pub(super) fn metadata(account: &Account<'_>) -> String {
+    let Some(first) = account.first().and_then(|first| first.metadata.as_ref()) else { return String::new() };
     let mut value = json!(first);
-    if record.places.len() > 1 {
-        let each = record.places.iter().map(|place| {
-            let mut value = place.metadata.as_ref().map_or_else(|| json!({}), |metadata| json!(metadata));
-            value["repository"] = json!(place.repository);
-            value["pushed"] = json!(place.pushed);
+    if account.targets.len() > 1 {
+        let each = account.targets.iter().map(|target| {
+            let mut value = target.metadata.as_ref().map_or_else(|| json!({}), |metadata| json!(metadata));
+            value["repository"] = json!(target.repository);
+            value["pushed"] = json!(target.pushed);
             value
         });
         value["repositories"] = each.collect();
@@ -160,15 +156,15 @@ fn described(put: &Put, plan: &RunPlan) -> Value {
     json!({
         "tags": references(put),
         "tag-names": names(put),
-        "labels": plan.build.labels,
-        "annotations": plan.build.annotations.iter().map(line_of).collect::<Vec<_>>(),
+        "labels": plan.labels(),
+        "annotations": plan.annotations().iter().map(line_of).collect::<Vec<_>>(),
     })
 }
 
 /// What bake reads: a target that others inherit from. Annotations of manifests only, as metadata-action has them unless
 /// asked: with those of an index bake could not build for one platform.
-fn bake_file(record: &Record, plan: &RunPlan) -> Value {
-    let tags = put(record, plan);
+fn bake_file(account: &Account<'_>, plan: &RunPlan) -> Value {
+    let tags = put(account, plan);
     let specific = || most_specific(&tags.first()?.1).map(|tag| tag.tag.to_string());
     let version = plan.version.clone().or_else(specific);
     let images: Vec<String> = tags.iter().map(|(target, _)| target.to_string()).collect();
@@ -177,8 +173,8 @@ fn bake_file(record: &Record, plan: &RunPlan) -> Value {
     };
     let target = json!({
         "tags": references(&tags),
-        "labels": plan.build.labels,
-        "annotations": plan.build.annotations.iter().filter(of_manifest).map(line_of).collect::<Vec<_>>(),
+        "labels": plan.labels(),
+        "annotations": plan.annotations().iter().filter(of_manifest).map(line_of).collect::<Vec<_>>(),
         "args": {
             "DOCKER_META_IMAGES": images.join(","),
             "DOCKER_META_VERSION": version.unwrap_or_default(),

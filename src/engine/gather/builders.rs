@@ -1,0 +1,143 @@
+//! What can build, connected: the Docker daemon where the choice can need it, and the builders that were given by an
+//! address.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+
+use crate::buildkit::{Address, Connection, Worker};
+use crate::docker;
+use crate::error::RunError;
+use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, Platform};
+use crate::plan::builder::{may_build_by_daemon, needs_daemon};
+use crate::plan::facts::{BuilderFacts, DaemonFacts};
+
+/// What can build, connected.
+pub(in crate::engine) struct Builders {
+    /// The Docker daemon, where the choice can need it.
+    pub daemon: Option<Daemon>,
+    /// By the number of a node in the input `builder`: the ones that have an address.
+    pub nodes: Vec<Option<Given>>,
+}
+
+/// A builder that was given by its address, connected.
+pub(in crate::engine) struct Given {
+    /// To it.
+    pub connection: Connection,
+    /// What it runs, its own platform first.
+    pub platforms: Vec<Platform>,
+}
+
+impl Builders {
+    /// Nothing can.
+    pub(in crate::engine) fn none() -> Self {
+        Self { daemon: None, nodes: Vec::new() }
+    }
+
+    /// What the plan depends on.
+    pub(in crate::engine) fn facts(&self) -> BuilderFacts {
+        let platforms =
+            |given: &Option<Given>| given.as_ref().map_or_else(Vec::new, |one| one.platforms.clone());
+        BuilderFacts {
+            daemon: self.daemon.as_ref().map(|daemon| daemon.facts.clone()),
+            nodes: self.nodes.iter().map(platforms).collect(),
+        }
+    }
+}
+
+/// The Docker daemon, connected.
+pub(in crate::engine) struct Daemon {
+    /// To its BuildKit, where that may build.
+    pub connection: Option<Connection>,
+    /// What it can do.
+    pub facts: DaemonFacts,
+}
+
+/// What can build, connected: without a look at anything else. `gateway`: the build wants to know where the daemon's
+/// containers reach the host.
+pub(in crate::engine) async fn builders(
+    choice: &BuilderChoice,
+    gateway: bool,
+    address: &Address,
+) -> Result<Builders, RunError> {
+    let nodes: &[BuilderNode] = match choice {
+        BuilderChoice::Auto => &[],
+        BuilderChoice::Nodes(nodes) => nodes,
+    };
+    let daemon = async {
+        if !needs_daemon(choice) {
+            return Ok(None);
+        }
+        let beside = if gateway || may_build_by_daemon(choice) { None } else { beside(address).await };
+        match beside {
+            Some(daemon) => Ok(Some(daemon)),
+            None => daemon(address).await.map(Some),
+        }
+    };
+    let nodes = try_join_all(nodes.iter().map(|node| given(&node.address)));
+    let (daemon, nodes) = tokio::try_join!(daemon, nodes)?;
+    Ok(Builders { daemon, nodes })
+}
+
+/// Connects to a builder that has an address of its own.
+async fn given(address: &BuilderAddress) -> Result<Option<Given>, RunError> {
+    let Some(dialled) = address_of(address) else { return Ok(None) };
+    let connection = Connection::open(&dialled).await?;
+    let workers = connection
+        .workers()
+        .await
+        .map_err(|source| RunError::Builder { address: address.to_string(), source: Box::new(source) })?;
+    Ok(Some(Given { connection, platforms: platforms(&workers) }))
+}
+
+/// Where a node of the input is, if it can be connected to without making or starting anything.
+fn address_of(address: &BuilderAddress) -> Option<Address> {
+    match address {
+        BuilderAddress::Unix(path) => Some(Address::BuildkitSocket(path.clone())),
+        BuilderAddress::Tcp { host, port, tls } => {
+            Some(Address::Tcp { host: host.clone(), port: *port, tls: tls.clone().map(Arc::new) })
+        }
+        BuilderAddress::Docker | BuilderAddress::OwnContainer | BuilderAddress::Container(_) => None,
+    }
+}
+
+/// In the workers' order: a machine's own platform is named first.
+fn platforms(workers: &[Worker]) -> Vec<Platform> {
+    let platforms = workers.iter().flat_map(|worker| &worker.platforms);
+    let mut platforms: Vec<Platform> = platforms.filter_map(|text| Platform::parse(text).ok()).collect();
+    platforms.dedup();
+    platforms
+}
+
+/// The daemon where only a container beside it builds: what its machine runs is all that matters of it, and its BuildKit
+/// would take long to say it. `None` where it cannot be told without the daemon.
+async fn beside(address: &Address) -> Option<Daemon> {
+    let facts = DaemonFacts {
+        name: UNNAMED.into(),
+        containerd_image_store: false,
+        platforms: docker::platforms_of_machine(address.path()).await?,
+        host_gateway: None,
+    };
+    Some(Daemon { connection: None, facts })
+}
+
+/// A daemon that does not say what it is, or was not asked.
+const UNNAMED: &str = "the Docker daemon";
+
+async fn daemon(address: &Address) -> Result<Daemon, RunError> {
+    let buildkit = async {
+        let connection = Connection::open(address).await?;
+        let workers = connection.workers().await.map_err(|error| RunError::Daemon(Box::new(error)))?;
+        Ok::<_, RunError>((connection, workers))
+    };
+    // People want to know which daemon it is; nothing depends on it.
+    let (buildkit, version) = tokio::join!(buildkit, docker::daemon_version(address.path()));
+    let (connection, workers) = buildkit?;
+    let facts = DaemonFacts {
+        name: version.map_or_else(|| UNNAMED.into(), |version| format!("Docker Engine {version}")),
+        containerd_image_store: workers.iter().any(|worker| worker.snapshotter().is_some()),
+        platforms: platforms(&workers),
+        host_gateway: workers.iter().find_map(Worker::host_gateway),
+    };
+    Ok(Daemon { connection: Some(connection), facts })
+}

@@ -1,0 +1,119 @@
+//! Facts: everything that the plan depends on, read at the same time and before anything is decided; and what was opened
+//! or begun for that, for the phases that go on with it.
+//!
+//! Nothing is written anywhere, but an upload that is begun and given up where the image is to go. What is missing matters
+//! only where it is needed: without something to build, nobody asks for a builder.
+
+mod access;
+mod builders;
+mod prestart;
+mod sources;
+mod subject;
+
+use tokio::sync::oneshot;
+
+use super::background::Background;
+use super::login;
+use super::run::Run;
+use crate::error::RunError;
+use crate::github::cache_trouble;
+use crate::inputs::config::Mode;
+use crate::login::Session;
+use crate::plan::cache::reads_github;
+use crate::plan::facts::{BuilderFacts, CacheTrouble, DockerfileText, Facts};
+
+pub(super) use access::{AccessCheck, Existing};
+pub(super) use builders::{Builders, builders};
+pub(super) use prestart::Prestart;
+use subject::{Subject, subject};
+
+/// What was read, and what was opened or begun for that.
+pub(super) struct Gathered {
+    /// What the plan depends on.
+    pub facts: Facts,
+    /// What the next phases go on with.
+    pub open: Open,
+}
+
+/// What was opened or begun while facts were read.
+pub(super) struct Open {
+    /// What can build, connected.
+    pub builders: Builders,
+    /// The builder's container, begun as soon as it was certain.
+    pub prestart: Prestart,
+    /// The look at the registries, if the image is to be pushed.
+    pub access: Option<AccessCheck>,
+    /// The logins at the image's registries that were exchanged for.
+    pub sessions: Vec<Session>,
+}
+
+/// Reads everything; nothing if there is nothing to do, which the report says then.
+pub(super) async fn all(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
+    run.until_stopped(async {
+        match run.asked.mode {
+            Mode::Merge => Box::pin(for_merge(run)).await,
+            Mode::Build | Mode::Leg => Box::pin(for_build(run)).await,
+        }
+    })
+    .await
+}
+
+/// What a merge depends on: what it is about, and where it goes.
+async fn for_merge(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
+    let Some(subject) = subject(run).await? else { return Ok(None) };
+    let dockerfile = DockerfileText::Unknown("nothing is built".into());
+    let facts = facts(&subject, BuilderFacts::default(), dockerfile, None);
+    Ok(Some(Gathered { facts, open: open(subject, Builders::none(), Prestart::none()) }))
+}
+
+async fn for_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
+    let (tell, found) = oneshot::channel();
+    let prestart = Prestart::begin(run, found);
+    let mut cache = cache_probe(run);
+    let builders = async {
+        let gateway = run.asked.build.run.has_open_gateway();
+        let builders = builders(&run.asked.builder.choice, gateway, run.daemon).await;
+        if let Ok(builders) = &builders {
+            // Nobody listens when nothing is to be built.
+            let _ = tell.send(builders.facts());
+        }
+        builders
+    };
+    let (subject, dockerfile, logins, builders, trouble) = tokio::join!(
+        subject(run),
+        sources::dockerfile(run.asked),
+        login::exchange(run, login::Of::Others),
+        builders,
+        cache.take(),
+    );
+    let Some(subject) = subject? else { return Ok(None) };
+    logins?;
+    let builders = builders?;
+    let facts = facts(&subject, builders.facts(), dockerfile, trouble.flatten());
+    Ok(Some(Gathered { facts, open: open(subject, builders, prestart) }))
+}
+
+fn facts(
+    subject: &Subject,
+    builders: BuilderFacts,
+    dockerfile: DockerfileText,
+    cache_trouble: Option<CacheTrouble>,
+) -> Facts {
+    let (metadata, targets) = (subject.metadata.clone(), subject.targets.clone());
+    Facts { metadata, targets, builders, dockerfile, cache_trouble }
+}
+
+fn open(subject: Subject, builders: Builders, prestart: Prestart) -> Open {
+    Open { builders, prestart, access: subject.access, sessions: subject.sessions }
+}
+
+/// Asks GitHub's cache whether it answers, if the build would read it.
+fn cache_probe(run: &Run<'_>) -> Background<Option<CacheTrouble>> {
+    let reads = |_: &_| reads_github(run.asked, run.context);
+    let Some(cache) = run.process.github_cache().filter(reads) else { return Background::none() };
+    let network = run.process.network();
+    Background::begin(async move {
+        let trouble = cache_trouble(&cache.url, &cache.token, &network).await?;
+        Some(CacheTrouble { why: trouble.why, lasting: trouble.lasting })
+    })
+}

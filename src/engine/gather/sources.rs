@@ -1,0 +1,73 @@
+//! What is checked out, the Dockerfile, and the head of a pull request where only the API knows it.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::engine::run::Run;
+use crate::error::RunError;
+use crate::git;
+use crate::github::GitHub;
+use crate::inputs::config::{Config, VersionInput};
+use crate::metadata::{CheckoutFacts, pull_request_to_look_up, triggering_commit};
+use crate::model::{CommitId, ContextSource};
+use crate::plan::dockerfile;
+use crate::plan::facts::DockerfileText;
+
+/// Reads what the image's name depends on: what is checked out, and the head of a pull request, where only the API
+/// knows it. Writes nothing anywhere.
+pub(super) async fn sources(run: &Run<'_>) -> Result<(CheckoutFacts, Option<CommitId>), RunError> {
+    let (checkout, head) = tokio::join!(checkout(run), head(run));
+    Ok((checkout, head?))
+}
+
+/// The text of the Dockerfile. A fault is no error here: whoever builds says it better.
+pub(super) async fn dockerfile(config: &Config) -> DockerfileText {
+    let Some(directory) = &config.dockerfile.directory else {
+        return DockerfileText::Unknown("it comes with the context".into());
+    };
+    let path = directory.join(&config.dockerfile.file_name);
+    let read = tokio::task::spawn_blocking(move || read_dockerfile(&path)).await;
+    match read.map_err(std::io::Error::other) {
+        Ok(Ok(text)) => DockerfileText::Known(text),
+        Ok(Err(error)) | Err(error) => DockerfileText::Unknown(format!("it cannot be read: {error}")),
+    }
+}
+
+fn read_dockerfile(path: &Path) -> std::io::Result<String> {
+    // A pipe in its place would never end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let mut text = Vec::new();
+    // One byte more than is looked at, so that a longer one is told from one of that length.
+    let longest = u64::try_from(dockerfile::LONGEST).unwrap_or(u64::MAX).saturating_add(1);
+    std::fs::File::open(path)?.take(longest).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+async fn checkout(run: &Run<'_>) -> CheckoutFacts {
+    let Run { asked: config, context, .. } = *run;
+    let workspace = context.paths.workspace.clone();
+    let directory = match &config.context {
+        ContextSource::Directory(directory) => directory.clone(),
+        // What is built is not here; the checkout still says what the run is about.
+        ContextSource::Remote(_) => workspace.clone(),
+    };
+    let commit = triggering_commit(context).clone();
+    let describe = config.version == Some(VersionInput::Auto);
+    let compared_with = commit.clone();
+    let read =
+        tokio::task::spawn_blocking(move || git::gather(&workspace, &directory, &commit, describe)).await;
+    read.unwrap_or_else(|error| {
+        let why = format!("reading the checkout failed: {error}");
+        CheckoutFacts::none(compared_with, Some(why))
+    })
+}
+
+async fn head(run: &Run<'_>) -> Result<Option<CommitId>, RunError> {
+    let Run { context, keyring, .. } = *run;
+    let Some(number) = pull_request_to_look_up(context) else { return Ok(None) };
+    let github = GitHub::new(&context.api_url, keyring.token(), &run.process.network())?;
+    let head = github.pull_request_head(&context.repository.full_name, number).await?;
+    Ok(Some(head.sha))
+}

@@ -1,0 +1,94 @@
+//! The plan as a person reads it before anything is done; in a dry run with what publishing would find under the planned
+//! tags, and whether an image would be promoted.
+//!
+//! Reads only. No upload is begun, so that whether this job may push is not known; no helper container is started, so that
+//! a registry that takes one to be reached is not asked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::history::Historian;
+use super::obtain::choose;
+use super::repository_view::RepositoryView;
+use super::retry::hurry;
+use super::run::Run;
+use crate::docker::reach_loopback_as_it_is;
+use crate::error::RunError;
+use crate::model::Tag;
+use crate::plan::order::{Known, Question};
+use crate::plan::outlook::{Outlook, fate};
+use crate::plan::publish::ours;
+use crate::plan::{RunPlan, display};
+
+/// Nobody waits longer for a look.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// Prints the plan.
+pub(super) fn print(run: &Run<'_>, plan: &RunPlan) {
+    show(run, plan, &display::render(plan));
+}
+
+/// Prints the plan of a dry run, with what carrying it out would do now. The run ends with it.
+pub(super) async fn foretell(run: &Run<'_>, plan: &RunPlan) -> Result<(), RunError> {
+    let outlook = run.until_stopped(async { Ok(outlook(run, plan).await) }).await?;
+    let text = match &outlook {
+        Some(outlook) => display::foretell(plan, outlook),
+        None => display::render(plan),
+    };
+    show(run, plan, &text);
+    run.report.dry_run();
+    Ok(())
+}
+
+fn show(run: &Run<'_>, plan: &RunPlan, text: &str) {
+    run.process.reporter.group(&display::title(plan), text);
+    for warning in &plan.warnings {
+        run.process.reporter.warn(warning);
+    }
+}
+
+/// Looks, if the plan is to push.
+async fn outlook(run: &Run<'_>, plan: &RunPlan) -> Option<Outlook> {
+    if !plan.push.pushes() {
+        return None;
+    }
+    Some(match tokio::time::timeout(LONGEST, look(run, plan)).await {
+        Ok(outlook) => outlook.unwrap_or_else(Outlook::Unknown),
+        Err(_) => Outlook::Unknown(format!("the registry did not say within {} s", LONGEST.as_secs())),
+    })
+}
+
+async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
+    let target = plan.targets.first();
+    let host = target.registry();
+    let dial = reach_loopback_as_it_is(host, run.daemon.path()).await.map_err(|error| error.to_string())?;
+    let client = run.registries.clients().make(host, dial);
+    let view = RepositoryView::new(run.process, hurry(run.asked.retries), &client, target);
+    let names: Vec<Tag> = plan.tags.iter().map(|planned| planned.tag.clone()).collect();
+    let found = view.read(&names).await.map_err(|error| error.to_string())?;
+    let mut historian = Historian::new(run, plan);
+    let (ours, mut known) = (ours(plan), Known::default());
+    let mut tags = BTreeMap::new();
+    for (planned, current) in plan.tags.iter().zip(&found) {
+        let fate = loop {
+            match fate(planned, current.as_ref(), &ours, &known) {
+                Ok(fate) => break fate,
+                Err(Question::Relate(old, new)) => {
+                    let relation = historian.relation(&old, &new).await;
+                    known.relations.insert((old, new), relation);
+                }
+                Err(Question::History) => known.history = Some(historian.history().await),
+            }
+        };
+        tags.insert(planned.tag.clone(), fate);
+    }
+    let promotion = match plan.image.promotion() {
+        None => None,
+        Some(promotion) => {
+            // What the first repository has, as everything here.
+            let chosen = choose(run, plan, &[view], &promotion.from).await;
+            Some(chosen.map(|kept| (kept.tag, kept.digest)))
+        }
+    };
+    Ok(Outlook::Known { tags, promotion })
+}

@@ -1,0 +1,53 @@
+//! A leg that was pushed is recorded, so that the merge finds it.
+
+use super::TargetOutcome;
+use crate::engine::obtain::Located;
+use crate::engine::retry::{patience, retry};
+use crate::engine::run::Run;
+use crate::error::RunError;
+use crate::plan::RunPlan;
+use crate::plan::legs::LegPlan;
+use crate::registry::{Leg, Recording};
+
+/// Records the leg in one repository.
+pub(super) async fn record_in(
+    run: &Run<'_>,
+    plan: &RunPlan,
+    leg: &LegPlan,
+    located: &Located,
+) -> Result<TargetOutcome, RunError> {
+    let Located { repository, digest, .. } = located;
+    let client = run.registries.client(repository.registry());
+    let patience = || patience(run, repository.registry());
+    let entry = Leg {
+        run: leg.run,
+        attempt: leg.attempt,
+        repository: repository.clone(),
+        platform: leg.platform.clone(),
+        revision: plan.revision.clone(),
+        digest: digest.clone(),
+        inputs: leg.common.clone(),
+    };
+    let recording = retry(run.process, patience(), async || client.record_leg(&entry).await);
+    let reading = retry(run.process, patience(), async || client.metadata(repository, digest).await);
+    let (recorded, metadata) = tokio::join!(recording, reading);
+    let instead = match recorded? {
+        Recording::Done => None,
+        Recording::Overtaken => Some("a later attempt of this run has recorded this leg already"),
+        Recording::Immutable => Some(
+            "an earlier attempt of this run has recorded this leg, and the registry lets nobody move a tag",
+        ),
+    };
+    if let Some(why) = instead {
+        let said = format!("{why}: the merge takes that one for `{}`", leg.platform);
+        run.process.reporter.notice(&said);
+    }
+    let metadata = match metadata {
+        Ok(metadata) => Some(metadata),
+        Err(error) => {
+            run.process.reporter.warn(&format!("the leg is pushed, but {error}"));
+            None
+        }
+    };
+    Ok(TargetOutcome { pushed: true, metadata, ..TargetOutcome::begun(located) })
+}

@@ -1,0 +1,108 @@
+//! The image is published: its tags are put, or a leg is recorded; in several repositories at the same time, each by
+//! itself. The same for what was built, promoted and merged.
+
+mod leg;
+mod tags;
+
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+
+use super::history::Historian;
+use super::login::Renewals;
+use super::obtain::{Image, Located, Origin, clear};
+use super::run::Run;
+use crate::error::RunError;
+use crate::metadata::PlannedTag;
+use crate::model::{Digest, Repository};
+use crate::plan::RunPlan;
+use crate::plan::publish::HeldBack;
+use crate::registry::ImageMetadata;
+
+/// What became of the image in one repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TargetOutcome {
+    /// The repository.
+    pub repository: Repository,
+    /// The result there: what was built, what was copied there, or what a version's tag was on already.
+    pub digest: Option<Digest>,
+    /// Tags that are on the digest now.
+    pub published: Vec<PlannedTag>,
+    /// Tags that are not, and why.
+    pub held_back: Vec<HeldBack>,
+    /// All are where they belong.
+    pub pushed: bool,
+    /// The image as the registry holds it.
+    pub metadata: Option<ImageMetadata>,
+}
+
+impl TargetOutcome {
+    /// Nothing is there yet.
+    pub(super) fn nothing(repository: &Repository) -> Self {
+        Self {
+            repository: repository.clone(),
+            digest: None,
+            published: Vec::new(),
+            held_back: Vec::new(),
+            pushed: false,
+            metadata: None,
+        }
+    }
+
+    /// The image is known, and has no tag yet.
+    fn begun(located: &Located) -> Self {
+        Self { digest: Some(located.digest.clone()), ..Self::nothing(&located.repository) }
+    }
+}
+
+/// Publishes the image in every repository that it is in, unless the run is stopped.
+///
+/// A failure leaves each tag either old or new; what was put is in the report, and a re-run completes it. One repository's
+/// failure does not keep the others from being finished.
+pub(super) async fn all(run: &Run<'_>, plan: &RunPlan, image: &mut Image<'_>) -> Result<(), RunError> {
+    let failed = std::mem::take(&mut image.failed);
+    if image.located.is_empty() && failed.is_empty() {
+        return Ok(());
+    }
+    run.until_stopped(publish(run, plan, image, failed)).await
+}
+
+async fn publish(
+    run: &Run<'_>,
+    plan: &RunPlan,
+    image: &Image<'_>,
+    mut failed: Vec<(Repository, RunError)>,
+) -> Result<(), RunError> {
+    let began = tokio::time::Instant::now();
+    let renewals = Renewals::new(run);
+    let historian = Mutex::new(Historian::new(run, plan));
+    let publishing = image.located.iter().map(async |located| {
+        let publish = async || match plan.image.leg() {
+            Some(leg) => leg::record_in(run, plan, leg, located).await,
+            None => tags::put_in(run, plan, &historian, located).await,
+        };
+        renewals.doing(publish).await
+    });
+    for (located, published) in image.located.iter().zip(join_all(publishing).await) {
+        match published {
+            Ok(outcome) => run.report.progress(&outcome),
+            Err(error) => failed.push((located.repository.clone(), error)),
+        }
+    }
+    let what = if plan.image.leg().is_some() { "record" } else { "tags" };
+    run.process.reporter.phase(what, began.elapsed());
+    // In the plan's order, whenever it went wrong.
+    failed.sort_by_key(|(repository, _)| plan.targets.iter().position(|target| target == repository));
+    RunError::each(plan_of(image, &failed), failed)?;
+    if let Origin::Merged(records) = &image.origin {
+        clear(run, records).await;
+    }
+    Ok(())
+}
+
+/// In how many repositories the image was to be.
+fn plan_of(image: &Image<'_>, failed: &[(Repository, RunError)]) -> usize {
+    let elsewhere = failed
+        .iter()
+        .filter(|(repository, _)| image.located.iter().all(|located| located.repository != *repository));
+    image.located.len() + elsewhere.count()
+}

@@ -1,0 +1,149 @@
+//! Tags on the pushed digest in one repository, and the image as the registry holds it.
+//!
+//! What is done next, the plan's [`Steps`] say: this file does it and tells what came of it.
+
+use futures_util::StreamExt as _;
+use tokio::sync::Mutex;
+
+use super::TargetOutcome;
+use crate::engine::history::Historian;
+use crate::engine::obtain::Located;
+use crate::engine::repository_view::{IN_PARALLEL, RepositoryView};
+use crate::engine::retry::{patience, retry};
+use crate::engine::run::Run;
+use crate::error::RunError;
+use crate::model::{Digest, Repository, Tag};
+use crate::plan::RunPlan;
+use crate::plan::order::{Putting, Reply, Step, Steps};
+use crate::plan::publish::plan_publish;
+use crate::registry::{Copied, Copying, Manifest, RegistryError};
+use crate::runner::units;
+
+/// Puts the planned tags in one repository, where they may go on the image.
+pub(super) async fn put_in(
+    run: &Run<'_>,
+    plan: &RunPlan,
+    historian: &Mutex<Historian>,
+    located: &Located,
+) -> Result<TargetOutcome, RunError> {
+    let reporter = &run.process.reporter;
+    let repository = &located.repository;
+    let mut outcome = TargetOutcome::begun(located);
+    let Some(publish) = plan_publish(plan, repository, located.digest.clone()) else { return Ok(outcome) };
+    let client = run.registries.client(repository.registry());
+    let patience = patience(run, repository.registry());
+    if let Some(from) = &located.copy_from {
+        copy(run, from, repository, &publish.digest).await?;
+    }
+    let view = RepositoryView::new(run.process, patience.clone(), &client, repository);
+    let manifest = view.manifest(&publish.digest).await?;
+    let mut steps = Steps::new(publish.clone());
+    let tagging = carry_out(run, &view, historian, &mut steps, plan, &mut outcome);
+    let metadata = async |manifest: &Manifest| {
+        retry(run.process, patience.clone(), async || client.metadata_of(repository, manifest).await).await
+    };
+    let (tagged, mut metadata_of) = tokio::join!(tagging, metadata(&manifest));
+    // A sentence about one repository, which is named where there are several.
+    let of = |text: &str| {
+        if plan.targets.are_several() { format!("{repository}: {text}") } else { text.to_owned() }
+    };
+    for warning in &steps.progress().warnings {
+        reporter.warn(&of(warning));
+    }
+    for held in &outcome.held_back {
+        reporter.notice(&of(&format!("`{}` is held back: {}", held.tag, held.reason)));
+    }
+    tagged?;
+    outcome.pushed = true;
+    if let Some(digest) = outcome.digest.as_ref().filter(|digest| **digest != publish.digest) {
+        reporter.notice(&of(&format!("the version exists for this commit: the result is {digest}")));
+        metadata_of = metadata(&view.manifest(digest).await?).await;
+    }
+    match metadata_of {
+        Ok(metadata) => outcome.metadata = Some(metadata),
+        Err(error) => reporter.warn(&format!("the image is published, but {error}")),
+    }
+    Ok(outcome)
+}
+
+/// Copies the image from one repository to another.
+async fn copy(run: &Run<'_>, from: &Repository, to: &Repository, digest: &Digest) -> Result<(), RunError> {
+    let began = tokio::time::Instant::now();
+    let client = |repository: &Repository| run.registries.client(repository.registry());
+    let (source, target) = (client(from), client(to));
+    let copying = Copying { from: (&source, from), to: (&target, to) };
+    let patience = patience(run, to.registry());
+    let copied = retry(run.process, patience, async || copying.image(digest).await).await?;
+    let Copied { mounted, passed, bytes } = copied;
+    let (time, bytes) = (units::seconds(began.elapsed()), units::bytes(bytes));
+    run.process.reporter.info(&format!(
+        "copied {from}@{digest} to {to} in {time} ({mounted} blobs within the registry, {passed} through here, {bytes})"
+    ));
+    Ok(())
+}
+
+/// Does one step after the other; the report knows of each.
+async fn carry_out(
+    run: &Run<'_>,
+    view: &RepositoryView<'_>,
+    historian: &Mutex<Historian>,
+    steps: &mut Steps,
+    plan: &RunPlan,
+    outcome: &mut TargetOutcome,
+) -> Result<(), RunError> {
+    let mut told = false;
+    loop {
+        let reply = match steps.next() {
+            Step::Read(tags) => Reply::Read(view.read(&tags).await?),
+            Step::Put(puts) => {
+                let (done, failure) = put(view, &puts).await;
+                if let Some(error) = failure {
+                    // Those that were put are known.
+                    let put = done.into_iter().filter(|(_, digest, putting)| {
+                        *putting == Putting::Done && *digest == steps.progress().digest
+                    });
+                    let names: Vec<Tag> = put.map(|(tag, ..)| tag).collect();
+                    let planned = plan.tags.iter().filter(|one| names.contains(&one.tag));
+                    outcome.published.extend(planned.cloned());
+                    run.report.progress(outcome);
+                    return Err(error.into());
+                }
+                Reply::Put(done.into_iter().map(|(_, _, putting)| putting).collect())
+            }
+            Step::Relate(old, new) => Reply::Related(historian.lock().await.relation(&old, &new).await),
+            Step::History => {
+                let history = historian.lock().await.history().await;
+                if let (Err(why), false) = (&history, std::mem::replace(&mut told, true)) {
+                    let said = format!("whether newer commits are published is not known: {why}");
+                    run.process.reporter.info(&said);
+                }
+                Reply::History(history)
+            }
+            Step::Done => return Ok(()),
+            Step::Fail(taken) => return Err(RunError::VersionTaken(taken)),
+        };
+        steps.answer(reply);
+        let progress = steps.progress();
+        outcome.digest = Some(progress.digest.clone());
+        outcome.published.clone_from(&progress.published);
+        outcome.held_back.clone_from(&progress.held_back);
+        run.report.progress(outcome);
+    }
+}
+
+/// Puts tags, all at the same time: what came of each, and the first failure.
+async fn put(
+    view: &RepositoryView<'_>,
+    puts: &[(Tag, Digest)],
+) -> (Vec<(Tag, Digest, Putting)>, Option<RegistryError>) {
+    let putting = puts.iter().map(|(tag, digest)| view.put(tag, digest));
+    let answers: Vec<_> = futures_util::stream::iter(putting).buffered(IN_PARALLEL).collect().await;
+    let (mut done, mut failure) = (Vec::new(), None);
+    for ((tag, digest), answer) in puts.iter().zip(answers) {
+        match answer {
+            Ok(putting) => done.push((tag.clone(), digest.clone(), putting)),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    (done, failure)
+}

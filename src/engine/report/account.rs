@@ -1,0 +1,218 @@
+//! What happened, appended as it happens; and the account of it, which is made at the end.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::engine::obtain::{Image, Origin};
+use crate::engine::publish::TargetOutcome;
+use crate::inputs::config::Config;
+use crate::model::{Digest, Repository};
+use crate::plan::RunPlan;
+use crate::progress::cache::CacheUse;
+use crate::progress::state::State;
+use crate::runner::context::RunnerContext;
+
+/// The end of one cache's export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Written {
+    /// Where to, for people.
+    pub place: String,
+    /// How long it took.
+    pub time: Duration,
+    /// Layers that were not there yet.
+    pub layers: usize,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// What happened so far. It only grows, and no phase reads it.
+#[derive(Default)]
+pub(in crate::engine) struct Report(Mutex<Vec<Entry>>);
+
+/// One thing that happened.
+enum Entry {
+    /// The runner has said this.
+    Context(Box<RunnerContext>),
+    /// This was asked for.
+    Asked(Box<Config>),
+    /// There is nothing to do: why.
+    Nothing(String),
+    /// This was planned.
+    Planned(Box<RunPlan>),
+    /// The run ends with the plan, as asked.
+    DryRun,
+    /// A build has said this.
+    Built(Box<State>, CacheUse),
+    /// No registry would take the image, and that is no failure: why.
+    Refused(String),
+    /// There is an image.
+    Image { digest: Option<Digest>, promoted: bool },
+    /// What became of it in one repository so far.
+    Target(TargetOutcome),
+    /// Caches were written, or not.
+    CacheWritten(Vec<Written>),
+    /// The outputs are in their file.
+    OutputsWritten,
+}
+
+impl Report {
+    fn add(&self, entry: Entry) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// The runner has said this.
+    pub(in crate::engine) fn context(&self, context: &RunnerContext) {
+        self.add(Entry::Context(Box::new(context.clone())));
+    }
+
+    /// This was asked for.
+    pub(in crate::engine) fn asked(&self, config: &Config) {
+        self.add(Entry::Asked(Box::new(config.clone())));
+    }
+
+    /// There is nothing to do: why.
+    pub(in crate::engine) fn nothing(&self, why: String) {
+        self.add(Entry::Nothing(why));
+    }
+
+    /// This was planned.
+    pub(in crate::engine) fn planned(&self, plan: &RunPlan) {
+        self.add(Entry::Planned(Box::new(plan.clone())));
+    }
+
+    /// The run ends with the plan, as asked.
+    pub(in crate::engine) fn dry_run(&self) {
+        self.add(Entry::DryRun);
+    }
+
+    /// A build has said this, and this is what the cache did for it. A later one stands in its place.
+    pub(in crate::engine) fn built(&self, state: State, cache: CacheUse) {
+        self.add(Entry::Built(Box::new(state), cache));
+    }
+
+    /// No registry would take the image, and that is no failure: why.
+    pub(in crate::engine) fn refused(&self, why: String) {
+        self.add(Entry::Refused(why));
+    }
+
+    /// There is an image, and nothing has become of it yet.
+    pub(in crate::engine) fn image(&self, image: &Image<'_>) {
+        let promoted = matches!(image.origin, Origin::Promoted);
+        self.add(Entry::Image { digest: image.digest.clone(), promoted });
+        for located in &image.located {
+            let digest = Some(located.digest.clone());
+            self.add(Entry::Target(TargetOutcome { digest, ..TargetOutcome::nothing(&located.repository) }));
+        }
+        for (repository, _) in &image.failed {
+            self.target(repository);
+        }
+    }
+
+    /// The image is to go to this repository.
+    pub(in crate::engine) fn target(&self, repository: &Repository) {
+        self.add(Entry::Target(TargetOutcome::nothing(repository)));
+    }
+
+    /// What became of the image in one repository, so far.
+    pub(in crate::engine) fn progress(&self, outcome: &TargetOutcome) {
+        self.add(Entry::Target(outcome.clone()));
+    }
+
+    /// Caches were written, or not.
+    pub(in crate::engine) fn cache_written(&self, written: Vec<Written>) {
+        self.add(Entry::CacheWritten(written));
+    }
+
+    /// The outputs are in their file.
+    pub(super) fn outputs_written(&self) {
+        self.add(Entry::OutputsWritten);
+    }
+
+    /// The account of it: of what was said twice, the last.
+    pub(super) fn account<T>(&self, read: impl FnOnce(&Account<'_>) -> T) -> T {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read(&Account::of(&entries))
+    }
+}
+
+/// What happened, in one piece.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Account<'a> {
+    /// What the runner said.
+    pub context: Option<&'a RunnerContext>,
+    /// What was asked for.
+    pub asked: Option<&'a Config>,
+    /// There was nothing to do: why.
+    pub nothing: Option<&'a str>,
+    /// What was planned.
+    pub plan: Option<&'a RunPlan>,
+    /// The run ended with the plan, as asked.
+    pub dry_run: bool,
+    /// What the build said.
+    pub progress: Option<&'a State>,
+    /// What the cache did for the build.
+    pub cache_used: Option<&'a CacheUse>,
+    /// Caches that were written, or not.
+    pub cache_written: Vec<&'a Written>,
+    /// The outputs are in their file.
+    pub outputs_written: bool,
+    /// What was built, or was there already; a version that was there before it counts more.
+    pub digest: Option<&'a Digest>,
+    /// No registry would take it, and that is no failure: why.
+    pub refused: Option<&'a str>,
+    /// Nothing was built: the image was there already.
+    pub promoted: bool,
+    /// What became of it in each repository, in the plan's order; none before it is there.
+    pub targets: Vec<&'a TargetOutcome>,
+}
+
+impl<'a> Account<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let mut account = Self::default();
+        for entry in entries {
+            match entry {
+                Entry::Context(context) => account.context = Some(context),
+                Entry::Asked(config) => account.asked = Some(config),
+                Entry::Nothing(why) => account.nothing = Some(why),
+                Entry::Planned(plan) => account.plan = Some(plan),
+                Entry::DryRun => account.dry_run = true,
+                Entry::Built(state, cache) => {
+                    account.progress = Some(state);
+                    account.cache_used = Some(cache);
+                }
+                Entry::Refused(why) => account.refused = Some(why),
+                Entry::Image { digest, promoted } => {
+                    (account.digest, account.promoted) = (digest.as_ref(), *promoted);
+                }
+                Entry::Target(outcome) => account.target(outcome),
+                Entry::CacheWritten(written) => account.cache_written.extend(written),
+                Entry::OutputsWritten => account.outputs_written = true,
+            }
+        }
+        if let Some(plan) = account.plan {
+            let place =
+                |one: &&TargetOutcome| plan.targets.iter().position(|target| *target == one.repository);
+            account.targets.sort_by_key(place);
+        }
+        let first = account.first().and_then(|first| first.digest.as_ref());
+        account.digest = first.or(account.digest);
+        account
+    }
+
+    fn target(&mut self, outcome: &'a TargetOutcome) {
+        match self.targets.iter_mut().find(|known| known.repository == outcome.repository) {
+            Some(known) => *known = outcome,
+            None => self.targets.push(outcome),
+        }
+    }
+
+    /// Whether all tags are where they belong, in every repository.
+    pub(super) fn pushed(&self) -> bool {
+        !self.targets.is_empty() && self.targets.iter().all(|target| target.pushed)
+    }
+
+    /// What became of the image in the first repository.
+    pub(super) fn first(&self) -> Option<&'a TargetOutcome> {
+        self.targets.first().copied()
+    }
+}

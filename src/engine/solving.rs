@@ -1,0 +1,48 @@
+//! What every solve of a run has beside its plan: the session's secrets and logins, and a log.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use super::run::Run;
+use crate::buildkit::Provisions;
+use crate::inputs::without_helper;
+use crate::model::{BuildSecret, RegistryHost};
+use crate::plan::build::BuildPlan;
+use crate::progress::display::Display;
+use crate::progress::plain::PlainOptions;
+
+/// A log of this build, with nothing in it.
+pub(super) fn log(run: &Run<'_>, build: &BuildPlan) -> Display {
+    let dockerfile = &build.dockerfile;
+    let options = PlainOptions {
+        fence: run.process.random_id(),
+        dockerfile: Some((dockerfile.file_name.clone(), dockerfile.in_workspace.clone())),
+    };
+    Display::new(options, run.process.reporter.is_live())
+}
+
+/// What the session gives: secrets, and to each registry its own login, as it is when it is asked for. The token is a
+/// secret under the ids that the plan says.
+pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
+    let (keyring, reporter) = (run.keyring.clone(), run.process.reporter.clone());
+    let told = Mutex::new(BTreeSet::new());
+    let credentials = Arc::new(move |host: &str| {
+        let host = RegistryHost::parse(host).ok()?;
+        if let Some(name) = keyring.helper_for(&host)
+            && told.lock().is_ok_and(|mut told| told.insert(host.clone()))
+        {
+            reporter.warn(&without_helper(&host, &name));
+        }
+        // An identity token goes without a user: that is how BuildKit knows it.
+        keyring.login(&host).map(|login| (login.username, login.password))
+    });
+    let token = run.keyring.token().map(|token| token.expose().as_bytes().to_vec()).unwrap_or_default();
+    let tokens = build.token_secrets.iter();
+    let tokens = tokens.map(|id| BuildSecret { id: id.clone(), value: token.clone() });
+    Provisions {
+        credentials,
+        secrets: run.keyring.secrets().iter().cloned().chain(tokens).collect(),
+        ssh: run.asked.build.ssh.clone(),
+        github_cache: run.process.github_cache(),
+    }
+}

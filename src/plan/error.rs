@@ -1,0 +1,60 @@
+//! Why there is no plan.
+
+use crate::model::Platform;
+
+/// There is no plan that would do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The daemon cannot make the image.
+    #[error(
+        "{daemon} cannot {} because it does not keep images in the containerd image store: leave `builder` out, or set `builder: docker-container`",
+        .needs.join(" or ")
+    )]
+    NoImageStore {
+        /// The daemon.
+        daemon: String,
+        /// What it would have to do.
+        needs: Vec<String>,
+    },
+    /// No node builds a platform.
+    #[error(
+        "no node of `builder` builds `{platform}`: there is {}; add a line `{platform}=ADDRESS`, or leave the platform out of `platform`",
+        .nodes.join(", ")
+    )]
+    NoNode {
+        /// The platform.
+        platform: Platform,
+        /// The nodes, and what they build.
+        nodes: Vec<String>,
+    },
+    /// The builder is to be the daemon's, but nothing is known of one: a fault of this action.
+    #[error("`builder` needs a Docker daemon, and none was looked at")]
+    NoDaemon,
+    /// A push was asked for, but there is no name to push to.
+    #[error("`push: true`, but no tag can be published: {0}")]
+    NoTag(String),
+    /// An annotation for what is not built.
+    #[error(
+        "`annotations`: `{key}` is for `{platform}`, which is not built; `platform` has {}",
+        .built.iter().map(|platform| format!("`{platform}`")).collect::<Vec<_>>().join(", ")
+    )]
+    AnnotatesOther {
+        /// Its key.
+        key: String,
+        /// The platform that it names.
+        platform: Platform,
+        /// What is built.
+        built: Vec<Platform>,
+    },
+    /// `host-gateway` of a builder that has not told where that is.
+    #[error(
+        "`add_hosts`: this builder does not say where `host-gateway` is (only a Docker daemon does): write the address for `{0}`"
+    )]
+    NoHostGateway(String),
+    /// Nothing to build for.
+    #[error("`platform` names no platform (for example `linux/amd64`)")]
+    NoPlatform,
+    /// The plan breaks rules that every plan keeps: nothing was done.
+    #[error("the plan contradicts itself, which is a fault of this action: {}", .0.join("; "))]
+    Contradiction(Vec<String>),
+}

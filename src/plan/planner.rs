@@ -1,0 +1,350 @@
+//! From what was asked and what is, to what will be done. Pure: the same values give the same plan.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::attached::{self, Carrier};
+use super::build::{BuildPlan, Export, VersionControl};
+use super::builder::{BuilderPlan, Needs, NodeAddress, plan_builder};
+use super::cache::{CachePlan, CacheWrites, for_node, plan_cache};
+use super::check::violations;
+use super::emulation::emulation;
+use super::error::PlanError;
+use super::export::{CacheExport, ExportPlan};
+use super::facts::{BuilderFacts, Facts};
+use super::image::{BuildWork, ImageWork, MergeWork, Stalled, WithoutCache};
+use super::index::IndexPlan;
+use super::legs::{self, LegPlan, MergePlan};
+use super::promote::plan_promotion;
+use super::push::{PushPlan, push_plan};
+use super::run::{RunPlan, versions};
+use super::{VERSION_ARGUMENT, inputs_hash, remote};
+use crate::inputs::config::{Config, Mode, VersionInput};
+use crate::metadata::{Metadata, Subject, labels::labels};
+use crate::model::{
+    Annotation, ContextSource, Digest, HostAddress, NetworkMode, Platform, RunOptions, Stamp, Targets,
+};
+use crate::runner::context::RunnerContext;
+
+/// Plans a run.
+///
+/// # Errors
+/// When nothing would do what was asked, and when the plan breaks a rule that every plan keeps.
+pub fn plan(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<RunPlan, PlanError> {
+    let plan = match config.mode {
+        Mode::Merge => plan_merge(config, context, facts)?,
+        Mode::Build | Mode::Leg => plan_build(config, context, facts)?,
+    };
+    match violations(&plan, config) {
+        broken if broken.is_empty() => Ok(plan),
+        broken => Err(PlanError::Contradiction(broken)),
+    }
+}
+
+/// A run that builds, or takes what is there instead.
+fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<RunPlan, PlanError> {
+    if config.platforms.is_empty() {
+        return Err(PlanError::NoPlatform);
+    }
+    let metadata = &facts.metadata;
+    let mut warnings = metadata.warnings.clone();
+    let push = push_plan(config.push, metadata, &mut warnings)?;
+    let entitlements = entitlements(config);
+    let needs = Needs {
+        pushes: push.pushes(),
+        platforms: &config.platforms,
+        entitlements: &entitlements,
+        cache_to: &config.cache.to,
+    };
+    let mut builder = plan_builder(config.into(), context, &needs, &facts.builders)?;
+    let export = export(&push, &builder, &facts.targets);
+    let CachePlan { from, with_image, mut writes, notes, warning } =
+        plan_cache(config, context, facts.cache_trouble.as_ref(), &export, builder.makes_images());
+    warnings.extend(warning);
+    let mut image = BuildPlan {
+        cache_from: from,
+        cache_to: with_image,
+        run: run_options(&config.build.run, host_gateway(&builder, &facts.builders))?,
+        entitlements,
+        export,
+        ..definition(config, context, metadata)
+    };
+    let common = inputs_hash::common(&image, config, &facts.dockerfile, &context.paths.workspace);
+    let inputs = common.as_ref().map(|common| inputs_hash::inputs_hash(common, &image.platforms));
+    let stamp = stamp(context, metadata, inputs);
+    let leg = match (config.mode, image.platforms.as_slice()) {
+        (Mode::Leg, [platform]) => Some(LegPlan {
+            run: context.run.id,
+            attempt: context.run.attempt,
+            platform: platform.clone(),
+            common,
+            versions: versions(&metadata.tags).cloned().collect(),
+        }),
+        _ => None,
+    };
+    if let Some(leg) = &leg {
+        for_node(&mut image, &mut writes, std::slice::from_ref(&leg.platform));
+    }
+    attach(&mut image, &mut builder, leg.as_ref(), &stamp, config, context, &mut warnings)?;
+    let emulation = emulation(&builder, &image, &facts.dockerfile, config.builder.emulation);
+    warnings.extend(emulation.warnings.clone());
+    let solves = solves(&image, &builder);
+    let exports = cache_export(&image, &builder, writes).map(ExportPlan::Cache).into_iter().collect();
+    let without_cache = without_cache(&solves, &builder);
+    let work = Box::new(BuildWork { image, builder, emulation, solves, without_cache, cache_notes: notes });
+    let (tags, image) = match leg {
+        Some(leg) => (Vec::new(), ImageWork::Leg { leg, build: work }),
+        None => {
+            let promotion = plan_promotion(config, context, metadata, &stamp, push.pushes());
+            let image = match promotion {
+                Some(promotion) => ImageWork::Promote { promotion, otherwise: work },
+                None => ImageWork::Build(work),
+            };
+            (metadata.tags.clone(), image)
+        }
+    };
+    Ok(RunPlan { tags, exports, warnings, ..about(image, config, context, facts, push, stamp) })
+}
+
+/// A run that joins what other jobs have built.
+fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<RunPlan, PlanError> {
+    let metadata = &facts.metadata;
+    let mut warnings = metadata.warnings.clone();
+    let push = push_plan(config.push, metadata, &mut warnings)?;
+    let mut index = IndexPlan {
+        platforms: config.platforms.clone(),
+        labels: labels(context, metadata, &config.labels),
+        created: metadata.created,
+        annotations: Vec::new(),
+    };
+    let stamp = stamp(context, metadata, None);
+    if push.pushes() {
+        let carrier = Carrier { labels: &index.labels, platforms: &index.platforms, has_index: true };
+        index.annotations =
+            attached::annotations(&carrier, &stamp, &config.build.annotations, &mut warnings)?;
+    }
+    let merge = MergePlan { run: context.run.id, attempt: context.run.attempt };
+    let image = ImageWork::Merge(MergeWork { merge, index });
+    let tags = metadata.tags.clone();
+    Ok(RunPlan { tags, warnings, ..about(image, config, context, facts, push, stamp) })
+}
+
+/// What a plan says of the run itself.
+fn about(
+    image: ImageWork,
+    config: &Config,
+    context: &RunnerContext,
+    facts: &Facts,
+    push: PushPlan,
+    stamp: Stamp,
+) -> RunPlan {
+    let Metadata { subject, occasion, version, revision, .. } = &facts.metadata;
+    RunPlan {
+        image,
+        targets: facts.targets.clone(),
+        tags: Vec::new(),
+        push,
+        subject: subject.clone(),
+        occasion: occasion.clone(),
+        version: version.clone(),
+        revision: revision.clone(),
+        tag_rules: config.tag_rules,
+        stamp,
+        forced: context.forced,
+        exports: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// What the build is, wherever it is carried out.
+fn definition(config: &Config, context: &RunnerContext, metadata: &Metadata) -> BuildPlan {
+    let token_secrets = remote::token_secrets(config, context);
+    let given = config.build.secrets.iter().cloned();
+    BuildPlan {
+        named_contexts: config.build.named_contexts.clone(),
+        target: config.target.clone(),
+        build_args: build_args(config, metadata),
+        labels: labels(context, metadata, &config.labels),
+        no_cache: config.no_cache,
+        no_cache_filters: config.build.no_cache_filters.clone(),
+        pull: config.pull,
+        secrets: given.chain(token_secrets.iter().cloned()).collect(),
+        token_secrets,
+        source: source(context, config, metadata),
+        ssh: config.build.ssh.iter().map(|source| source.id.clone()).collect(),
+        source_date_epoch: metadata.created,
+        shared_key: shared_key(context, &config.context),
+        ..BuildPlan::new(config.context.clone(), config.dockerfile.clone(), config.platforms.clone())
+    }
+}
+
+fn export(push: &PushPlan, builder: &BuilderPlan, targets: &Targets) -> Export {
+    match (push.pushes(), builder.makes_images()) {
+        (true, _) => Export::PushByDigest(targets.clone()),
+        (false, true) => Export::Digest,
+        (false, false) => Export::Nothing,
+    }
+}
+
+/// Annotations and attestations; where no image is made, nothing could hold them, and the builder's text says so.
+fn attach(
+    image: &mut BuildPlan,
+    builder: &mut BuilderPlan,
+    leg: Option<&LegPlan>,
+    stamp: &Stamp,
+    config: &Config,
+    context: &RunnerContext,
+    warnings: &mut Vec<String>,
+) -> Result<(), PlanError> {
+    let asked = &config.build;
+    if image.export == Export::Nothing {
+        let dropped =
+            [("annotations", asked.annotations.is_empty()), ("attestations", asked.attests.is_empty())];
+        let dropped = dropped.into_iter().filter(|(_, none)| !none);
+        builder.skipped.extend(dropped.map(|(what, _)| format!("{what}, as no image is kept")));
+        return Ok(());
+    }
+    let several = leg.is_some() || image.platforms.len() > 1;
+    image.attestations = attached::attestations(asked, several, &context.run.url);
+    image.annotations = match leg {
+        Some(leg) => leg_annotations(image, &asked.annotations, &leg.platform)?,
+        None => attached::annotations(&(&*image).into(), stamp, &asked.annotations, warnings)?,
+    };
+    Ok(())
+}
+
+/// The annotations of a leg: those of its own manifest. The merge writes all others.
+fn leg_annotations(
+    image: &BuildPlan,
+    asked: &[Annotation],
+    platform: &Platform,
+) -> Result<Vec<Annotation>, PlanError> {
+    let asked = legs::own_annotations(asked, platform);
+    let all = attached::annotations(&image.into(), &Stamp::default(), &asked, &mut Vec::new())?;
+    Ok(legs::own_annotations(&all, platform))
+}
+
+/// What each node builds: its platforms, with caches of its own where there are several.
+fn solves(image: &BuildPlan, builder: &BuilderPlan) -> Vec<BuildPlan> {
+    let solve = |platforms: &[Platform]| {
+        let mut solve = BuildPlan { platforms: platforms.to_vec(), ..image.clone() };
+        if builder.nodes.len() > 1 {
+            for_node(&mut solve, &mut CacheWrites::default(), platforms);
+        }
+        solve
+    };
+    builder.nodes.iter().map(|node| solve(&node.platforms)).collect()
+}
+
+/// What is done if a cache that is read turns out to be of no use.
+fn without_cache(solves: &[BuildPlan], builder: &BuilderPlan) -> Option<WithoutCache> {
+    if solves.iter().all(|solve| solve.cache_from.is_empty()) {
+        return None;
+    }
+    let without: Vec<BuildPlan> =
+        solves.iter().map(|solve| BuildPlan { cache_from: Vec::new(), ..solve.clone() }).collect();
+    let stalled = match builder.nodes.as_slice() {
+        [only] if matches!(only.address, NodeAddress::OwnContainer(_)) => Stalled::Renew,
+        _ => Stalled::Scratch(
+            without.iter().map(|solve| BuildPlan { no_cache: true, ..solve.clone() }).collect(),
+        ),
+    };
+    Some(WithoutCache { solves: without, stalled })
+}
+
+/// What is written of the cache; nothing where there is no place.
+fn cache_export(image: &BuildPlan, builder: &BuilderPlan, writes: CacheWrites) -> Option<CacheExport> {
+    if writes.to.is_empty() {
+        return None;
+    }
+    let each = builder.nodes.iter().map(|node| {
+        let mut own = writes.clone();
+        if builder.nodes.len() > 1 {
+            for_node(&mut image.clone(), &mut own, &node.platforms);
+        }
+        own.to
+    });
+    let each = each.collect();
+    Some(CacheExport { to: writes.to, each, timeout: writes.timeout })
+}
+
+/// What the image says of itself.
+fn stamp(context: &RunnerContext, metadata: &Metadata, inputs: Option<Digest>) -> Stamp {
+    let reference = match &metadata.subject {
+        Subject::Branch(name) => Some(format!("refs/heads/{name}")),
+        Subject::GitTag(name) => Some(format!("refs/tags/{name}")),
+        Subject::PullRequest(number) => number.map(|number| format!("refs/pull/{number}")),
+        Subject::Queue => None,
+        Subject::Ref(name) => Some(name.clone()),
+    };
+    let source = Some(context.repository.html_url.clone()).filter(|url| !url.is_empty());
+    Stamp { commit: metadata.named.clone(), reference, inputs, source }
+}
+
+/// The arguments asked for; a version that comes from Git is one too, unless it was given: the Dockerfile has no
+/// other way to learn it.
+fn build_args(config: &Config, metadata: &Metadata) -> Vec<(String, String)> {
+    let mut arguments = config.build_args.clone();
+    let given = arguments.iter().any(|(name, _)| name == VERSION_ARGUMENT);
+    if let (Some(VersionInput::Auto), Some(version), false) = (&config.version, &metadata.version, given) {
+        arguments.push((VERSION_ARGUMENT.to_owned(), version.clone()));
+    }
+    arguments
+}
+
+/// What the builder has to allow: what was asked for, and the host's network if steps are to have it.
+pub(super) fn entitlements(config: &Config) -> Vec<String> {
+    const HOST_NETWORK: &str = "network.host";
+    let mut entitlements = config.build.entitlements.clone();
+    let host = config.build.run.network == Some(NetworkMode::Host);
+    if host && !entitlements.iter().any(|known| known == HOST_NETWORK) {
+        entitlements.push(HOST_NETWORK.into());
+    }
+    entitlements
+}
+
+/// The host of the daemon, as its containers see it, if all nodes are there.
+fn host_gateway(builder: &BuilderPlan, facts: &BuilderFacts) -> Option<IpAddr> {
+    let beside = builder.nodes.iter().all(|node| node.address.is_beside_daemon());
+    facts.daemon.as_ref().filter(|_| beside)?.host_gateway
+}
+
+/// How steps run, with the address of `host-gateway`: BuildKit takes addresses only.
+fn run_options(asked: &RunOptions, gateway: Option<IpAddr>) -> Result<RunOptions, PlanError> {
+    let mut options = asked.clone();
+    for (name, address) in &mut options.add_hosts {
+        if *address == HostAddress::Gateway {
+            let gateway = gateway.ok_or_else(|| PlanError::NoHostGateway(name.clone()))?;
+            *address = HostAddress::Ip(gateway);
+        }
+    }
+    Ok(options)
+}
+
+/// What provenance says of the sources: nothing where BuildKit fetches them, as it knows them better.
+fn source(context: &RunnerContext, config: &Config, metadata: &Metadata) -> Option<VersionControl> {
+    let url = context.repository.html_url.clone();
+    let here = matches!(config.context, ContextSource::Directory(_));
+    (here && !url.is_empty()).then(|| VersionControl { url, revision: metadata.revision.clone() })
+}
+
+/// A name for the context that is the same in every run of the same repository and directory, and differs
+/// between any two others: the daemon compares what is sent with what it keeps under this name. It is a hash, as
+/// it ends in the daemon's records.
+fn shared_key(context: &RunnerContext, source: &ContextSource) -> String {
+    let directory = match source {
+        ContextSource::Directory(directory) => directory.as_path(),
+        // Nothing of it is sent.
+        ContextSource::Remote(url) => Path::new(url),
+    };
+    let inside = directory.strip_prefix(&context.paths.workspace).ok();
+    let known = !context.repository.full_name.is_empty();
+    let place = match inside.filter(|_| known) {
+        Some(inside) => {
+            format!("{}\0{}\0{}", context.server_url, context.repository.full_name, inside.display())
+        }
+        // Without a repository only the directory itself says which context this is.
+        None => format!("\0\0{}", directory.display()),
+    };
+    format!("docker-push-action:{}", &Digest::of(place.as_bytes()).as_str()["sha256:".len()..][..32])
+}
