@@ -52,7 +52,7 @@ impl Run<'_> {
     }
 
     /// Does this to its end. When the run is asked to stop, `cancel` says so to the work, which is to end soon then.
-    pub(super) async fn to_the_end<T>(&self, work: impl Future<Output = T>, cancel: impl FnOnce()) -> T {
+    pub(super) async fn in_order<T>(&self, work: impl Future<Output = T>, cancel: impl FnOnce()) -> T {
         let mut work = pin!(work);
         tokio::select! {
             biased;

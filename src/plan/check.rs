@@ -9,7 +9,7 @@ use super::image::{BuildWork, ImageWork, MergeWork, Stalled};
 use super::run::RunPlan;
 use crate::inputs::config::Config;
 use crate::metadata::{Subject, TagKind, date, labels};
-use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform};
+use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform, Targets};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
 pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
@@ -24,7 +24,7 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     match plan.image {
         ImageWork::Leg { .. } => check(plan.tags.is_empty(), "a leg has a tag"),
         ImageWork::Build(_) | ImageWork::Promote { .. } | ImageWork::Merge(_) => {
-            tags(plan, config, &mut check)
+            tags(plan, config, &mut check);
         }
     }
     let platforms: HashSet<_> = plan.platforms().iter().collect();
@@ -132,7 +132,7 @@ fn export(plan: &RunPlan, solve: &BuildPlan, check: &mut impl FnMut(bool, &str))
     let elsewhere = destination.is_some_and(|targets| *targets != plan.targets);
     check(!elsewhere, "the export goes to other repositories");
     // Whichever repository is left out, the others get the image and nothing else changes.
-    for target in destination.into_iter().flat_map(|targets| targets.iter()) {
+    for target in destination.into_iter().flat_map(Targets::iter) {
         let rest = solve.without(target);
         check(rest.is_some() == plan.targets.are_several(), "leaving a repository out leaves none");
         let same = rest.is_none_or(|rest| {

@@ -92,16 +92,14 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let exports = cache_export(&image, &builder, writes).map(ExportPlan::Cache).into_iter().collect();
     let without_cache = without_cache(&solves, &builder);
     let work = Box::new(BuildWork { image, builder, emulation, solves, without_cache, cache_notes: notes });
-    let (tags, image) = match leg {
-        Some(leg) => (Vec::new(), ImageWork::Leg { leg, build: work }),
-        None => {
-            let promotion = plan_promotion(config, context, metadata, &stamp, push.pushes());
-            let image = match promotion {
-                Some(promotion) => ImageWork::Promote { promotion, otherwise: work },
-                None => ImageWork::Build(work),
-            };
-            (metadata.tags.clone(), image)
-        }
+    let (tags, image) = if let Some(leg) = leg {
+        (Vec::new(), ImageWork::Leg { leg, build: work })
+    } else {
+        let image = match plan_promotion(config, context, metadata, &stamp, push.pushes()) {
+            Some(promotion) => ImageWork::Promote { promotion, otherwise: work },
+            None => ImageWork::Build(work),
+        };
+        (metadata.tags.clone(), image)
     };
     Ok(RunPlan { tags, exports, warnings, ..about(image, config, context, facts, push, stamp) })
 }

@@ -444,7 +444,7 @@ fn broken_plans_are_found() {
         ),
         (
             &|plan| {
-                work_mut(plan).solves[0].cache_from.push(CacheEntry { kind: "gha".into(), attrs: [].into() })
+                work_mut(plan).solves[0].cache_from.push(CacheEntry { kind: "gha".into(), attrs: [].into() });
             },
             "a cache is read, and nobody knows what to do without it",
         ),

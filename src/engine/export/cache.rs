@@ -50,7 +50,7 @@ pub(super) async fn write(
     });
     let writing = futures_util::future::join_all(writing);
     let written: Vec<Written> = run
-        .to_the_end(writing, || {
+        .in_order(writing, || {
             cancel.send_replace(true);
         })
         .await

@@ -55,7 +55,7 @@ pub(super) async fn image<'a>(
     if plan.exports.is_empty() {
         workshop.close();
     }
-    Ok(Image { origin: Origin::Built(workshop), digest, located, failed })
+    Ok(Image { origin: Origin::Built(Box::new(workshop)), digest, located, failed })
 }
 
 /// A build that ended well: what it made.
@@ -124,7 +124,7 @@ async fn build_and_push(
     solves: &[BuildPlan],
     access: Option<&mut AccessCheck>,
 ) -> Result<Built, RunError> {
-    let solved = if let Some(access) = access {
+    let outcome = if let Some(access) = access {
         // Mostly known by now. A registry that cannot be reached, or lets nobody push, ends a build whose result could
         // get no tag.
         let mut building = Box::pin(solve_all(run, plan, work, nodes, solves));
@@ -135,16 +135,16 @@ async fn build_and_push(
                 settled?;
                 building.await?
             }
-            solved = &mut building => {
-                let solved = solved?;
+            outcome = &mut building => {
+                let outcome = outcome?;
                 run.until_stopped(settling).await?;
-                solved
+                outcome
             }
         }
     } else {
         Box::pin(solve_all(run, plan, work, nodes, solves)).await?
     };
-    let Solved { digests, left_out, refused, solves } = solved;
+    let Solved { digests, left_out, refused, solves } = outcome;
     let mut built = Built { digest: None, located: Vec::new(), failed: Vec::new(), solved: solves };
     if let [only] = digests.as_slice() {
         built.digest.clone_from(only);
@@ -260,7 +260,7 @@ async fn solve_once(
     cancel: &watch::Sender<bool>,
 ) -> Result<Vec<BuildOutcome>, BuildError> {
     let solving = nodes::build(run, nodes, solves, left_out, log, cancel);
-    run.to_the_end(solving, || {
+    run.in_order(solving, || {
         cancel.send_replace(true);
     })
     .await

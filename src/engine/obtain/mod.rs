@@ -39,7 +39,7 @@ pub(super) struct Image<'a> {
 /// Where an image came from.
 pub(super) enum Origin<'a> {
     /// It was built: by whom, as long as there is something left to do there.
-    Built(Workshop<'a>),
+    Built(Box<Workshop<'a>>),
     /// It was there already.
     Promoted,
     /// It was joined of legs, which these are the records of, by repository.

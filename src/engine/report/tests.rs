@@ -56,6 +56,10 @@ fn of<T>(targets: &[TargetOutcome], read: impl FnOnce(&Account<'_>) -> T) -> T {
     report.account(read)
 }
 
+fn pushed(account: &Account<'_>) -> bool {
+    account.pushed()
+}
+
 #[test]
 fn what_a_failure_leaves() {
     let mut targets = two_targets();
@@ -77,7 +81,7 @@ fn what_a_failure_leaves() {
 #[test]
 fn outputs_of_several_repositories() {
     let targets = two_targets();
-    assert!(!of(&targets, |account| account.pushed()));
+    assert!(!of(&targets, pushed));
     let reference = format!("ghcr.io/a/b@{}", Digest::of(b"top"));
     assert_eq!(targets.iter().filter_map(super::reference).collect::<Vec<_>>(), [reference]);
     assert_eq!(
@@ -89,7 +93,7 @@ fn outputs_of_several_repositories() {
     assert_eq!(value["repositories"][1], json!({"repository": "docker.io/a/b", "pushed": false}));
     // One is as it always was.
     let one = &targets[..1];
-    assert!(of(one, |account| account.pushed()));
+    assert!(of(one, pushed));
     assert_eq!(of(one, outputs::held_back).to_string(), r#"[{"reason":"newer","tag":"latest"}]"#);
     assert_eq!(of(one, outputs::metadata), json!(image()).to_string());
 }
