@@ -244,6 +244,33 @@ mod tests {
     }
 
     #[test]
+    fn no_line_panics_the_matcher_at_any_length() {
+        // The jump over `**/` led past the end of the chain, and at a multiple of 64 out of the set of positions.
+        for length in (0..=200).chain([4000]) {
+            let path = "a".repeat(length);
+            for line in
+                [format!("{path}**/\\Q\\E{{0}}|x"), format!("**/\\Q\\E{{0}}|{path}"), format!("**/{path}?")]
+            {
+                let list = PatternList::new(&parse_dockerignore(&line)).unwrap();
+                list.matches(&path).unwrap();
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_can_be_read_and_used(text in r"[!#a\*?\[\]\\^|{}0-9,/.\-QE \n\r\t\ufeffé]{0,160}", path in "[ab/é0.]{0,140}") {
+            for line in parse_dockerignore(&text) {
+                if let Ok(list) = PatternList::new(&[line]) {
+                    let _ = list.matches(&path);
+                    list.patterns()[0].fixed_part();
+                }
+            }
+            let _ = PatternList::new(&parse_dockerignore(&text)).map(|list| list.matches(&path));
+        }
+    }
+
+    #[test]
     fn faults_are_named() {
         assert_eq!(PatternList::new(&["a", "!"]).unwrap_err(), PatternError::LoneExclamation);
         assert_eq!(PatternList::new(&["a[b"]).unwrap_err(), PatternError::Malformed("a[b".into()));

@@ -190,13 +190,66 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Reads a source and holds a path against it; says whether no node leads out of its chain.
+    fn is_whole(source: &str, path: &str) -> bool {
+        let Some(expression) = Expression::parse(source) else { return true };
+        expression.matches(path);
+        let leads_out = |chain: &Chain, (at, node): (usize, &Node)| matches!(node, Node::Optional(length) if at + 1 + length > chain.nodes.len());
+        expression.0.iter().all(|chain| !chain.nodes.iter().enumerate().any(|node| leads_out(chain, node)))
+    }
+
+    /// One piece of what patterns are turned into, now and then a quotation of nothing and a repetition.
+    const PIECE: &str =
+        r"(\(\.\*/\)\?|\[\^/\]\*|\[ab\]|a|é|\^|\\b|\||\.\*|\\Qab?\\E|\\Q\\E)(\\Q\\E)?(\{[0-3](,[0-9]?)?\})?";
+
     proptest! {
         /// Nothing that a `.dockerignore` holds can bring the matcher down.
         #[test]
         fn any_source_is_read(source in r"[\^\$a\[\]{}0-9,:|*.\-()?/\\QEpxdwbzé ]{0,24}", path in "[a-c/é0\n.]{0,12}") {
-            if let Some(expression) = Expression::parse(&source) {
-                expression.matches(&path);
+            prop_assert!(is_whole(&source, &path), "{source}");
+        }
+
+        /// Positions are kept in words of 64 bits: no chain may be taken past its last word.
+        #[test]
+        fn any_length_around_a_word_is_read(
+            words in 1_usize..4,
+            off in 0_usize..8,
+            pieces in prop::collection::vec(PIECE, 1..6),
+            ends in any::<bool>(),
+        ) {
+            let text = "a".repeat(words * 64 - off);
+            let tail = pieces.concat();
+            for source in [format!("^{text}{tail}"), format!("^{tail}{text}"), format!("^{text}{tail}|x")] {
+                let source = if ends { source + "$" } else { source };
+                for path in [&text, "a/b", ""] {
+                    prop_assert!(is_whole(&source, path), "{source}");
+                }
             }
+        }
+    }
+
+    #[test]
+    fn a_repetition_behind_an_empty_quotation_repeats_all_of_what_stands_before_it() {
+        for (source, path, expected) in [
+            (r"^(.*/)?\Q\E{0}|x", "a", true),
+            (r"^(.*/)?\Q\E{0}x$", "x", true),
+            (r"^(.*/)?\Q\E{0}x$", "a/x", false),
+            (r"^(.*/)?\Q\E{2,}x$", "a/b/x", true),
+            (r"^(.*/)?\Q\E{2,3}x$", "x", true),
+            (r"^(.*/)?\Q\E{2,3}x$", "ax", false),
+            (r"^[^/]*\Q\E{0,}x$", "aax", true),
+            (r"^[^/]*\Q\E{0}x$", "ax", false),
+            (r"^[ab]{1,2}\Q\E{2}x$", "abx", true),
+            (r"^[ab]{1,2}\Q\E{2}x$", "ababx", true),
+            (r"^[ab]{1,2}\Q\E{2}x$", "ax", false),
+            (r"^[ab]{2}\Q\E{0,1}x$", "x", true),
+            (r"^[ab]{2}\Q\E{0,1}x$", "ax", false),
+            (r"^a\Qbc\E{2}$", "abcc", true),
+        ] {
+            assert_eq!(Expression::parse(source).unwrap().matches(path), expected, "{source} {path:?}");
+        }
+        for refused in [r"^a|\Q\E{2}", r"^a{500}\Q\E{3}", r"^a{1000}\Q\E{1000}\Q\E{1000}"] {
+            assert_eq!(Expression::parse(refused), None, "{refused}");
         }
     }
 
