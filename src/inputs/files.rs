@@ -1,7 +1,8 @@
 //! The context and the Dockerfile on disk: the only inputs that are looked at in the file system.
 //!
 //! Everything stays inside the workspace: links are followed first, then the place is judged. A name that
-//! leads out, by `..`, by an absolute path or by a link, is refused even if the file is there.
+//! leads out, by `..`, by an absolute path or by a link, is refused even if the file is there; and so is a link into
+//! a Git directory, where a checkout leaves its token.
 
 use std::borrow::Cow;
 use std::fs;
@@ -34,7 +35,7 @@ pub(super) fn context(
     match look(&workspace.join(localised(text, paths).as_ref()), &[workspace]) {
         Found::Directory(directory) => Ok(directory),
         Found::File(_) | Found::Special => Err(fault(format!("`{}` is no directory", shown(text)))),
-        Found::Outside => Err(outside(input, text)),
+        Found::Outside(target) => Err(outside(input, text, target.as_deref(), paths)),
         Found::Missing => {
             let fault = fault(format!("`{}` is not in the workspace", shown(text)));
             Err(if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault })
@@ -65,7 +66,7 @@ pub(super) fn dockerfile(
             (file, Some(Notice::warning(notice)))
         }
         (Found::File(file), _) | (_, Found::File(file)) => (file, None),
-        _ => return Err(no_dockerfile(text, &found, &places, workspace)),
+        _ => return Err(no_dockerfile(text, &found, &places, workspace, paths)),
     };
     fs::File::open(file).map_err(|error| {
         InputFault::new("dockerfile", format!("`{}` cannot be read: {error}", relative(file, workspace)))
@@ -88,7 +89,13 @@ pub(super) const CHECK_OUT: &str =
     "the workspace is empty: is there an `actions/checkout` step before this one?";
 
 /// The most telling of what was found in the places where no Dockerfile is.
-fn no_dockerfile(text: &str, found: &[Found; 2], places: &[PathBuf; 2], workspace: &Path) -> InputFault {
+fn no_dockerfile(
+    text: &str,
+    found: &[Found; 2],
+    places: &[PathBuf; 2],
+    workspace: &Path,
+    paths: &Paths,
+) -> InputFault {
     let fault = |message: String| InputFault::new("dockerfile", message);
     let text = shown(text);
     // `../api/Dockerfile` leads out of the workspace but not out of it from the context: only the latter is meant.
@@ -96,8 +103,8 @@ fn no_dockerfile(text: &str, found: &[Found; 2], places: &[PathBuf; 2], workspac
     let one_is_meant = places.iter().any(meant);
     for (found, place) in found.iter().zip(places) {
         match found {
-            Found::Outside if one_is_meant && !meant(place) => {}
-            Found::Outside => return outside("dockerfile", &text),
+            Found::Outside(_) if one_is_meant && !meant(place) => {}
+            Found::Outside(target) => return outside("dockerfile", &text, target.as_deref(), paths),
             Found::Directory(_) => return fault(format!("`{text}` is a directory, not a file")),
             Found::Special => return fault(format!("`{text}` is no regular file")),
             Found::Unreadable(error) => return fault(format!("`{text}` cannot be read: {error}")),
@@ -115,9 +122,41 @@ fn no_dockerfile(text: &str, found: &[Found; 2], places: &[PathBuf; 2], workspac
     if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault }
 }
 
-fn outside(input: &str, text: &str) -> InputFault {
-    InputFault::new(input, format!("`{}` leads out of the workspace", shown(text)))
-        .hint("only files of the checkout can be built")
+fn outside(input: &str, text: &str, target: Option<&Path>, paths: &Paths) -> InputFault {
+    let text = shown(text);
+    match target {
+        Some(target) => misled(input, &text, "the workspace", target, paths),
+        None => InputFault::new(input, format!("`{text}` leads out of the workspace"))
+            .hint("only files of the checkout can be built"),
+    }
+}
+
+/// The fault of a path that a link takes to where nobody wrote: out of `area`, or into a Git directory.
+pub(super) fn misled(input: &str, text: &str, area: &str, target: &Path, paths: &Paths) -> InputFault {
+    let place = familiar(target, paths);
+    if in_git_directory(target) {
+        let message = format!("`{text}` leads by a link into a Git directory, to `{place}`");
+        return InputFault::new(input, message).hint("what is in there may be the checkout's credentials");
+    }
+    InputFault::new(input, format!("`{text}` leads out of {area} by a link, to `{place}`"))
+        .hint("a committed link must not choose what is read: name the file itself, if it is meant")
+}
+
+/// What a person calls a place without links in its name.
+fn familiar(place: &Path, paths: &Paths) -> String {
+    let below = |root: &Path| {
+        let rest = place.strip_prefix(fs::canonicalize(root).ok()?).ok()?;
+        root.parent().is_some().then(|| rest.to_owned())
+    };
+    let place = match (below(&paths.temp), below(&paths.workspace)) {
+        (Some(rest), _) => Path::new("${{ runner.temp }}").join(rest),
+        (None, Some(rest)) => Path::new(".").join(rest),
+        (None, None) => place.to_owned(),
+    };
+    // Without the slash that a join with nothing leaves, and the `.` before a name.
+    let place: PathBuf = place.components().collect();
+    let place = place.strip_prefix(".").ok().filter(|rest| *rest != Path::new("")).unwrap_or(&place);
+    shown(&place.to_string_lossy())
 }
 
 /// What is at a path.
@@ -126,7 +165,8 @@ pub(super) enum Found {
     Directory(PathBuf),
     /// A device, a fifo, a socket: never opened.
     Special,
-    Outside,
+    /// Not where it may be. With the place when the path was written inside and a link led there.
+    Outside(Option<PathBuf>),
     Missing,
     Unreadable(std::io::Error),
 }
@@ -134,8 +174,11 @@ pub(super) enum Found {
 /// What is at a path, when that is in one of these directories, which have no links in their names.
 pub(super) fn look<P: AsRef<Path>>(path: &Path, roots: &[P]) -> Found {
     let inside = |path: &Path| roots.iter().any(|root| path.starts_with(root));
+    let written = lexical(path);
     match fs::canonicalize(path) {
-        Ok(real) if !inside(&real) => Found::Outside,
+        Ok(real) if !inside(&real) || in_git_directory(&real) && !in_git_directory(&written) => {
+            Found::Outside(inside(&written).then_some(real))
+        }
         Ok(real) => match fs::metadata(&real) {
             Ok(metadata) if metadata.is_dir() => Found::Directory(real),
             Ok(metadata) if metadata.is_file() => Found::File(real),
@@ -143,12 +186,17 @@ pub(super) fn look<P: AsRef<Path>>(path: &Path, roots: &[P]) -> Found {
             Err(error) => Found::Unreadable(error),
         },
         // What is outside is not told apart from what does not exist there.
-        Err(_) if !inside(&lexical(path)) => Found::Outside,
+        Err(_) if !inside(&written) => Found::Outside(None),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Found::Missing
         }
         Err(error) => Found::Unreadable(error),
     }
+}
+
+/// Whether a path names a Git directory or something in one.
+fn in_git_directory(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == ".git")
 }
 
 /// The path with `.` and `..` taken at their word.

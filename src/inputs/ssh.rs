@@ -3,7 +3,7 @@
 //! A container action sees the workspace and `RUNNER_TEMP` only, so an agent that another step started under `/tmp`
 //! is out of reach; that is said, not tried. Key files are looked for here and read when the build begins.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::fault::{Findings, InputFault, shown};
 use super::parse;
@@ -56,10 +56,8 @@ fn source(inputs: &RawInputs, line: &str, shared: &Shared<'_>) -> Result<SshSour
 }
 
 fn key(text: &str, shared: &Shared<'_>) -> Result<PathBuf, InputFault> {
-    shared.file(INPUT, text).map_err(|fault| {
-        let elsewhere = Path::new(text).is_absolute() && fault.message.contains("leads out");
-        if elsewhere { invisible("socket or key", text) } else { fault }
-    })
+    let elsewhere = shared.is_elsewhere(text);
+    shared.file(INPUT, text).map_err(|fault| if elsewhere { invisible("socket or key", text) } else { fault })
 }
 
 fn invisible(what: &str, text: &str) -> InputFault {
