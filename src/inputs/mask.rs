@@ -16,8 +16,28 @@ use crate::model::{BuilderAddress, BuilderChoice, CacheEntry, Keyring, Secret, a
 /// Shorter than this, a mask hides more of the log than of the secret.
 const SHORTEST: usize = 4;
 
-/// The same for the strings of a JSON document: most say what it is, not how to get in.
+/// The same for what a JSON document says under names that promise no secret: most of it says what the document is, not how to
+/// get in. Shorter ones are masked unless they are [`is_plain`].
 const SHORTEST_IN_JSON: usize = 8;
+
+/// How the names of members end whose values are secrets, without `_` and `-` and the `s` of several.
+const SECRET_MEMBERS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+];
+
+/// The same for words too short to be looked for at the end of others.
+const SHORT_SECRET_MEMBERS: &[&str] = &["pass", "pin", "pw", "otp"];
 
 /// Words that are no secret even where a secret has such a value: masked, they would be gone from every output.
 const WORDS: &[&str] = &["true", "false", "null", "none"];
@@ -117,35 +137,86 @@ fn login(user: &str, password: &str) -> Option<String> {
 
 /// Lines that are worth a mask.
 fn lines(text: &str) -> Vec<String> {
-    let lines = text.split(['\n', '\r']).map(str::trim);
-    let secret = |line: &&str| {
-        line.chars().count() >= SHORTEST
-            && !WORDS.contains(&line.to_ascii_lowercase().as_str())
-            && !line.starts_with("-----BEGIN ")
-            && !line.starts_with("-----END ")
-    };
-    lines.filter(secret).map(str::to_owned).collect()
+    let secret =
+        |line: &str| line.chars().count() >= SHORTEST && !WORDS.contains(&line.to_ascii_lowercase().as_str());
+    let mut found = Vec::new();
+    for line in text.split(['\n', '\r']).map(str::trim) {
+        if line.contains("-----BEGIN ") || line.contains("-----END ") {
+            found.extend(pem_parts(line).into_iter().filter(|part| secret(part)).map(str::to_owned));
+        } else if secret(line) {
+            found.push(line.to_owned());
+        }
+    }
+    found
 }
 
-/// A build secret's lines; of a JSON document its strings, never its punctuation.
+/// What is secret in a line that a PEM block begins or ends in: not its marks, which say what it is, but what is between. A whole
+/// block may stand in one line, its line breaks written as `\n` (which is how it gets into a variable or a JSON document) or
+/// turned into blanks. What stands around the block is secret unless it is [`is_plain`], like a name.
+fn pem_parts(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let (mut rest, mut inside) = (line, false);
+    loop {
+        let next = ["-----BEGIN ", "-----END "].iter().filter_map(|mark| rest.find(mark)).min();
+        let (text, mark) = rest.split_at(next.unwrap_or(rest.len()));
+        inside |= mark.starts_with("-----END ");
+        // A backslash is in no base64: it and the letter after it are a line break, however often that was escaped.
+        let pieces = text.split('\\').enumerate().map(|(at, piece)| match at {
+            0 => piece,
+            _ => piece.strip_prefix(['n', 'r', 't']).unwrap_or(piece),
+        });
+        let words = pieces.flat_map(|piece| piece.split([' ', '\t', '"', '\'', '=']));
+        found.extend(words.filter(|word| inside || !is_plain(word)));
+        let Some((name, after)) = mark.strip_prefix("-----").and_then(|mark| mark.split_once("-----")) else {
+            return found;
+        };
+        inside = name.starts_with("BEGIN ");
+        rest = after;
+    }
+}
+
+/// A build secret's lines; of a JSON document its values, never its punctuation.
 fn parts(text: &str) -> Vec<String> {
     if !text.trim_start().starts_with(['{', '[']) {
         return lines(text);
     }
     let Ok(document) = serde_json::from_str::<serde_json::Value>(text) else { return lines(text) };
-    let (mut found, mut left) = (Vec::new(), vec![&document]);
-    while let Some(value) = left.pop() {
+    let (mut found, mut left) = (Vec::new(), vec![(false, &document)]);
+    while let Some((is_secret, value)) = left.pop() {
         match value {
-            serde_json::Value::String(text) => {
-                let long = lines(text).into_iter().filter(|line| line.chars().count() >= SHORTEST_IN_JSON);
-                found.extend(long);
+            serde_json::Value::String(text) => found.extend(
+                lines(text)
+                    .into_iter()
+                    .filter(|line| is_secret || line.chars().count() >= SHORTEST_IN_JSON || !is_plain(line)),
+            ),
+            serde_json::Value::Number(number) if is_secret => found.extend(lines(&number.to_string())),
+            serde_json::Value::Array(all) => left.extend(all.iter().map(|value| (is_secret, value))),
+            serde_json::Value::Object(all) => {
+                left.extend(all.iter().map(|(name, value)| (is_secret_member(name), value)));
             }
-            serde_json::Value::Array(all) => left.extend(all),
-            serde_json::Value::Object(all) => left.extend(all.values()),
             _ => {}
         }
     }
     found
+}
+
+/// Whether the name of a JSON document's member says that its value is a secret.
+fn is_secret_member(name: &str) -> bool {
+    let plain: String =
+        name.chars().filter(|ch| !matches!(ch, '_' | '-')).collect::<String>().to_ascii_lowercase();
+    let one = plain.strip_suffix('s').unwrap_or(&plain);
+    [plain.as_str(), one].iter().any(|name| {
+        SHORT_SECRET_MEMBERS.contains(name) || SECRET_MEMBERS.iter().any(|end| name.ends_with(end))
+    })
+}
+
+/// Whether a short text is a word, a number, a version or a name of such (`main`, `5432`, `v1.2.3`, `arm64`, `ghcr.io`,
+/// `eu-w-1`): as a mask it would take these out of every line of the log, and the runner drops outputs that hold a mask.
+fn is_plain(text: &str) -> bool {
+    text.split(['.', '-', '_', '/', ':', '@', ',', ' ']).all(|part| {
+        let word = part.trim_end_matches(|ch: char| ch.is_ascii_digit());
+        word.chars().all(char::is_alphabetic)
+    })
 }
 
 #[cfg(test)]
@@ -236,6 +307,40 @@ mod tests {
             "stray-text",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_pem_block_in_one_line_is_masked() {
+        for (text, expected) in [
+            (
+                r"-----BEGIN RSA PRIVATE KEY-----\nMIIabc+/\nMIIdef\nxyzw==\n-----END RSA PRIVATE KEY-----\n",
+                vec!["MIIabc+/", "MIIdef", "xyzw"],
+            ),
+            (r"-----BEGIN K-----\\nMIIabc\\r\\nMIIdef\\n-----END K-----", vec!["MIIabc", "MIIdef"]),
+            ("-----BEGIN K----- MIIabc MIIdef -----END K-----", vec!["MIIabc", "MIIdef"]),
+            ("-----BEGIN K-----MIIabc-----END K-----", vec!["MIIabc"]),
+            (
+                r#"DEPLOY_KEY="-----BEGIN K-----\nMIIabc\n-----END K-----\n-----BEGIN C-----\nMIIdef\n-----END C-----""#,
+                vec!["MIIabc", "MIIdef"],
+            ),
+            ("-----BEGIN K-----\nMIIabc\nMIIdef-----END K-----", vec!["MIIabc", "MIIdef"]),
+            ("s3cr3t! -----BEGIN K-----\nMIIabc\n-----END K-----", vec!["MIIabc", "s3cr3t!"]),
+        ] {
+            assert_eq!(masks(&[("INPUT_SECRETS", &format!("KEY={text}"))]), expected, "{text}");
+            assert_eq!(masks(&[("INPUT_SECRET_ENVS", "KEY"), ("KEY", text)]), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn short_values_of_a_json_document_are_masked_where_they_are_secrets() {
+        let secret = r#"{"password": "hunter2", "db": {"PassWord": "abcd", "pin": 4711, "API-Key": "amd64", "tokens": ["main", "x", "prod"]},
+            "any": "s3cr3t", "other": ["pa$s", "aB3dE"], "flag": true, "secret": "true"}"#;
+        let found = masks(&[("INPUT_SECRET_ENVS", "A"), ("A", secret)]);
+        assert_eq!(found, ["4711", "aB3dE", "abcd", "amd64", "hunter2", "main", "pa$s", "prod", "s3cr3t"]);
+        // What would blank out half of the log, and drop outputs: words, numbers, versions, names.
+        let plain = r#"{"type": "main", "host": "ghcr.io", "arch": "arm64", "tag": "v1.2.3", "zone": "eu-w-1", "port": "5432",
+            "at": "x86_64", "id": 12345678, "env": "prod", "user": "root", "ready": "true", "key": "latest", "spin": "full"}"#;
+        assert_eq!(masks(&[("INPUT_SECRET_ENVS", "A"), ("A", plain)]), [""; 0]);
     }
 
     #[test]
