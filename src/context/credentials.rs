@@ -3,41 +3,78 @@
 //! `actions/checkout` writes the job's token into `.git/config`, and `COPY . .` would put it into an image. So the files of a Git
 //! directory that hold such things are blanked while they are sent: in place, every other byte and the length unchanged, so that
 //! what was announced about them stays true. Covered are the configuration files (`http.*.extraheader`, passwords and tokens by
-//! name, credential helpers that print one), and in these, in `FETCH_HEAD`, in stored credentials and in the reflogs every URL with a
-//! user part. Files outside a Git directory are the user's own and are sent as they are.
+//! name, credential helpers and SSH commands that hold one), and in these, in `FETCH_HEAD`, in stored credentials, in the remotes
+//! of old and in the reflogs every URL with a user part. Files outside a Git directory are the user's own and are sent as they
+//! are, unless they are a part of one by another name: [`super::carriers`]. Time and memory are linear in a file's length.
 
 use std::fmt;
+use std::ops::Range;
+use std::path::Path;
 
 use super::root::Listing;
 use super::walk::printable;
+
+/// How a file that can hold credentials is searched for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// As Git reads its configuration.
+    Config,
+    /// Line by line, for URLs only.
+    Lines,
+}
+
+impl Carrier {
+    /// The largest file that is searched, in bytes; none of Git's is anywhere near this size. A line of a configuration file is
+    /// kept with where each of its characters stands.
+    pub const fn largest(self) -> u64 {
+        match self {
+            Self::Config => 16 << 20,
+            Self::Lines => 64 << 20,
+        }
+    }
+}
 
 /// Where a walk is, as far as Git directories are concerned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GitDirectory {
     inside: bool,
-    in_logs: bool,
+    /// In one of the directories in which every file holds URLs.
+    among_urls: bool,
 }
 
 impl GitDirectory {
+    /// Where a walk begins that begins at this path.
+    pub fn of(path: &Path) -> Self {
+        path.components()
+            .fold(Self::default(), |at, element| at.below(element.as_os_str().as_encoded_bytes()))
+    }
+
     /// The same for a directory below: a Git directory is one that is called `.git` or looks like one to Git (a bare repository, a
     /// submodule's, one that a link called `.git` leads to).
     #[must_use]
     pub fn enter(self, name: &[u8], listing: &Listing) -> Self {
         let looks_so = || [&b"HEAD"[..], b"objects", b"refs"].iter().all(|name| listing.contains(name));
-        Self {
-            inside: self.inside || name == b".git" || looks_so(),
-            in_logs: self.in_logs || (self.inside && name == b"logs"),
-        }
+        let below = self.below(name);
+        Self { inside: below.inside || looks_so(), ..below }
     }
 
-    /// Whether a file of this name can hold credentials here.
-    pub fn is_carrier(self, name: &[u8]) -> bool {
-        self.inside
-            && (self.in_logs
-                || name.starts_with(b"config")
-                || name.starts_with(b"FETCH_HEAD")
-                || name == b"credentials"
-                || name == b".git-credentials")
+    /// The same, by the name alone.
+    fn below(self, name: &[u8]) -> Self {
+        let urls = matches!(name, b"logs" | b"remotes" | b"branches");
+        Self { inside: self.inside || name == b".git", among_urls: self.among_urls || (self.inside && urls) }
+    }
+
+    /// How a file of this name can hold credentials here.
+    pub fn carrier(self, name: &[u8]) -> Option<Carrier> {
+        let urls = self.among_urls
+            || name.starts_with(b"FETCH_HEAD")
+            || name == b"credentials"
+            || name == b".git-credentials";
+        match self.inside {
+            true if name.starts_with(b"config") => Some(Carrier::Config),
+            true if urls => Some(Carrier::Lines),
+            _ => None,
+        }
     }
 }
 
@@ -80,19 +117,30 @@ impl fmt::Display for Blanked {
     }
 }
 
-/// Blanks what is secret in a file that [`GitDirectory::is_carrier`] named, and says in which lines.
-pub fn blank(path: &str, content: &mut [u8]) -> Vec<usize> {
-    let config = path.rsplit('/').next().is_some_and(|name| name.starts_with("config"));
-    let mut hidden: Vec<(std::ops::Range<usize>, u8)> = Vec::new();
-    let mut at = 0;
-    while at < content.len() {
-        let (line, next) = if config { config_line(content, at) } else { plain_line(content, at) };
-        at = next;
-        if config && let Some(value) = secret_value(&line) {
-            hidden.extend(line[value].iter().map(|unit| (unit.range(), b' ')));
+/// What UTF-8 text may begin with; Git passes over it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Blanks what is secret in a file that [`GitDirectory::carrier`] or [`super::carriers`] named, and says in which lines.
+pub fn blank(carrier: Carrier, content: &mut [u8]) -> Vec<usize> {
+    let mut hidden: Vec<(Range<usize>, u8)> = Vec::new();
+    match carrier {
+        Carrier::Config => {
+            for line in config_lines(content) {
+                if let Some(value) = secret_value(&line) {
+                    line.hide(value, b' ', &mut hidden);
+                }
+                for user in url_users(&line.bytes) {
+                    line.hide(user, b'*', &mut hidden);
+                }
+            }
         }
-        for user in url_users(&line) {
-            hidden.extend(line[user].iter().map(|unit| (unit.range(), b'*')));
+        Carrier::Lines => {
+            let mut start = 0;
+            for line in content.split_inclusive(|&byte| byte == b'\n') {
+                let users = url_users(line).into_iter();
+                hidden.extend(users.map(|user| (start + user.start..start + user.end, b'*')));
+                start += line.len();
+            }
         }
     }
     let mut lines = Vec::new();
@@ -113,24 +161,70 @@ pub fn blank(path: &str, content: &mut [u8]) -> Vec<usize> {
     lines
 }
 
-/// One character of a line as Git reads it, and where it stands in the file.
+/// The paths of the files that a configuration file includes, whatever the condition, as they stand in it.
+pub fn included(content: &[u8]) -> Vec<Vec<u8>> {
+    let mut paths = Vec::new();
+    let mut includes = false;
+    for line in config_lines(content) {
+        let (section, member) = read_line(&line);
+        if let Some(section) = section {
+            includes = matches!(section.as_str(), "include" | "includeif");
+        }
+        let Some((_, start)) = member.filter(|(key, _)| includes && key == "path") else { continue };
+        let comment = (start..line.bytes.len())
+            .find(|&at| matches!(line.bytes[at], b'#' | b';') && !line.places[at].quoted);
+        paths.push(line.bytes[start..comment.unwrap_or(line.bytes.len())].trim_ascii_end().to_vec());
+    }
+    paths
+}
+
+/// A line of a configuration file as Git reads it: continued lines joined, quotes dropped, escapes read.
+#[derive(Debug, Default)]
+struct Line {
+    bytes: Vec<u8>,
+    /// Of each byte.
+    places: Vec<Place>,
+}
+
+/// Where a byte of a [`Line`] stands in the file.
 #[derive(Debug, Clone, Copy)]
-struct Unit {
-    byte: u8,
-    start: usize,
-    end: usize,
+struct Place {
+    start: u32,
+    length: u8,
     quoted: bool,
 }
 
-impl Unit {
-    fn range(self) -> std::ops::Range<usize> {
-        self.start..self.end
+impl Line {
+    /// Adds what a part of the line is in the file: a range for each of the file's lines, without line breaks and quotes.
+    fn hide(&self, part: Range<usize>, filler: u8, hidden: &mut Vec<(Range<usize>, u8)>) {
+        let mut run: Option<Range<usize>> = None;
+        for place in &self.places[part] {
+            let start = place.start as usize;
+            let end = start + usize::from(place.length);
+            match &mut run {
+                Some(run) if run.end == start => run.end = end,
+                _ => hidden.extend(run.replace(start..end).map(|run| (run, filler))),
+            }
+        }
+        hidden.extend(run.map(|run| (run, filler)));
     }
 }
 
-/// A line of a configuration file: continued lines joined, quotes dropped, escapes read. With the start of the next.
-fn config_line(content: &[u8], mut at: usize) -> (Vec<Unit>, usize) {
-    let mut line = Vec::new();
+/// The lines of a configuration file, which is no larger than [`Carrier::largest`].
+fn config_lines(content: &[u8]) -> impl Iterator<Item = Line> {
+    let mut at = if content.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    std::iter::from_fn(move || {
+        (at < content.len()).then(|| {
+            let (line, next) = config_line(content, at);
+            at = next;
+            line
+        })
+    })
+}
+
+/// The line of a configuration file that begins here, and where the next one does.
+fn config_line(content: &[u8], mut at: usize) -> (Line, usize) {
+    let mut line = Line::default();
     let (mut quoted, mut comment) = (false, false);
     while let Some(&byte) = content.get(at) {
         let rest = &content[at + 1..];
@@ -158,70 +252,82 @@ fn config_line(content: &[u8], mut at: usize) -> (Vec<Unit>, usize) {
             b'#' | b';' if !quoted => comment = true,
             _ => {}
         }
-        line.push(Unit { byte, start: at, end: at + length, quoted });
-        at += length;
+        line.bytes.push(byte);
+        line.places.push(Place { start: u32::try_from(at).unwrap_or(u32::MAX), length, quoted });
+        at += usize::from(length);
     }
     (line, at)
 }
 
-/// A line of any other file.
-fn plain_line(content: &[u8], at: usize) -> (Vec<Unit>, usize) {
-    let length = content[at..].iter().position(|&byte| byte == b'\n').unwrap_or(content.len() - at);
-    let unit = |place: usize| Unit { byte: content[place], start: place, end: place + 1, quoted: false };
-    ((at..at + length).map(unit).collect(), at + length + 1)
+/// The last section that a line begins, in lower case, and the key that is set in it, in lower case, with where its value starts.
+fn read_line(line: &Line) -> (Option<String>, Option<(String, usize)>) {
+    let bytes = &line.bytes;
+    let skip_blanks =
+        |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let word = |from: usize| {
+        let word = bytes[from..].iter().take_while(|&&byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        word.map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>()
+    };
+    let mut at = skip_blanks(0);
+    let mut section = None;
+    while bytes.get(at) == Some(&b'[') {
+        section = Some(word(at + 1));
+        let end = (at..bytes.len()).find(|&end| bytes[end] == b']' && !line.places[end].quoted);
+        let Some(end) = end else { return (section, None) };
+        at = skip_blanks(end + 1);
+    }
+    let key = word(at);
+    at = skip_blanks(at + key.len());
+    let member = (bytes.get(at) == Some(&b'=')).then(|| (key, skip_blanks(at + 1)));
+    (section, member)
 }
 
-/// Keys whose values are secrets, whatever section they are in.
+/// How keys end whose values are secrets, whatever section they are in.
 const SECRET_KEYS: [&str; 8] =
-    ["extraheader", "password", "passwd", "pass", "smtppass", "token", "oauthtoken", "oauth-token"];
+    ["extraheader", "password", "passwd", "pass", "token", "secret", "apikey", "api-key"];
+
+/// A key that ends so and names a program.
+const ASK_PASS: &str = "askpass";
+
+/// What an SSH command that is given a password holds.
+const SSH_PASSWORDS: [&[u8]; 4] = [b"sshpass", b"pass=", b"password=", b"-pw "];
 
 /// The part of a configuration line that is to be hidden as a whole.
-fn secret_value(line: &[Unit]) -> Option<std::ops::Range<usize>> {
-    let skip_blanks =
-        |from: usize| from + line[from..].iter().take_while(|unit| unit.byte.is_ascii_whitespace()).count();
-    let mut at = skip_blanks(0);
-    if line.get(at)?.byte == b'[' {
-        at += line[at..].iter().position(|unit| unit.byte == b']' && !unit.quoted)? + 1;
-        at = skip_blanks(at);
-    }
-    let length =
-        line[at..].iter().take_while(|unit| unit.byte.is_ascii_alphanumeric() || unit.byte == b'-').count();
-    let key: String =
-        line[at..at + length].iter().map(|unit| char::from(unit.byte.to_ascii_lowercase())).collect();
-    at = skip_blanks(at + length);
-    if line.get(at)?.byte != b'=' {
-        return None;
-    }
-    at = skip_blanks(at + 1);
-    let value: Vec<u8> = line[at..].iter().map(|unit| unit.byte.to_ascii_lowercase()).collect();
+fn secret_value(line: &Line) -> Option<Range<usize>> {
+    let (key, start) = read_line(line).1?;
+    let value = line.bytes[start..].to_ascii_lowercase();
     let holds = |what: &[u8]| value.windows(what.len()).any(|part| part == what);
-    if SECRET_KEYS.contains(&key.as_str()) || (key == "helper" && holds(b"password=")) {
-        return Some(at..line.len());
+    let is_secret = match key.as_str() {
+        "helper" => holds(b"password="),
+        "sshcommand" => SSH_PASSWORDS.iter().any(|what| holds(what)),
+        ASK_PASS => false,
+        key => SECRET_KEYS.iter().any(|end| key.ends_with(end)),
+    };
+    if is_secret {
+        return Some(start..line.bytes.len());
     }
     // A proxy may be given without a scheme.
     if key == "proxy" && !holds(b"://") {
         let sign = value.iter().rposition(|&byte| byte == b'@')?;
-        return Some(at..at + sign);
+        return Some(start..start + sign);
     }
     None
 }
 
 /// The user parts of all URLs in a line: for SSH the password only, since its user is no secret.
-fn url_users(line: &[Unit]) -> Vec<std::ops::Range<usize>> {
+fn url_users(line: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(offset) =
-        line[from..].windows(3).position(|three| three.iter().map(|unit| unit.byte).eq(*b"://"))
-    {
-        let scheme_end = from + offset;
-        let start = scheme_end + 3;
-        let length = line[start..].iter().position(|unit| matches!(unit.byte, b'/' | b'?' | b'#'));
+    while let Some(offset) = line[from..].windows(3).position(|three| three == b"://") {
+        let scheme = &line[..from + offset];
+        let start = from + offset + 3;
+        // The next `://` ends an authority at the latest, so no byte is looked at for more than one.
+        let length = line[start..].iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
         let authority = &line[start..length.map_or(line.len(), |length| start + length)];
-        if let Some(sign) = authority.iter().rposition(|unit| unit.byte == b'@') {
-            let scheme: Vec<u8> =
-                line[..scheme_end].iter().map(|unit| unit.byte.to_ascii_lowercase()).collect();
-            let colon = authority[..sign].iter().position(|unit| unit.byte == b':');
-            match (scheme.ends_with(b"ssh"), colon) {
+        if let Some(sign) = authority.iter().rposition(|&byte| byte == b'@') {
+            let colon = authority[..sign].iter().position(|&byte| byte == b':');
+            let ssh = scheme.len() >= 3 && scheme[scheme.len() - 3..].eq_ignore_ascii_case(b"ssh");
+            match (ssh, colon) {
                 (true, None) => {}
                 (true, Some(colon)) => found.push(start + colon + 1..start + sign),
                 (false, _) => found.push(start..start + sign),
@@ -236,9 +342,9 @@ fn url_users(line: &[Unit]) -> Vec<std::ops::Range<usize>> {
 mod tests {
     use super::*;
 
-    fn blanked(path: &str, text: &str) -> (String, Vec<usize>) {
+    fn blanked(carrier: Carrier, text: &str) -> (String, Vec<usize>) {
         let mut content = text.as_bytes().to_vec();
-        let lines = blank(path, &mut content);
+        let lines = blank(carrier, &mut content);
         assert_eq!(content.len(), text.len());
         (String::from_utf8(content).unwrap(), lines)
     }
@@ -275,8 +381,15 @@ mod tests {
             ("# was https://user:SECRET@host/p\n", "SECRET", vec![1]),
             ("[credential]\n helper = \"!f() { echo password=SECRET; }; f\"\n", "SECRET", vec![2]),
             ("[github]\n token = SECRET\n[sendemail]\n smtpPass = SECRET\n", "SECRET", vec![2, 4]),
+            ("[gitlab] private-token = SECRET\n[a] appPassword=SECRET\n", "SECRET", vec![1, 2]),
+            ("[core][http] extraheader = SECRET\n", "SECRET", vec![1]),
+            ("\u{feff}[http] extraheader = SECRET\n", "SECRET", vec![1]),
+            ("\u{feff}extraheader = SECRET\n", "SECRET", vec![1]),
+            ("[core]\n sshCommand = sshpass -p SECRET ssh\n", "SECRET", vec![2]),
+            ("[core]\n sshCommand = \"SSHPASS='SECRET' sshpass -e ssh -o X=y\"\n", "SECRET", vec![2]),
+            ("[core]\n sshcommand = plink -pw SECRET\n", "SECRET", vec![2]),
         ] {
-            let (after, found) = blanked(".git/config", text);
+            let (after, found) = blanked(Carrier::Config, text);
             if lines.is_empty() {
                 // `#` ends the authority for Git as for us: this is no user part.
                 assert_eq!(after, text);
@@ -291,18 +404,59 @@ mod tests {
     #[test]
     fn nothing_else_changes() {
         let text = "[core]\n\tbare = false\n[remote \"origin\"]\n\turl = https://github.com/a/b@c\n\turl = git@github.com:a/b\n\
-                    \turl = ssh://git@host/x\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[user]\n\temail = a@b.c\n";
-        assert_eq!(blanked(".git/config", text), (text.to_owned(), vec![]));
+                    \turl = ssh://git@host/x\n\tsshCommand = ssh -i key -o PasswordAuthentication=no\n\taskPass = /bin/ask\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[user]\n\temail = a@b.c\n";
+        assert_eq!(blanked(Carrier::Config, text), (text.to_owned(), vec![]));
         let log = "0 1 A <a@b.c> 1 +0\tclone: from https://github.com/a/b\n";
-        assert_eq!(blanked(".git/logs/HEAD", log), (log.to_owned(), vec![]));
+        assert_eq!(blanked(Carrier::Lines, log), (log.to_owned(), vec![]));
     }
 
     #[test]
     fn other_files_of_git() {
         let text = "abc\t\tbranch 'main' of https://x:SECRET@github.com/a/b\nhttps://SECRET@h";
-        let (after, lines) = blanked(".git/FETCH_HEAD", text);
+        let (after, lines) = blanked(Carrier::Lines, text);
         assert_eq!(after, text.replace("x:SECRET@", "********@").replace("//SECRET@", "//******@"));
         assert_eq!(lines, [1, 2]);
+    }
+
+    /// A line of 1 MiB took a minute.
+    #[test]
+    fn a_line_costs_no_more_than_its_length() {
+        for piece in ["a://b:SECRET@", "a://SECRET@b/", "SECRET@://", "\"\\@://x:SECRET@y\"", "[a]", "://"] {
+            let text = piece.repeat((1 << 20) / piece.len());
+            for carrier in [Carrier::Config, Carrier::Lines] {
+                blanked(carrier, &text);
+            }
+        }
+    }
+
+    #[test]
+    fn included_files() {
+        let text = "[include]\n path = ../a\n[includeIf \"gitdir:/x/]y\"]\n\tPath=\"b #c\" ; d\n[INCLUDE] path = e\\\nf # g\n\
+                    [user]\n path = no\n[include \"sub\"]\n other = no\n";
+        assert_eq!(included(text.as_bytes()), [&b"../a"[..], b"b #c", b"ef"]);
+    }
+
+    #[test]
+    fn where_credentials_can_be() {
+        let at = |path: &str| {
+            let (directory, name) = path.rsplit_once('/').unwrap();
+            GitDirectory::of(Path::new(directory)).carrier(name.as_bytes())
+        };
+        for (path, carrier) in [
+            ("/w/.git/config", Some(Carrier::Config)),
+            ("/w/.git/config.worktree", Some(Carrier::Config)),
+            ("/w/.git/worktrees/x/config.worktree", Some(Carrier::Config)),
+            ("/w/.git/modules/a/b/config", Some(Carrier::Config)),
+            ("/w/.git/modules/a/FETCH_HEAD", Some(Carrier::Lines)),
+            ("/w/.git/remotes/origin", Some(Carrier::Lines)),
+            ("/w/.git/branches/origin", Some(Carrier::Lines)),
+            ("/w/.git/logs/refs/heads/main", Some(Carrier::Lines)),
+            ("/w/.git/description", None),
+            ("/w/config", None),
+            ("/w/remotes/origin", None),
+        ] {
+            assert_eq!(at(path), carrier, "{path}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{FileType, Stat, lgetxattr, llistxattr};
 use rustix::io::Errno;
 
+use super::credentials::Carrier;
+
 /// The type bits of Go's `os.FileMode`; none of them set means a regular file, whose content can be asked for.
 const GO_TYPE: u32 = GO_DIRECTORY | GO_LINK | GO_DEVICE | GO_FIFO | GO_CHARACTER | GO_IRREGULAR;
 const GO_DIRECTORY: u32 = 1 << 31;
@@ -42,8 +44,8 @@ pub struct Entry<'a> {
     pub device_minor: u32,
     /// Extended attributes, in the kernel's order.
     pub xattrs: &'a [(String, Vec<u8>)],
-    /// Whether the file can hold a checkout's credentials: [`super::credentials`].
-    pub carrier: bool,
+    /// How the file can hold a checkout's credentials: [`super::credentials`].
+    pub carrier: Option<Carrier>,
 }
 
 impl Entry<'_> {

@@ -7,15 +7,18 @@
 //! Memory is one listing per open directory and one line per file with several names; the tree is never held.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::io::Errno;
 
 use super::Filter;
-use super::credentials::GitDirectory;
+use super::carriers::Carriers;
+use super::credentials::{Carrier, GitDirectory};
 use super::entry::{self, Entry, XattrReader};
 use super::follow;
 use super::ignore::{Inherited, PatternError, PatternList};
@@ -52,6 +55,19 @@ pub enum WalkError {
     LinkNotUtf8 {
         /// Relative to the context.
         path: String,
+    },
+    /// A file was announced before it was found to be one of a Git directory's.
+    #[error(
+        "`{}` of the build context is another name of a file with credentials of the Git repository in `{}`: \
+         delete it or list it in .dockerignore",
+        printable(path),
+        printable(repository)
+    )]
+    OtherName {
+        /// Relative to the context.
+        path: String,
+        /// The repository's working tree, relative to the context.
+        repository: String,
     },
     /// The daemon's patterns: the lines of the `.dockerignore`, the sources of `COPY`.
     #[error("a pattern of .dockerignore or of a COPY source cannot be used: {0}")]
@@ -194,6 +210,7 @@ pub fn walk(
         path: Vec::new(),
         absolute: root.path().as_os_str().as_bytes().to_vec(),
         first_names: HashMap::new(),
+        carriers: Carriers::around(root.path()),
         xattrs: XattrReader::default(),
         attributes: Vec::new(),
         scratch: Vec::new(),
@@ -202,7 +219,7 @@ pub fn walk(
     walker.absolute.push(b'/');
     let top = root.open_directory(".").map_err(|fault| WalkError::unreadable(".", fault))?;
     let listing = walker.list(&top)?;
-    let git = GitDirectory::default().enter(b"", &listing);
+    let git = GitDirectory::of(root.path()).enter(b"", &listing);
     let mut levels = vec![Level {
         directory: top,
         listing,
@@ -227,8 +244,9 @@ struct Walker<'a> {
     path: Vec<u8>,
     /// The context's own path and a slash, for the calls that have no relative form.
     absolute: Vec<u8>,
-    /// First name sent of every file that has several.
-    first_names: HashMap<(u64, u64), Box<str>>,
+    /// First name sent of every file that has several, and whether it was sent as one that can hold credentials.
+    first_names: HashMap<(u64, u64), (Box<str>, bool)>,
+    carriers: Carriers,
     xattrs: XattrReader,
     attributes: Vec<(String, Vec<u8>)>,
     scratch: Vec<u8>,
@@ -305,6 +323,9 @@ impl Walker<'_> {
         let stat = fstat(&directory).map_err(|fault| self.unreadable(fault))?;
         let listing = self.list(&directory)?;
         let git = level.git.enter(name, &listing);
+        if listing.contains(b".git") {
+            self.enter_repository()?;
+        }
         levels.push(Level {
             directory,
             listing,
@@ -321,7 +342,7 @@ impl Walker<'_> {
     fn send_directories(&mut self, levels: &mut [Level]) -> Result<ControlFlow<()>, WalkError> {
         for level in levels.iter_mut() {
             if let Some(stat) = level.unsent.take()
-                && self.send(level.path_length, &stat, "", false)?.is_break()
+                && self.send(level.path_length, &stat, "", None)?.is_break()
             {
                 return Ok(ControlFlow::Break(()));
             }
@@ -331,7 +352,6 @@ impl Walker<'_> {
 
     fn send_file(&mut self, level: &Level, stat: &Stat) -> Result<ControlFlow<()>, WalkError> {
         let name = self.path.rsplit(|&byte| byte == b'/').next().unwrap_or(&self.path);
-        let carrier = level.git.is_carrier(name);
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind == FileType::Symlink {
             let target = match root::link_target(&level.directory, name) {
@@ -342,18 +362,40 @@ impl Walker<'_> {
             let target = target
                 .into_string()
                 .map_err(|_| WalkError::link_not_utf8(&String::from_utf8_lossy(&self.path)))?;
-            return self.send(self.path.len(), stat, &target, false);
+            return self.send(self.path.len(), stat, &target, None);
+        }
+        let mut carrier = None;
+        if kind == FileType::RegularFile {
+            carrier = level.git.carrier(name).or_else(|| self.carriers.of(stat));
         }
         if stat.st_nlink > 1 {
             let file = (stat.st_dev, stat.st_ino);
-            if let Some(first) = self.first_names.get(&file).cloned() {
-                return self.send(self.path.len(), stat, &first, false);
+            if let Some((first, _)) = self.first_names.get(&file).cloned() {
+                return self.send(self.path.len(), stat, &first, None);
             }
             if let Ok(path) = std::str::from_utf8(&self.path) {
-                self.first_names.insert(file, path.into());
+                self.first_names.insert(file, (path.into(), carrier.is_some()));
             }
         }
-        self.send(self.path.len(), stat, "", carrier && kind == FileType::RegularFile)
+        self.send(self.path.len(), stat, "", carrier)
+    }
+
+    /// Takes notice of the repository whose working tree is the current directory. What was announced before cannot be blanked.
+    fn enter_repository(&mut self) -> Result<(), WalkError> {
+        let prefix = self.absolute.len();
+        self.absolute.extend_from_slice(&self.path);
+        self.carriers.enter(Path::new(OsStr::from_bytes(&self.absolute)));
+        self.absolute.truncate(prefix);
+        let mut plain =
+            self.first_names.iter().filter(|(_, (_, carrier))| !carrier).map(|(file, _)| file).peekable();
+        if plain.peek().is_some()
+            && let Some(found) = self.carriers.any_of(plain)
+            && let Some((path, _)) = self.first_names.get(&found)
+        {
+            let repository = String::from_utf8_lossy(&self.path).into_owned();
+            return Err(WalkError::OtherName { path: path.to_string(), repository });
+        }
+        Ok(())
     }
 
     /// Hands one entry over: the first `length` bytes of the current path.
@@ -362,7 +404,7 @@ impl Walker<'_> {
         length: usize,
         stat: &Stat,
         link: &str,
-        carrier: bool,
+        carrier: Option<Carrier>,
     ) -> Result<ControlFlow<()>, WalkError> {
         let Ok(path) = std::str::from_utf8(&self.path[..length]) else {
             return Err(WalkError::name_not_utf8(&self.path[..length]));

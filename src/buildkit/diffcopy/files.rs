@@ -5,6 +5,7 @@
 //! for. Size and modification time as announced are kept with it, to notice a file that changed since.
 
 use super::packet::put_varint;
+use crate::context::credentials::Carrier;
 
 /// Ids to a page.
 const PAGE: usize = 128;
@@ -49,8 +50,26 @@ pub struct Announced {
     pub size: u64,
     /// A digest of the modification time: [`time_mark`].
     pub time_mark: u32,
-    /// Whether it can hold credentials.
-    pub carrier: bool,
+    /// How it can hold credentials.
+    pub carrier: Option<Carrier>,
+}
+
+/// A carrier as the two lowest bits of a record's first number.
+fn code(carrier: Option<Carrier>) -> u64 {
+    match carrier {
+        None => 0,
+        Some(Carrier::Config) => 1,
+        Some(Carrier::Lines) => 2,
+    }
+}
+
+/// The carrier of such a number.
+fn carrier(number: u64) -> Option<Carrier> {
+    match number & 3 {
+        1 => Some(Carrier::Config),
+        2 => Some(Carrier::Lines),
+        _ => None,
+    }
 }
 
 /// Thirty-two bits that are different when two modification times are, but for bad luck.
@@ -83,7 +102,7 @@ impl Files {
     }
 
     /// Counts a file whose content can be asked for.
-    pub fn add_file(&mut self, path: &str, size: u64, mtime: i64, carrier: bool) {
+    pub fn add_file(&mut self, path: &str, size: u64, mtime: i64, carrier: Option<Carrier>) {
         let id = self.count();
         let (parent, name) = self.place(path);
         let Some(page) = self.pages.last_mut() else { return };
@@ -91,7 +110,7 @@ impl Files {
             Box::new(Page { starts: [NO_RECORD; PAGE], records: Vec::new(), left: 0 })
         });
         page.starts[id as usize % PAGE] = u16::try_from(page.records.len()).unwrap_or(NO_RECORD);
-        put_varint(&mut page.records, u64::from(parent) << 1 | u64::from(carrier));
+        put_varint(&mut page.records, u64::from(parent) << 2 | code(carrier));
         put_varint(&mut page.records, size);
         page.records.extend(time_mark(mtime).to_le_bytes());
         put_varint(&mut page.records, name.len() as u64);
@@ -113,7 +132,7 @@ impl Files {
         let (mark, mut record) = record.split_first_chunk::<4>()?;
         let length = usize::try_from(get(&mut record)?).ok()?;
         let mut parts = vec![record.get(..length)?];
-        let mut at = usize::try_from(place >> 1).ok()?;
+        let mut at = usize::try_from(place >> 2).ok()?;
         while let Some(directory) = at.checked_sub(1).and_then(|index| self.directories.get(index)) {
             let start = directory.start as usize;
             parts.push(&self.directory_names[start..start + usize::from(directory.length)]);
@@ -121,7 +140,7 @@ impl Files {
         }
         parts.reverse();
         let path = String::from_utf8(parts.join(&b'/')).unwrap_or_default();
-        let found = Announced { path, size, time_mark: u32::from_le_bytes(*mark), carrier: place & 1 == 1 };
+        let found = Announced { path, size, time_mark: u32::from_le_bytes(*mark), carrier: carrier(place) };
         page.left -= 1;
         // A page that is still being filled stays.
         if page.left == 0 && (self.announced as usize).div_ceil(PAGE) > id as usize / PAGE + 1 {
@@ -193,17 +212,18 @@ mod tests {
                     files.add_directory(&format!("d{directory:02}{inner}"));
                     id += 1;
                 }
-                for file in 0..9 {
+                for file in 0..9_usize {
                     let path = format!("d{directory:02}{inner}/f{file}");
-                    files.add_file(&path, u64::from(id) * 1000, i64::from(id), file == 3);
-                    expected.push((id, path, file == 3));
+                    let carrier = [None, Some(Carrier::Config), Some(Carrier::Lines)][file % 3];
+                    files.add_file(&path, u64::from(id) * 1000, i64::from(id), carrier);
+                    expected.push((id, path, carrier));
                     id += 1;
                 }
                 files.add_other();
                 id += 1;
             }
         }
-        files.add_file("z", 0, 0, false);
+        files.add_file("z", 0, 0, None);
         assert_eq!(files.take(id).unwrap().path, "z");
         // Backwards, so that pages go in another order than they came.
         for (id, path, carrier) in expected.into_iter().rev() {
@@ -223,7 +243,7 @@ mod tests {
         let mut files = Files::default();
         files.add_directory("src");
         for at in 0..100_000 {
-            files.add_file(&format!("src/file{at:06}.rs"), 4000, 1_700_000_000_000_000_000 + at, false);
+            files.add_file(&format!("src/file{at:06}.rs"), 4000, 1_700_000_000_000_000_000 + at, None);
         }
         let bytes: usize = files
             .pages

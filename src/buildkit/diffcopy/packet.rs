@@ -161,7 +161,7 @@ mod tests {
             xattrs in proptest::collection::vec(("[a-z.]{1,9}", proptest::collection::vec(any::<u8>(), 0..200)), 0..3),
         ) {
             let entry = Entry {
-                path: &path, mode, size, mtime, link: &link, device_major, device_minor, xattrs: &xattrs, carrier: false,
+                path: &path, mode, size, mtime, link: &link, device_major, device_minor, xattrs: &xattrs, carrier: None,
             };
             let mut wire = Vec::new();
             put_stat(&mut wire, &entry);

@@ -22,9 +22,6 @@ use crate::context::walk::WalkError;
 /// What surrounds the content in a message, at most.
 const OVERHEAD: usize = packet::FRAME + 16;
 
-/// A file that may hold credentials is read as a whole; none of Git's is anywhere near this size.
-const LARGEST_CARRIER: u64 = 64 << 20;
-
 /// Appends one file to the outbox, flushing it as it fills. Breaks when nobody takes chunks any more.
 pub(super) fn send_file(
     root: &Root,
@@ -41,12 +38,13 @@ pub(super) fn send_file(
         Err(fault) => return Err(unreadable(fault)),
     };
     let mut blanked = None;
-    if file.carrier {
-        if file.size > LARGEST_CARRIER {
+    if let Some(carrier) = file.carrier {
+        // Read as a whole.
+        if file.size > carrier.largest() {
             return Err(TransferError::CarrierTooLarge { path: file.path.clone() });
         }
         let mut content = read_whole(&open, file)?;
-        let lines = blank(&file.path, &mut content);
+        let lines = blank(carrier, &mut content);
         blanked = (!lines.is_empty()).then(|| Blanked { path: file.path.clone(), lines });
         for part in content.chunks(CAPACITY - OVERHEAD) {
             if out.make_room(OVERHEAD + part.len()).is_break() {
