@@ -6,6 +6,7 @@ use gix::bstr::ByteSlice as _;
 use gix::commit::describe::SelectRef;
 use gix::sec::Trust;
 
+use super::regular::{git_directory, special_file};
 use crate::metadata::{Ancestry, CheckoutFacts, DescribeError, printable};
 use crate::model::CommitId;
 
@@ -85,6 +86,12 @@ pub(super) fn open(workspace: &Path, context: &Path) -> Result<gix::Repository, 
         return Err(Unusable::Because("`.git` is neither a directory nor a file that names one".into()));
     }
     confine(&inside, &dot_git)?;
+    let git = git_directory(&dot_git);
+    if let Some(special) = special_file(&git) {
+        let name = special.strip_prefix(&inside).unwrap_or(&special).to_string_lossy().into_owned();
+        let why = format!("`{}` is no regular file", printable(&name));
+        return Err(Unusable::Because(why.chars().take(LONGEST_REASON).collect()));
+    }
     let options = gix::open::Options::isolated().with(Trust::Reduced);
     let repository = gix::ThreadSafeRepository::open_opts(dot_git, options)
         .map_err(|error| because("it", &error))?

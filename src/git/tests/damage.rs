@@ -74,6 +74,52 @@ fn damaged_and_strange_repositories() {
     assert_eq!((facts.head, facts.warning), (Some(head), None));
 }
 
+/// Each of these hung the run for good.
+#[test]
+fn a_pipe_among_the_files_of_a_repository_is_not_waited_for() {
+    let pipe = |path: &Path| {
+        let _ = std::fs::remove_file(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    };
+    for name in [
+        "config",
+        "HEAD",
+        "packed-refs",
+        "shallow",
+        "commondir",
+        "config.worktree",
+        "refs/heads/main",
+        "refs/tags/v9",
+        "objects/info/alternates",
+        "objects/pack/pack-1.idx",
+        "objects/ab/cdef",
+    ] {
+        let mut repo = Repo::new();
+        repo.commit();
+        pipe(&repo.workspace().join(".git").join(name));
+        let facts = repo.gather(&elsewhere());
+        let expected =
+            format!("the Git repository in the workspace is not used: `.git/{name}` is no regular file");
+        assert_eq!(warning(&facts), expected);
+    }
+    // Where a link, an alternate or a worktree's directory leads to.
+    let mut repo = Repo::new();
+    repo.commit();
+    let git = repo.workspace().join(".git");
+    pipe(&repo.workspace().join("elsewhere/ab/cd"));
+    std::fs::write(git.join("objects/info/alternates"), "../../elsewhere\n").unwrap();
+    assert!(warning(&repo.gather(&elsewhere())).ends_with("ab/cd` is no regular file"));
+    std::fs::remove_file(git.join("objects/info/alternates")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere/ab/cd", git.join("MERGE_HEAD")).unwrap();
+    assert!(warning(&repo.gather(&elsewhere())).ends_with("`.git/MERGE_HEAD` is no regular file"));
+    // A loop of directories ends.
+    std::fs::remove_file(git.join("MERGE_HEAD")).unwrap();
+    std::os::unix::fs::symlink("..", git.join("refs/loop")).unwrap();
+    repo.gather(&elsewhere());
+}
+
 /// Files of a repository with loose objects, a pack, packed refs, a commit graph and a shallow boundary.
 fn template() -> &'static (CommitId, Vec<(PathBuf, Vec<u8>)>) {
     fn collect(root: &Path, directory: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
