@@ -48,9 +48,9 @@ pub enum Script {
     BreakSession,
     /// Calls a method of the session with this message and notes the answer.
     Call { method: &'static str, message: Bytes },
-    /// Opens this many calls of a method that stays open, ends them when no more are taken, and notes how many
-    /// were open at once.
-    Flood { method: &'static str, calls: usize },
+    /// Opens this many calls of a method that stays open, ends them when so many are taken and no more, and notes how
+    /// many were open at once.
+    Flood { method: &'static str, calls: usize, taken: usize },
     /// Answers with this failure.
     Fail(tonic::Status),
     /// The same before there is a build, whose status is then waited for.
@@ -230,7 +230,7 @@ impl Daemon {
         .await;
     }
 
-    async fn flood(&self, method: &'static str, calls: usize) {
+    async fn flood(&self, method: &'static str, calls: usize, taken: usize) {
         // How many are open, and how many were ended.
         let state = watch::Sender::new((0, 0));
         let mut most = 0;
@@ -251,6 +251,10 @@ impl Daemon {
         let mut seen = state.subscribe();
         while seen.borrow_and_update().1 < calls {
             most = most.max(seen.borrow().0);
+            if most < taken {
+                seen.changed().await.unwrap();
+                continue;
+            }
             let quiet = std::time::Duration::from_millis(300);
             if tokio::time::timeout(quiet, seen.changed()).await.is_err() {
                 release.send_replace(true);
@@ -299,7 +303,7 @@ impl Daemon {
                 let response = self.call(method, HeaderMap::new(), Outgoing(body)).await;
                 self.note(response, |_| {}).await;
             }
-            Script::Flood { method, calls } => self.flood(method, *calls).await,
+            Script::Flood { method, calls, taken } => self.flood(method, *calls, *taken).await,
             Script::Fail(status) | Script::Refuse(status) => return Err(status.clone()),
             Script::Die => {
                 self.0.grpc.lock().unwrap().take().unwrap().abort();

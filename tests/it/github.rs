@@ -146,13 +146,11 @@ async fn a_cache_service_is_asked_before_buildkit_waits_for_it() {
     // It takes the connection and says nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let begun = std::time::Instant::now();
     let silence = |why: &str| Some(CacheTrouble { why: why.into(), lasting: true });
     assert_eq!(
         cache_trouble(&url, &token, &network).await,
         silence("GitHub's cache gave no answer within 5 s")
     );
-    assert!(begun.elapsed().as_secs() < 8);
 
     // It hangs up.
     let hanging_up = async {

@@ -108,8 +108,8 @@ pub fn create_with_buildx(name: &str) {
     docker(&[&["buildx", "create", "--bootstrap", "--name", name], &driver[..]].concat());
 }
 
-/// Says past the harness's capture that the test that calls this proves nothing with this suite's builder, and why.
-/// `tests/parts/suite` counts these lines.
+/// Says past the harness's capture that the test that calls this proves nothing with this suite's engine or builder, and
+/// why. `tests/parts/suite` counts these lines.
 pub fn not_here(why: &str) {
     let thread = std::thread::current();
     let line = format!("not run: {}: {why}\n", thread.name().unwrap_or("a test"));

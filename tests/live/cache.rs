@@ -6,7 +6,6 @@ use crate::runner::cache_service::{Blobs, Fault, GithubCache, Half};
 use crate::runner::log::Level;
 use crate::runner::parts::docker;
 use crate::runner::step::StepResult;
-use std::time::Duration;
 
 /// Two steps that run, the first of which says so and differs each time that it runs. No other test has the same: a
 /// builder goes on waiting for what a cache once promised it.
@@ -248,7 +247,7 @@ fn a_signal_while_the_cache_is_written_leaves_the_image_published() {
     cache.fault(Half::Write, Fault::Hangs(Blobs::All));
     let step = job.step().start();
     let writes = |line: &str| line.contains("Write the cache to");
-    assert!(step.wait_for_line(writes, Duration::from_mins(1)), "the cache is never written");
+    assert!(step.wait_for_line(writes), "the cache is never written");
     let result = step.cancel();
     assert_eq!(result.exit_code, Some(130), "{}", result.log());
     assert_eq!(result.outputs["pushed"], "true");

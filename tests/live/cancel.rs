@@ -3,7 +3,6 @@
 use crate::job::{DOCKERFILE, Job, parts};
 use crate::leftovers::{self, everything, is_gone};
 use crate::runner::step::{Killed, StepResult};
-use std::time::Duration;
 
 fn job(name: &str, seconds: u32) -> Job {
     let dockerfile = format!("ARG BASE\nFROM ${{BASE}}\nRUN echo has started; sleep {seconds}\n");
@@ -30,14 +29,11 @@ fn a_cancelled_build_ends_and_leaves_nothing() {
     let job = job("cancel", 987);
     let before = everything(&job);
     let running = job.step().start();
-    assert!(running.wait_for_line(
-        |line| line.contains("has started") && !line.contains("echo"),
-        Duration::from_mins(2)
-    ));
+    assert!(running.wait_for_line(|line| line.contains("has started") && !line.contains("echo")));
     assert!(leftovers::running("sleep 987") > 0, "the step's process is visible");
     let result = running.cancel();
     ended(&job, &result, &before);
-    assert!(is_gone("sleep 987", Duration::from_secs(5)), "the build goes on without us");
+    assert!(is_gone("sleep 987"), "the build goes on without us");
 }
 
 #[test]
@@ -45,17 +41,14 @@ fn sigterm_and_a_second_signal_end_it_too() {
     let job = job("cancel-twice", 988);
     for second in [None, Some("INT")] {
         let running = job.step().start();
-        assert!(running.wait_for_line(
-            |line| line.contains("has started") && !line.contains("echo"),
-            Duration::from_mins(2)
-        ));
+        assert!(running.wait_for_line(|line| line.contains("has started") && !line.contains("echo")));
         running.signal("TERM");
         if let Some(signal) = second {
             running.signal(signal);
         }
         let result = running.wait();
         assert!(!result.success, "{}", result.log());
-        assert!(is_gone("sleep 988", Duration::from_secs(5)), "the build goes on without us");
+        assert!(is_gone("sleep 988"), "the build goes on without us");
     }
 }
 
@@ -65,12 +58,12 @@ fn a_step_that_is_cancelled_at_once_ends_at_once() {
     let before = everything(&job);
     // The first sign of life is enough: handlers are there before anything is said.
     let running = job.step().start();
-    assert!(running.wait_for_line(|_| true, Duration::from_mins(1)));
+    assert!(running.wait_for_line(|_| true));
     let result = running.cancel();
     assert_eq!(result.killed, Killed::Sigint, "{}", result.log());
     assert!(!result.success);
     assert_eq!(everything(&job), before);
-    assert!(is_gone("sleep 989", Duration::from_secs(5)), "the build goes on without us");
+    assert!(is_gone("sleep 989"), "the build goes on without us");
 }
 
 /// A run of the usual build is cancelled at many moments; `SOAK=1` tries many more.
@@ -83,17 +76,22 @@ fn no_moment_is_a_bad_one_to_cancel() {
     assert!(job.run().success);
     let whole = job.run();
     assert!(whole.success, "{}", whole.log());
+    let mut whole = whole.duration;
     let before = everything(&job);
     let mut cancelled = 0;
     for moment in 0..moments {
         let mut running = job.step().start();
-        running.ends_within(whole.duration * moment / moments);
+        running.ends_within(whole * moment / moments);
         // No second signal: the first is lost on a container that is made and does not run yet.
         running.signal("INT");
         let result = running.wait();
         // Before the process has its handlers, the docker client is all that there is to end.
         assert!(!result.success || result.outputs["pushed"] == "true", "moment {moment}: {}", result.log());
         cancelled += u32::from(!result.success);
+        if result.success {
+            // The machine has less to do by now.
+            whole = whole.min(result.duration);
+        }
         assert_eq!(everything(&job), before, "moment {moment}: {}", result.log());
         // A tag that is there names an image that is there.
         for tag in job.tags() {

@@ -9,13 +9,13 @@ use crate::builder::{not_here, on_the_engine};
 use crate::job::{Job, parts};
 use crate::runner::parts::docker;
 use crate::runner::step::Killed;
+use crate::runner::wait::until;
 use docker_push_action::buildkit::{Address, Connection};
 use docker_push_action::docker::{DaemonClient, emulated_by_container, platforms_of_machine};
 use docker_push_action::model::Platform;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 pub const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 pub const ENTRY: &str = "qemu-riscv64";
@@ -255,11 +255,8 @@ fn a_cancelled_run_leaves_no_container() {
     let before = machine();
     let job = job("hanging", WRONG, &runs("hanging")).input("emulator_image", "hanging:latest");
     let running = job.step().start();
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while docker(&["ps", "-q", "--filter", EMULATORS]).is_empty() {
-        assert!(Instant::now() < deadline, "its container never ran");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    let runs = || !docker(&["ps", "-q", "--filter", EMULATORS]).is_empty();
+    assert!(until(runs), "its container never ran");
     let result = running.cancel();
     assert_eq!(result.killed, Killed::Sigint, "{}", result.log());
     assert_eq!(machine(), before, "{}", result.log());

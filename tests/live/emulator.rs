@@ -8,7 +8,6 @@ use crate::runner::parts::docker;
 use crate::runner::step::{Killed, Launch, Step, StepResult};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::Duration;
 
 fn step<'a>(machine: &'a Machine, action: &'a Action) -> Step<'a> {
     let parts = parts();
@@ -95,7 +94,7 @@ fn cancel_reaches_the_first_process_of_the_container() {
     let machine = Machine::new("acme/shop");
     let polite = script("trap 'echo bye; exit 130' INT; echo ready; while :; do sleep 0.1; done");
     let running = step(&machine, &polite).start();
-    assert!(running.wait_for_line(|line| line == "ready", Duration::from_mins(1)));
+    assert!(running.wait_for_line(|line| line == "ready"));
     let result = running.cancel();
     assert_eq!((result.killed, result.exit_code), (Killed::Sigint, Some(130)), "{}", result.log());
     assert_eq!(docker(&["ps", "-aq", "--filter", &format!("name={}", result.container)]), "");
@@ -107,7 +106,7 @@ fn a_deaf_container_outlives_its_step() {
     let machine = Machine::new("acme/shop");
     let action = script("trap '' INT TERM; echo ready; while :; do sleep 0.1; done");
     let running = step(&machine, &action).start();
-    assert!(running.wait_for_line(|line| line == "ready", Duration::from_mins(1)));
+    assert!(running.wait_for_line(|line| line == "ready"));
     let result = running.cancel();
     assert_eq!(result.killed, Killed::Sigkill);
     let left = docker(&["ps", "-q", "--filter", &format!("name={}", result.container)]);

@@ -6,26 +6,47 @@
 use crate::builder;
 use crate::job::{beside, parts};
 use crate::runner::cache_service::{Blobs, Fault, GithubCache, Half};
-use std::process::{Command, Output};
+use crate::runner::wait::{PATIENCE, until, within};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
+use tempfile::TempDir;
 
-/// Runs buildctl against a node, for so many seconds at most, with a directory that says `FROM` the base image, a step, and a copy.
-fn buildctl(address: &str, seconds: u32, options: &[&str]) -> Output {
-    let parts = parts();
-    let dir = tempfile::tempdir().unwrap();
-    let dockerfile = format!(
-        "FROM {}\nARG TURN\nRUN head -c 3000000 /dev/urandom >/big && echo made in a step\nCOPY greeting /\n",
-        parts.base
-    );
-    std::fs::write(dir.path().join("Dockerfile"), dockerfile).unwrap();
-    std::fs::write(dir.path().join("greeting"), "hello\n").unwrap();
-    let local = |name: &str| format!("{name}={}", dir.path().display());
-    let client = builder::buildctl(address);
-    let mut command = Command::new("timeout");
-    command.args(["--signal=KILL", &seconds.to_string()]).arg(client.get_program()).args(client.get_args());
-    command.args(["build", "--progress=plain", "--frontend=dockerfile.v0", "--opt=platform=linux/amd64"]);
-    command.args(["--local", &local("context"), "--local", &local("dockerfile")]);
-    command.args(options).output().expect("buildctl is on PATH")
+/// What only the one step says.
+const STEP: &str = "RUN head -c 3000000 /dev/urandom >/big && echo made in a step";
+
+/// A directory that says `FROM` the base image, [`STEP`], and a copy. The step of another one is another step: no
+/// builder has seen it.
+struct Source(TempDir);
+
+impl Source {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // The directory's name is nobody else's.
+        let unique = directory.path().display();
+        let dockerfile = format!("FROM {}\nENV UNIQUE={unique}\n{STEP}\nCOPY greeting /\n", parts().base);
+        std::fs::write(directory.path().join("Dockerfile"), dockerfile).unwrap();
+        std::fs::write(directory.path().join("greeting"), "hello\n").unwrap();
+        Self(directory)
+    }
+
+    /// BuildKit's own client, which has a node build this.
+    fn buildctl(&self, address: &str, options: &[&str]) -> Command {
+        let local = |name: &str| format!("{name}={}", self.0.path().display());
+        let mut command = builder::buildctl(address);
+        command.args(["build", "--progress=plain", "--frontend=dockerfile.v0", "--opt=platform=linux/amd64"]);
+        command.args(["--local", &local("context"), "--local", &local("dockerfile")]);
+        command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// What comes of it. The client is killed when it does not end, be its builder busy and emulated itself.
+    fn build(&self, address: &str, options: &[&str]) -> Output {
+        let client = self.buildctl(address, options);
+        let mut command = Command::new("timeout");
+        command.args(["--signal=KILL", &PATIENCE.as_secs().to_string()]);
+        command.arg(client.get_program()).args(client.get_args());
+        command.output().expect("buildctl is on PATH")
+    }
 }
 
 fn said(output: &Output) -> String {
@@ -37,6 +58,22 @@ fn ran(output: &Output) -> bool {
     said(output)
         .lines()
         .any(|line| line.starts_with('#') && line.ends_with(" made in a step") && !line.contains("RUN"))
+}
+
+/// Whether the step was found in a cache. Its number is the client's own: it counts in the order in which it hears.
+fn is_cached(text: &str) -> bool {
+    let lines = text.lines().filter(|line| line.ends_with(STEP));
+    let mut numbers = lines.filter_map(|line| line.split_once(' ')).map(|(number, _)| number);
+    numbers.any(|number| text.lines().any(|line| line == format!("{number} CACHED")))
+}
+
+#[test]
+fn a_cached_step_is_known_by_whatever_number_it_has() {
+    let log = |number: u32, end: &str| {
+        format!("#{number} [2/3] {STEP}\n#{number} {end}\n\n#8 [3/3] COPY greeting /\n#8 CACHED\n")
+    };
+    assert!(is_cached(&log(6, "CACHED")) && is_cached(&log(7, "CACHED")));
+    assert!(!is_cached(&log(6, "0.2 made in a step")) && !is_cached("#8 CACHED\n"));
 }
 
 /// `type=gha` with everything that a client gives.
@@ -51,8 +88,9 @@ fn buildkits_own_client_writes_and_reads() {
     let cache = GithubCache::start(&parts.gateway);
     let token = cache.token_of_main();
     let entry = gha(&cache, &token, "own");
-    let output = buildctl(&parts.remote, 30, &["--export-cache", &format!("{entry},mode=max")]);
-    assert!(output.status.success(), "{}", said(&output));
+    let source = Source::new();
+    let output = source.build(&parts.remote, &["--export-cache", &format!("{entry},mode=max")]);
+    assert!(output.status.success() && ran(&output), "{}", said(&output));
     let entries = cache.entries();
     let keys: Vec<&str> = entries.iter().map(|(key, _, _)| key.as_str()).collect();
     assert!(keys.iter().any(|key| key.starts_with("index-own-1-") && key.ends_with("#1")), "{keys:?}");
@@ -74,23 +112,18 @@ fn buildkits_own_client_writes_and_reads() {
 
     // Another builder finds the step of the first one, byte for byte.
     let import = ["--import-cache", entry.as_str(), "--output", "type=tar,dest=/dev/null"];
-    let output = buildctl(&parts.remote_arm64, 30, &import);
+    let output = source.build(&parts.remote_arm64, &import);
     let text = said(&output);
     assert!(output.status.success(), "{text}");
-    assert!(
-        text.contains("RUN head -c 3000000 /dev/urandom >/big && echo made in a step\n#7 CACHED")
-            && !ran(&output),
-        "{text}"
-    );
+    assert!(is_cached(&text) && !ran(&output), "{text}");
     assert!(cache.served() > 3_000_000, "{}", cache.served());
 
     // What is there is not written again, and another branch's token reads it without writing.
     cache.asked();
     let other = cache.token(&[("refs/heads/other", 3), ("refs/heads/main", 1)]);
     let both = gha(&cache, &other, "own");
-    let output = buildctl(
+    let output = source.build(
         &parts.remote_arm64,
-        30,
         &["--import-cache", &both, "--export-cache", &format!("{both},mode=max")],
     );
     assert!(output.status.success() && !ran(&output), "{}", said(&output));
@@ -108,6 +141,7 @@ fn buildkits_own_client_meets_every_fault() {
     let token = cache.token_of_main();
     let entry = gha(&cache, &token, "faults");
     let export = format!("{entry},mode=max");
+    let source = Source::new();
     // The export fails the whole build.
     for (fault, wanted) in [
         (Fault::RateLimited(None), "resource_exhausted"),
@@ -117,7 +151,7 @@ fn buildkits_own_client_meets_every_fault() {
         (Fault::Lost(Blobs::All), "BlobNotFound"),
     ] {
         cache.fault(Half::Write, fault);
-        let output = buildctl(&parts.remote, 30, &["--export-cache", &export]);
+        let output = source.build(&parts.remote, &["--export-cache", &export]);
         assert!(!output.status.success() && said(&output).contains(wanted), "{fault:?}: {}", said(&output));
         assert!(!cache.asked().is_empty(), "{fault:?}");
     }
@@ -130,36 +164,51 @@ fn buildkits_own_client_meets_every_fault() {
 fn buildkits_own_client_fails_where_a_layer_is_not_what_it_was() {
     let _turn = beside();
     let parts = parts();
-    for (at, (fault, ends, wanted)) in [
-        (Fault::RateLimited(None), Some(true), "importing cache manifest"),
-        (Fault::Unavailable, Some(true), "ERROR: unavailable"),
-        (Fault::Missing, Some(true), "ERROR: bad_route"),
-        (Fault::Lost(Blobs::All), Some(true), "BlobNotFound"),
-        (Fault::Corrupt(Blobs::All), Some(true), "ERROR: invalid character"),
-        (Fault::Slow(Duration::from_millis(100)), Some(true), "RUN"),
-        (Fault::Lost(Blobs::Layers), Some(false), "BlobNotFound"),
-        (Fault::Corrupt(Blobs::Layers), Some(false), "unexpected commit digest"),
-        (Fault::Hangs(Blobs::All), None, ""),
-        (Fault::Hangs(Blobs::Layers), None, ""),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let cache = GithubCache::start(&parts.gateway);
-        let token = cache.token_of_main();
-        let entry = gha(&cache, &token, "fails");
-        // A step of its own, that no builder has seen.
-        let turn = format!("--opt=build-arg:TURN={at}");
-        let output = buildctl(&parts.remote, 30, &["--export-cache", &format!("{entry},mode=max"), &turn]);
+    let read = |cache: &GithubCache, token: &str, source: &Source, fault: Fault| {
+        let entry = gha(cache, token, "fails");
+        let output = source.build(&parts.remote, &["--export-cache", &format!("{entry},mode=max")]);
         assert!(output.status.success(), "{}", said(&output));
+        cache.asked();
         cache.fault(Half::Read, fault);
-        let import = ["--import-cache", entry.as_str(), &turn, "--output", "type=tar,dest=/dev/null"];
-        let output = buildctl(&parts.remote_arm64, if ends.is_some() { 30 } else { 5 }, &import);
+        [format!("--import-cache={entry}"), "--output=type=tar,dest=/dev/null".to_owned()]
+    };
+    for (fault, succeeds, wanted) in [
+        (Fault::RateLimited(None), true, "importing cache manifest"),
+        (Fault::Unavailable, true, "ERROR: unavailable"),
+        (Fault::Missing, true, "ERROR: bad_route"),
+        (Fault::Lost(Blobs::All), true, "BlobNotFound"),
+        (Fault::Corrupt(Blobs::All), true, "ERROR: invalid character"),
+        (Fault::Slow(Duration::from_millis(100)), true, "RUN"),
+        (Fault::Lost(Blobs::Layers), false, "BlobNotFound"),
+        (Fault::Corrupt(Blobs::Layers), false, "unexpected commit digest"),
+    ] {
+        let (cache, source) = (GithubCache::start(&parts.gateway), Source::new());
+        let token = cache.token_of_main();
+        let options = read(&cache, &token, &source, fault);
+        let output = source.build(&parts.remote_arm64, &options.each_ref().map(String::as_str));
         let text = said(&output);
-        // `timeout` has killed it.
-        let ended = Some(output.status.success()).filter(|_| output.status.code().is_some());
-        assert_eq!(ended, ends, "{fault:?}: {text}");
-        assert!(text.contains(wanted), "{fault:?}: {text}");
-        assert_eq!(ran(&output), ends == Some(true) && !matches!(fault, Fault::Slow(_)), "{fault:?}: {text}");
+        assert_eq!(output.status.success(), succeeds, "{fault:?}: {text}");
+        // Else `timeout` has killed it.
+        assert!(output.status.code().is_some() && text.contains(wanted), "{fault:?}: {text}");
+        assert_eq!(ran(&output), succeeds && !matches!(fault, Fault::Slow(_)), "{fault:?}: {text}");
     }
+    for fault in [Fault::Hangs(Blobs::All), Fault::Hangs(Blobs::Layers)] {
+        let (cache, source) = (GithubCache::start(&parts.gateway), Source::new());
+        let token = cache.token_of_main();
+        let options = read(&cache, &token, &source, fault);
+        let mut building = source.buildctl(&parts.remote_arm64, &options.each_ref().map(String::as_str));
+        let mut building = building.spawn().expect("buildctl is on PATH");
+        let unanswered = || cache.asked().iter().any(|request| request.status == 0);
+        let reads = until(|| unanswered() || ended(&mut building));
+        assert!(reads && !ended(&mut building), "{fault:?}: nothing was read");
+        // The cache's own `timeout=3s` ends no read.
+        let ends = within(Duration::from_secs(5), || ended(&mut building));
+        building.kill().unwrap();
+        let output = building.wait_with_output().unwrap();
+        assert!(!ends && !ran(&output), "{fault:?}: {}", said(&output));
+    }
+}
+
+fn ended(process: &mut Child) -> bool {
+    process.try_wait().unwrap().is_some()
 }

@@ -22,7 +22,7 @@ RUN false
 #[test]
 fn a_stage_and_build_arguments() {
     let parts = parts();
-    let job = Job::new("stages", &[("Dockerfile", STAGES)])
+    let job = Job::new("a-stage", &[("Dockerfile", STAGES)])
         .input("platform", "linux/amd64")
         .input("target", "small");
     let arguments = format!("# a comment\nBASE={}\nWORD=two words, and a comma\n", parts.base);

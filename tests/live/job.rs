@@ -10,7 +10,7 @@ use crate::runner::step::{Launch, Step, StepResult};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The tag that `tests/parts/action-image` gave to the action's image.
 pub const IMAGE: &str = "docker-push-action:test";
@@ -56,6 +56,16 @@ enum Turn {
     Alone(RwLockWriteGuard<'static, ()>),
 }
 
+/// Says that an image's name is this test's: two that push to one repository at the same time see each other's tags.
+fn own(name: &str) {
+    static OWNERS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let owner = owners.entry(name.to_owned()).or_insert_with(|| test.clone()).clone();
+    drop(owners);
+    assert_eq!(owner, test, "`{name}` is another test's image: give this one a name of its own");
+}
+
 /// One job with one step, on one machine.
 pub struct Job {
     pub machine: Machine,
@@ -89,6 +99,7 @@ impl Job {
 
     fn with(name: &str, files: &[(&str, &str)], turn: Turn) -> Self {
         let parts = parts();
+        own(name);
         let origin = Repository::new();
         origin.write("README.md", "# Shop\n");
         let before = origin.commit("First");

@@ -2,8 +2,8 @@
 
 use crate::job::Job;
 use crate::runner::parts::docker;
+use crate::runner::wait::until;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// Containers, volumes, networks and the runner's temporary files, while no other test makes any. An output names a
 /// bake file, which is the job's to keep.
@@ -45,14 +45,8 @@ pub fn command_lines() -> Vec<String> {
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned()).collect()
 }
 
-/// Waits until no such process runs any more.
-pub fn is_gone(arguments: &str, limit: Duration) -> bool {
-    let deadline = Instant::now() + limit;
-    while running(arguments) > 0 {
-        if Instant::now() > deadline {
-            return false;
-        }
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    true
+/// Waits until no such process runs any more. Those of tests would run for hours: whoever sees them go has not just
+/// waited for their end.
+pub fn is_gone(arguments: &str) -> bool {
+    until(|| running(arguments) == 0)
 }

@@ -1,10 +1,8 @@
 //! Two nodes: each platform is built on its own one, at the same time; the index is ours; one that fails ends the other.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, not_here};
 use crate::job::{Job, parts};
 use crate::leftovers::is_gone;
 use crate::runner::parts::docker;
@@ -35,8 +33,7 @@ fn text<'a>(value: &'a Value, path: &str) -> &'a str {
 fn each_platform_on_its_own_node_and_one_index() {
     let parts = parts();
     if parts.graphdriver() {
-        // The engine that reads the image's files keeps one platform of a tag.
-        return;
+        return not_here("the engine that reads the image's files keeps one platform of a tag");
     }
     let job = job("two-nodes", DOCKERFILE).input("annotations", "index:box=1\nmanifest-descriptor:lid=2");
     let result = job.run();
@@ -78,12 +75,10 @@ fn one_that_fails_ends_the_other() {
     let dockerfile = "ARG BASE\nFROM ${BASE}\nARG TARGETARCH\n\
         RUN if [ $TARGETARCH = arm64 ]; then sleep 3; echo no box; exit 7; else exec sleep 9731; fi\n";
     let job = job("a-node-fails", dockerfile);
-    let began = Instant::now();
     let result = job.run();
     assert!(!result.success, "{}", result.log());
-    assert!(began.elapsed() < Duration::from_mins(2), "{:?}", began.elapsed());
     assert!(result.log().contains("[linux/arm64 2/2] RUN"), "{}", result.log());
-    assert!(is_gone("sleep 9731", Duration::from_secs(5)), "the other node builds on");
+    assert!(is_gone("sleep 9731"), "the other node builds on");
     assert_eq!(job.tags(), Vec::<String>::new());
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::await_holding_lock, reason = "one thread runs one test; the lock is between tests")]
 #![allow(clippy::print_stdout, reason = "what runs in a container reports through its log")]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -13,6 +14,11 @@ use std::time::{Duration, Instant};
 use docker_push_action::docker::{RelayOptions, reach_loopback_telling};
 use docker_push_action::model::{Credentials, Dial, Digest, RegistryHost, Repository, Secret, Tag};
 use docker_push_action::registry::{ImageMetadata, Kind, RegistryClient, Timeouts};
+
+use crate::runner::wait::until;
+
+/// Nobody listens here, and no test is ever given this port.
+const NOBODY: &str = "127.0.0.1:1";
 
 fn variable(name: &str) -> String {
     std::env::var(name)
@@ -156,17 +162,14 @@ impl Drop for Running {
 #[tokio::test]
 async fn tags_in_a_registry_of_other_make() {
     let _turn = crate::job::beside();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut serve = Command::new("crane");
-    serve.args(["registry", "serve", "--address", &free.to_string()]).stderr(std::process::Stdio::null());
-    let _running = Running(serve.spawn().unwrap());
-    let registry = free.to_string();
+    serve.args(["registry", "serve", "--address", "127.0.0.1:0"]).stderr(std::process::Stdio::piped());
+    let mut running = Running(serve.spawn().unwrap());
+    // It chooses its port, listens, and says so.
+    let mut said = BufReader::new(running.0.stderr.take().unwrap()).lines();
+    let port = said.find_map(|line| Some(line.ok()?.rsplit_once("serving on port ")?.1.to_owned()));
+    let registry = format!("127.0.0.1:{}", port.expect("the registry starts"));
     let client_of = || client(&registry, None);
-    let began = Instant::now();
-    while client_of().ping().await.is_err() {
-        assert!(began.elapsed() < Duration::from_secs(10), "the registry does not start");
-        tokio::task::yield_now().await;
-    }
     let name = format!("{registry}/registry-client/other");
     let base = variable("PARTS_REGISTRY") + "/base/busybox:1";
     succeed(Command::new("crane").args(["copy", "--insecure", &base, &format!("{name}:source")]));
@@ -221,7 +224,7 @@ async fn inside() {
         id: variable("HELPER"),
         directories: vec![PathBuf::from("/github/runner_temp")],
         program: "/docker-push-action".into(),
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_mins(1),
     };
     if variable("EXPECT") == "cancelled" {
         // At any moment of its start: a signal does the same.
@@ -280,12 +283,8 @@ fn helpers(which: &str) -> String {
 }
 
 /// Waits until no helper is left.
-fn no_helper_within(limit: Duration) {
-    let began = Instant::now();
-    while !helpers("--all").is_empty() {
-        assert!(began.elapsed() < limit, "helpers are left: {}", helpers("--all"));
-        std::thread::yield_now();
-    }
+fn no_helper() {
+    assert!(until(|| helpers("--all").is_empty()), "helpers are left: {}", helpers("--all"));
 }
 
 /// The ways, one after the other: they look at the same engine's containers.
@@ -296,7 +295,6 @@ fn ways_to_a_registry_on_the_hosts_loopback() {
     let open = variable("PARTS_REGISTRY");
     let auth = variable("PARTS_AUTH_REGISTRY");
     let gateway = format!("localhost:{}", variable("PARTS_GATEWAY_REGISTRY_PORT"));
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let named = format!("localhost:{}", port(&open));
     for (registry, expect, network) in [
         (&open, "relay", "bridge"),
@@ -304,7 +302,7 @@ fn ways_to_a_registry_on_the_hosts_loopback() {
         (&auth, "relay", "bridge"),
         (&gateway, "gateway", "bridge"),
         (&open, "direct", "host"),
-        (&free, "error", "bridge"),
+        (&NOBODY.to_owned(), "error", "bridge"),
         (&open, "cancelled", "bridge"),
     ] {
         let temp = tempfile::tempdir().unwrap();
@@ -323,7 +321,7 @@ fn ways_to_a_registry_on_the_hosts_loopback() {
             }
         }
         assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0, "the shared directory is removed");
-        no_helper_within(Duration::from_secs(5));
+        no_helper();
     }
 
     // However we end, the helper ends too.
@@ -333,12 +331,8 @@ fn ways_to_a_registry_on_the_hosts_loopback() {
     command.args(["--name", &own, &variable("PARTS_IMAGE")]).args(INSIDE);
     let mut child =
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    let began = Instant::now();
-    while helpers("--no-trunc").is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(20), "no helper was started");
-        std::thread::yield_now();
-    }
+    assert!(until(|| !helpers("--no-trunc").is_empty()), "no helper was started");
     succeed(Command::new("docker").args(["kill", "--signal", "KILL", &own]));
     child.wait().unwrap();
-    no_helper_within(Duration::from_secs(5));
+    no_helper();
 }

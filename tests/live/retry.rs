@@ -8,7 +8,7 @@ use crate::runner::registry::Registry;
 use crate::runner::step::{Killed, StepResult};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// What the one step says, once for each time that it runs. The Dockerfile does not spell it.
 const WORD: &str = "said-42";
@@ -49,7 +49,7 @@ pub fn begun() -> BTreeMap<String, usize> {
         "ARG BASE\nFROM ${{BASE}}\nRUN --mount=type=cache,id={runs},target=/runs cat /runs/list # {}\n",
         unique()
     );
-    let job = Job::new("begun", &[("Dockerfile", &dockerfile)])
+    let job = Job::new(&format!("begun-{runs}"), &[("Dockerfile", &dockerfile)])
         .input("platform", "linux/amd64")
         .input("push", "false");
     let result = job.native().run();
@@ -159,28 +159,21 @@ fn what_another_attempt_cannot_mend_is_not_tried_again() {
 
 #[test]
 fn a_burst_that_outlasts_buildkits_own_patience() {
-    // 500, 502 and 503 in turn, and connections that end in the middle of a layer.
-    let mut began = None;
-    let limit = Duration::from_secs(if std::env::var_os("SOAK").is_some() { 180 } else { 10 });
-    let proxy = proxy(move |request| match request.kind {
-        Kind::EndUpload | Kind::SendUpload => {
-            // From the first upload on.
-            if began.get_or_insert_with(Instant::now).elapsed() > limit {
-                return Act::Pass;
-            }
-            match request.nth % 4 {
-                0 => Act::ResetAt(100),
-                other => Answer::status([500, 502, 503][other - 1]).long(1 << 20).into(),
-            }
-        }
+    // 500, 502 and 503 in turn, and connections that end in the middle of a layer: until BuildKit's pusher has given up.
+    let proxy = proxy(|request| match request.kind {
+        Kind::EndUpload | Kind::SendUpload => match request.nth % 4 {
+            0 => Act::ResetAt(100),
+            other => Answer::status([500, 502, 503][other - 1]).long(1 << 20).into(),
+        },
         _ => Act::Pass,
     });
     let job = job("burst", &proxy);
-    let result = {
-        let mut running = job.native().start();
-        running.ends_within(Duration::from_mins(5));
-        running.wait()
-    };
+    let running = job.native().start();
+    let last = if std::env::var_os("SOAK").is_some() { "attempt 6 in " } else { "attempt 2 in " };
+    let gave_up = running.wait_for_line(|line| line.contains(last));
+    proxy.mend();
+    let result = running.wait();
+    assert!(gave_up, "{}", result.log());
     published(&job, &result);
     assert_eq!(lines(&result, "pushed on attempt ").count(), 1, "{}", result.log());
 }
@@ -240,11 +233,10 @@ fn a_pause_ends_when_the_run_is_cancelled() {
         let job = job(name, &proxy);
         let running = job.native().start();
         let waits = |line: &str| line.contains("trying again in") || line.contains("attempt 3 in");
-        assert!(running.wait_for_line(waits, Duration::from_mins(1)), "{name}: it does not wait");
-        let asked = Instant::now();
+        assert!(running.wait_for_line(waits), "{name}: it does not wait");
         let result = running.cancel();
-        assert!(asked.elapsed() < Duration::from_secs(2), "{name}: {:?}\n{}", asked.elapsed(), result.log());
-        assert_eq!(result.killed, Killed::Sigint, "{name}");
+        // By the first signal: seconds later comes the second one, and the pause is of minutes.
+        assert_eq!(result.killed, Killed::Sigint, "{name}: {}", result.log());
         assert!(!result.success && job.tags().is_empty(), "{name}: {}", result.log());
     }
 }

@@ -5,7 +5,6 @@ use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use docker_push_action::buildkit::{
     Address, BuildError, BuildIds, BuildOutcome, Connection, KeyFault, Provisions, SshError, build,
@@ -22,9 +21,7 @@ use tokio::sync::mpsc;
 use crate::builder::not_here;
 use crate::job::{alone, beside, parts};
 use crate::runner::parts::docker;
-
-/// A hang is a failure.
-const DEADLINE: Duration = Duration::from_mins(2);
+use crate::runner::wait::{PATIENCE, until};
 
 /// One build without a result.
 struct Trial {
@@ -92,7 +89,7 @@ impl Trial {
                 (steps, String::from_utf8_lossy(&log).into_owned())
             };
             let both = async { tokio::join!(building, reading) };
-            let (outcome, (steps, log)) = tokio::time::timeout(DEADLINE, both).await.expect("the build ends");
+            let (outcome, (steps, log)) = tokio::time::timeout(PATIENCE, both).await.expect("the build ends");
             connection.close().await;
             Seen { outcome, steps, log }
         })
@@ -241,12 +238,8 @@ impl Agent {
         command.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null());
         let process = command.spawn().expect("`ssh-agent`");
         let agent = Self { process, directory };
-        let until = std::time::Instant::now() + Duration::from_secs(20);
         // Exit code 1: it answers, and has no keys yet.
-        while agent.ssh_add(&["-l"]).0 != Some(1) {
-            assert!(std::time::Instant::now() < until, "the agent answers");
-            std::thread::yield_now();
-        }
+        assert!(until(|| agent.ssh_add(&["-l"]).0 == Some(1)), "the agent answers");
         for name in keys {
             // It refuses keys that others could read.
             let copy = agent.directory.path().join(name);

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, RwLockReadGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use docker_push_action::buildkit::{
     Address, BuildError, BuildIds, BuildOutcome, ConnectError, Connection, Provisions, TlsFault, build,
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::job::{beside, parts};
 use crate::leftovers::running;
 use crate::runner::parts::docker;
+use crate::runner::wait::PATIENCE;
 
 fn tls(name: &str) -> Tls {
     let read = |file: &str| std::fs::read_to_string(parts().tls.join(file)).unwrap();
@@ -59,7 +60,7 @@ impl Drop for Container {
 
 /// buildkitd in a new container needs a moment.
 async fn opened(address: &Address) -> Connection {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match Connection::open(address).await {
             Ok(connection) => return connection,
@@ -135,8 +136,9 @@ async fn the_same_image_by_every_way() {
     assert_eq!(digests.len(), 1, "{digests:?}");
 }
 
-async fn until(what: &str, arguments: &str, count: usize, limit: Duration) {
-    let deadline = Instant::now() + limit;
+/// Waits until so many processes have such arguments; without help they would run for hours.
+async fn until(what: &str, arguments: &str, count: usize) {
+    let deadline = Instant::now() + PATIENCE;
     while running(arguments) != count {
         assert!(Instant::now() < deadline, "{what}: {} of `{arguments}`", running(arguments));
         tokio::task::yield_now().await;
@@ -157,7 +159,7 @@ async fn a_build_that_is_given_up_ends_at_once() {
         let plan = plan(directory.path());
         for dropped in [false, true] {
             let connection = opened(&address).await;
-            let began = || until("it never runs", &command, 1, Duration::from_mins(2));
+            let began = || until("it never runs", &command, 1);
             if dropped {
                 tokio::select! {
                     ended = run(&connection, &plan, std::future::pending()) => panic!("{ended:?}"),
@@ -170,8 +172,8 @@ async fn a_build_that_is_given_up_ends_at_once() {
                 connection.close().await;
             }
             let what = format!("{address}, dropped: {dropped}");
-            until(&what, &command, 0, Duration::from_secs(5)).await;
-            until(&what, "buildctl dial-stdio", 0, Duration::from_secs(5)).await;
+            until(&what, &command, 0).await;
+            until(&what, "buildctl dial-stdio", 0).await;
         }
     }
 }

@@ -20,3 +20,4 @@ pub mod paths;
 pub mod registry;
 pub mod repository;
 pub mod step;
+pub mod wait;

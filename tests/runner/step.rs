@@ -10,6 +10,7 @@ use super::files::{self, LineSplitter};
 use super::log::{Annotation, Group, Level, Log};
 use super::machine::Machine;
 use super::paths::PathMap;
+use super::wait::PATIENCE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,6 @@ use std::time::{Duration, Instant};
 /// How long the runner waits after SIGINT, and then after SIGTERM.
 pub const SIGINT_TIMEOUT: Duration = Duration::from_millis(7500);
 pub const SIGTERM_TIMEOUT: Duration = Duration::from_millis(2500);
-/// No step of a test may take longer.
-const STEP_LIMIT: Duration = Duration::from_mins(2);
 /// How long the runner waits for the pipes after the process has ended.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -252,9 +251,9 @@ impl Step<'_> {
 }
 
 impl RunningStep {
-    /// Waits until the step's log has a line that `wanted` accepts; false when it ended or the time ran out.
-    pub fn wait_for_line(&self, wanted: impl Fn(&str) -> bool, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
+    /// Waits until the step's log has a line that `wanted` accepts; false when it ends without one.
+    pub fn wait_for_line(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        let deadline = Instant::now() + PATIENCE;
         let (mutex, changed) = &*self.state;
         let mut shared = lock(mutex);
         let mut seen = 0;
@@ -286,12 +285,12 @@ impl RunningStep {
 
     /// Waits for the step's end; stops the test when that takes longer than any step of ours may.
     pub fn wait(mut self) -> StepResult {
-        if self.ends_within(STEP_LIMIT) {
+        if self.ends_within(PATIENCE) {
             return self.finish(Killed::No);
         }
         self.signal("KILL");
         let log = lock(&self.state.0).log.lines.join("\n");
-        panic!("the step did not end in {STEP_LIMIT:?}; its log:\n{log}");
+        panic!("the step did not end in {PATIENCE:?}; its log:\n{log}");
     }
 
     /// Cancels the step as the runner does: SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL, all to the process that it
@@ -306,7 +305,7 @@ impl RunningStep {
             }
         }
         self.signal("KILL");
-        self.ends_within(STEP_LIMIT);
+        self.ends_within(PATIENCE);
         self.finish(Killed::Sigkill)
     }
 

@@ -118,7 +118,10 @@ async fn too_many_requests() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Bound, so that nobody else is given it, and not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let free = socket.local_addr().unwrap();
     let host = RegistryHost::parse(&format!("localhost:{}", free.port())).unwrap();
     let client = RegistryClient::new(host, None, Dial::Direct, Timeouts::default());
     let error = client.ping().await.unwrap_err();

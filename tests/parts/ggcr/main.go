@@ -1,4 +1,5 @@
-// Command ggcr serves go-containerregistry's registry, in memory, on one address until it is killed.
+// Command ggcr serves go-containerregistry's registry, in memory, on one address until it is killed. It says on stderr
+// where it listens.
 //
 // `crane registry serve` does the same, but cannot serve the referrers API.
 package main
@@ -21,6 +22,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	log.Printf("listening on %s", listener.Addr())
 	server := &http.Server{
 		ReadHeaderTimeout: 5 * time.Second,
 		Handler:           registry.New(registry.WithReferrersSupport(*referrers)),
