@@ -1,6 +1,7 @@
 //! Tags and labels of an image: pure functions of what the runner said, what is checked out and what was asked.
 //!
-//! Owns the default tag strategy (`strategy`), the slug of a ref (`slug`), what an event is about (`trigger`)
+//! Owns what a tag of the plan is (`planned`), the default tag strategy (`strategy`), the slug of a ref (`slug`), what an
+//! event is about (`trigger`)
 //! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is
 //! decided elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and
 //! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
@@ -10,6 +11,7 @@ pub(crate) mod date;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod labels;
+mod planned;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -17,10 +19,11 @@ mod trigger;
 
 use serde::Serialize;
 
-use crate::model::{CommitId, Tag};
+use crate::model::CommitId;
 
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
+pub use planned::{Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
 pub use strategy::{Outcome, Rules, StrategyError, derive};
 pub use trigger::{pull_request_to_look_up, push_by_event, triggering_commit};
 
@@ -48,11 +51,6 @@ pub struct Metadata {
     pub warnings: Vec<String>,
 }
 
-/// The tag that says most about the image: a version, else the commit's.
-pub fn most_specific(tags: &[PlannedTag]) -> Option<&PlannedTag> {
-    tags.iter().find(|tag| tag.kind == TagKind::Version).or_else(|| tags.first())
-}
-
 /// What a run is about, which is not always what `GITHUB_REF` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,50 +65,6 @@ pub enum Subject {
     Queue,
     /// A ref that is neither branch nor tag, whole.
     Ref(String),
-}
-
-/// A tag and why it is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PlannedTag {
-    /// The tag.
-    pub tag: Tag,
-    /// What it stands for.
-    pub kind: TagKind,
-    /// Why it is published, for people. Free of control characters, otherwise as hostile as a branch name.
-    pub reason: String,
-}
-
-/// What a tag stands for; decides when it is published and whether it may move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TagKind {
-    /// One commit, `{sha}-{branch}` or `{sha}-pr-N`.
-    Commit,
-    /// One commit of a merge queue, `{sha}-queue`.
-    Queue,
-    /// A semantic version: never moves by itself.
-    Version,
-    /// What `git describe` said.
-    Describe,
-    /// A branch: moves.
-    Branch,
-    /// A Git tag that is no version.
-    GitTag,
-    /// A pull request: moves.
-    PullRequest,
-    /// `latest`: moves.
-    Latest,
-}
-
-impl TagKind {
-    /// Tags of one stage may be published at the same time; each stage waits for those before it.
-    pub fn stage(self) -> usize {
-        match self {
-            Self::Commit | Self::Queue | Self::Version | Self::Describe => 0,
-            Self::Branch | Self::GitTag | Self::PullRequest => 1,
-            Self::Latest => 2,
-        }
-    }
 }
 
 /// What becomes of the image when nobody asked for anything else.

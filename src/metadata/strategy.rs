@@ -8,7 +8,8 @@ use std::fmt;
 
 use super::trigger::{Trigger, trigger, triggering_commit};
 use super::{
-    Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Subject, TagKind, date, quoted, slug,
+    Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Policy, Subject, TagSource, date, quoted,
+    slug,
 };
 use crate::inputs::config::{Config, Push, VersionInput};
 use crate::model::{CommitId, Tag};
@@ -102,8 +103,8 @@ pub fn derive(
     run.warnings.extend(checkout.warning.clone());
     let (version, created) = (run.version(&subject)?, run.created());
     match &subject {
-        Subject::Branch(name) => run.on_ref("branch", name, Some(TagKind::Branch))?,
-        Subject::GitTag(name) => run.on_ref("Git tag", name, Some(TagKind::GitTag))?,
+        Subject::Branch(name) => run.on_ref("branch", name, Some(TagSource::Branch))?,
+        Subject::GitTag(name) => run.on_ref("Git tag", name, Some(TagSource::GitTag))?,
         Subject::Ref(name) => run.on_ref("ref", name, None)?,
         Subject::PullRequest(Some(number)) => {
             run.on_pull_request(*number, known_head.as_ref().or(pull_request_head))?;
@@ -116,13 +117,13 @@ pub fn derive(
             let sha = run.revision.cut(rules.sha_length);
             run.add(
                 format!("{sha}-queue"),
-                TagKind::Queue,
+                (TagSource::Queue, Policy::COMMIT),
                 "this commit in the merge queue".into(),
                 "the commit",
             )?;
         }
     }
-    run.tags.sort_by_key(|tag| tag.kind.stage());
+    run.tags.sort_by_key(|tag| tag.policy.stage);
     let Strategy { revision, tags, warnings, .. } = run;
     let named = match subject {
         Subject::PullRequest(_) => known_head.or_else(|| pull_request_head.cloned()),
@@ -185,39 +186,39 @@ impl Strategy<'_> {
         &mut self,
         what: &'static str,
         name: &str,
-        moving: Option<TagKind>,
+        moving: Option<TagSource>,
     ) -> Result<(), StrategyError> {
         let slug =
             slug(name).ok_or_else(|| StrategyError::EmptySlug { what, name: shortened(&quoted(name)) })?;
         let sha = self.revision.cut(self.rules.sha_length).to_owned();
         let reason = format!("this commit on {what} {}", quoted(name));
-        self.add(format!("{sha}-{slug}"), TagKind::Commit, reason, what)?;
-        let Some(kind) = moving else { return Ok(()) };
+        self.add(format!("{sha}-{slug}"), (TagSource::Commit, Policy::COMMIT), reason, what)?;
+        let Some(source) = moving else { return Ok(()) };
         if let Some(drift) = self.drift() {
             self.warnings.push(format!("only the commit tag is written: {drift}"));
             return Ok(());
         }
-        if let Some(owner) = owner_of(&slug, kind) {
+        if let Some(owner) = owner_of(&slug, source) {
             self.warnings.push(format!(
                 "only the commit tag is written: {what} {} would take the tag `{slug}`, which belongs to {owner}",
                 quoted(name)
             ));
             return Ok(());
         }
-        self.version_tags(name, kind)?;
-        let version = kind == TagKind::GitTag && semver_of(&slug).is_some();
-        let kind_of_ref = if version { TagKind::Version } else { kind };
-        self.add(slug, kind_of_ref, format!("{what} {}", quoted(name)), what)?;
-        if kind == TagKind::Branch && name == self.rules.latest_branch {
+        self.version_tags(name, source)?;
+        let version = source == TagSource::GitTag && semver_of(&slug).is_some();
+        let policy = if version { Policy::VERSION } else { Policy::MOVING };
+        self.add(slug, (source, policy), format!("{what} {}", quoted(name)), what)?;
+        if source == TagSource::Branch && name == self.rules.latest_branch {
             let reason = format!("branch {} is `latest_branch`", quoted(name));
-            self.add("latest", TagKind::Latest, reason, what)?;
+            self.add("latest", (TagSource::Latest, Policy::LATEST), reason, what)?;
         }
         Ok(())
     }
 
     /// The tags of a version: the input's, the Git tag's own spelling, or what Git describes.
-    fn version_tags(&mut self, name: &str, kind: TagKind) -> Result<(), StrategyError> {
-        let of_tag = semver_of(name).filter(|_| kind == TagKind::GitTag);
+    fn version_tags(&mut self, name: &str, source: TagSource) -> Result<(), StrategyError> {
+        let of_tag = semver_of(name).filter(|_| source == TagSource::GitTag);
         match self.rules.version {
             Some(VersionInput::Semver(version)) => {
                 if of_tag.as_ref().is_some_and(|of_tag| of_tag != version) {
@@ -225,14 +226,15 @@ impl Strategy<'_> {
                         .push(format!("`version` is {version}, but the Git tag is {}", quoted(name)));
                 }
                 let reason = format!("`version` is {version}");
-                self.add(format!("v{version}").replace('+', "-"), TagKind::Version, reason, "`version`")?;
+                let tag = format!("v{version}").replace('+', "-");
+                self.add(tag, (TagSource::Version, Policy::VERSION), reason, "`version`")?;
             }
-            Some(VersionInput::Auto) if kind != TagKind::GitTag => self.described()?,
+            Some(VersionInput::Auto) if source != TagSource::GitTag => self.described()?,
             Some(VersionInput::Auto) | None => {}
         }
         if of_tag.is_some() {
             let reason = format!("Git tag {} is a version", quoted(name));
-            self.add(name.replace('+', "-"), TagKind::Version, reason, "the Git tag")?;
+            self.add(name.replace('+', "-"), (TagSource::GitTag, Policy::VERSION), reason, "the Git tag")?;
         }
         Ok(())
     }
@@ -248,7 +250,7 @@ impl Strategy<'_> {
             return Ok(());
         }
         let reason = format!("`version: auto`: Git describes the commit as {}", quoted(&said));
-        self.add(text, TagKind::Describe, reason, "Git's description")
+        self.add(text, (TagSource::Describe, Policy::COMMIT), reason, "Git's description")
     }
 
     fn on_pull_request(&mut self, number: u64, head: Option<&CommitId>) -> Result<(), StrategyError> {
@@ -256,7 +258,12 @@ impl Strategy<'_> {
             Some(head) => {
                 let sha = head.cut(self.rules.sha_length);
                 let reason = format!("head commit of pull request #{number}");
-                self.add(format!("{sha}-pr-{number}"), TagKind::Commit, reason, "the commit")?;
+                self.add(
+                    format!("{sha}-pr-{number}"),
+                    (TagSource::Commit, Policy::COMMIT),
+                    reason,
+                    "the commit",
+                )?;
                 // Checking out what the event points at is right for `pull_request` only.
                 let on_pull = self.context.git_ref == crate::model::GitRef::Pull(number);
                 let tip = self.checkout.head.as_ref() == Some(&self.context.sha);
@@ -274,7 +281,7 @@ impl Strategy<'_> {
         }
         self.add(
             format!("pr-{number}"),
-            TagKind::PullRequest,
+            (TagSource::PullRequest, Policy::MOVING),
             format!("pull request #{number}"),
             "the number",
         )
@@ -309,7 +316,7 @@ impl Strategy<'_> {
     fn add(
         &mut self,
         text: impl AsRef<str>,
-        kind: TagKind,
+        (source, policy): (TagSource, Policy),
         reason: String,
         what: &'static str,
     ) -> Result<(), StrategyError> {
@@ -318,7 +325,7 @@ impl Strategy<'_> {
             return Err(StrategyError::TooLong { what, length: text.len(), text: shortened(text) });
         };
         if self.tags.iter().all(|there| there.tag != tag) {
-            self.tags.push(PlannedTag { tag, kind, reason });
+            self.tags.push(PlannedTag { tag, source, policy, reason });
         }
         Ok(())
     }
@@ -334,11 +341,11 @@ fn is_pull_request_name(slug: &str) -> bool {
 }
 
 /// Whose tag a slug is, if not its ref's.
-fn owner_of(slug: &str, kind: TagKind) -> Option<impl fmt::Display> {
+fn owner_of(slug: &str, source: TagSource) -> Option<impl fmt::Display> {
     if slug == "latest" {
         return Some("`latest_branch`");
     }
-    if kind == TagKind::GitTag {
+    if source == TagSource::GitTag {
         return None;
     }
     if is_pull_request_name(slug) {

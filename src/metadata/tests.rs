@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::fixture::*;
 use super::*;
 use crate::inputs::config::{Push, VersionInput};
-use crate::model::GitRef;
+use crate::model::{GitRef, Tag};
 use crate::runner::context::{Event, RunnerContext};
 
 #[allow(clippy::unnecessary_wraps, reason = "the input may be absent")]
@@ -159,8 +159,8 @@ fn versions() {
     assert_eq!(named(&built(&context(pull(), merge), &with).unwrap()).unwrap(), "2222222-pr-5");
     let of_tag = built(&context(push(), "refs/tags/v1.2.3"), &config()).unwrap();
     assert_eq!(
-        of_tag.tags.iter().map(|tag| tag.kind).collect::<Vec<_>>(),
-        [TagKind::Commit, TagKind::Version]
+        of_tag.tags.iter().map(|tag| (tag.source, tag.policy)).collect::<Vec<_>>(),
+        [(TagSource::Commit, Policy::COMMIT), (TagSource::GitTag, Policy::VERSION)]
     );
 }
 
@@ -339,7 +339,7 @@ proptest! {
             return Ok(());
         };
         let mut names: Vec<&str> = metadata.tags.iter().map(|tag| tag.tag.as_str()).collect();
-        let stages: Vec<usize> = metadata.tags.iter().map(|tag| tag.kind.stage()).collect();
+        let stages: Vec<Stage> = metadata.tags.iter().map(|tag| tag.policy.stage).collect();
         prop_assert!(stages.is_sorted(), "{metadata:?}");
         for tag in &metadata.tags {
             prop_assert!(Tag::parse(tag.tag.as_str()).is_ok());

@@ -8,7 +8,7 @@ use super::export::ExportPlan;
 use super::image::{BuildWork, ImageWork, MergeWork, Stalled};
 use super::run::RunPlan;
 use crate::inputs::config::Config;
-use crate::metadata::{Subject, TagKind, date, labels};
+use crate::metadata::{Stage, Subject, TagSource, date, labels};
 use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform, Targets};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
@@ -46,35 +46,39 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
 fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     let names: HashSet<_> = plan.tags.iter().map(|tag| &tag.tag).collect();
     check(names.len() == plan.tags.len(), "a tag is there twice");
-    let stages: Vec<usize> = plan.tags.iter().map(|tag| tag.kind.stage()).collect();
+    let stages: Vec<Stage> = plan.tags.iter().map(|tag| tag.policy.stage).collect();
     check(stages.is_sorted(), "tags are not in the order of publishing");
-    let has = |kind| plan.tags.iter().any(|tag| tag.kind == kind);
-    let count = |kind| plan.tags.iter().filter(|tag| tag.kind == kind).count();
+    let has = |source| plan.tags.iter().any(|tag| tag.source == source);
+    let count = |source| plan.tags.iter().filter(|tag| tag.source == source).count();
     for tag in &plan.tags {
         let latest = tag.tag.as_str() == "latest";
-        check(latest == (tag.kind == TagKind::Latest), "a tag is called `latest` and is not `latest`");
+        check(latest == (tag.source == TagSource::Latest), "a tag is called `latest` and is not `latest`");
         let control = tag.reason.chars().any(char::is_control);
         check(!control, "a reason holds a control character");
     }
     let owns_latest = plan.subject == Subject::Branch(config.latest_branch.clone());
-    check(!has(TagKind::Latest) || owns_latest, "`latest` is not on `latest_branch`");
-    check(!has(TagKind::Latest) || has(TagKind::Branch), "`latest` is there without its branch");
-    let allowed: &[TagKind] = match plan.subject {
-        Subject::Branch(_) => {
-            &[TagKind::Commit, TagKind::Version, TagKind::Describe, TagKind::Branch, TagKind::Latest]
-        }
-        Subject::GitTag(_) => &[TagKind::Commit, TagKind::Version, TagKind::GitTag],
-        Subject::PullRequest(_) => &[TagKind::Commit, TagKind::PullRequest],
-        Subject::Queue => &[TagKind::Queue],
-        Subject::Ref(_) => &[TagKind::Commit],
+    check(!has(TagSource::Latest) || owns_latest, "`latest` is not on `latest_branch`");
+    check(!has(TagSource::Latest) || has(TagSource::Branch), "`latest` is there without its branch");
+    let allowed: &[TagSource] = match plan.subject {
+        Subject::Branch(_) => &[
+            TagSource::Commit,
+            TagSource::Version,
+            TagSource::Describe,
+            TagSource::Branch,
+            TagSource::Latest,
+        ],
+        Subject::GitTag(_) => &[TagSource::Commit, TagSource::Version, TagSource::GitTag],
+        Subject::PullRequest(_) => &[TagSource::Commit, TagSource::PullRequest],
+        Subject::Queue => &[TagSource::Queue],
+        Subject::Ref(_) => &[TagSource::Commit],
     };
-    let foreign = plan.tags.iter().any(|tag| !allowed.contains(&tag.kind));
+    let foreign = plan.tags.iter().any(|tag| !allowed.contains(&tag.source));
     check(!foreign, "a tag does not belong to what the run is about");
-    check(count(TagKind::Commit) <= 1, "there are two commit tags");
+    check(count(TagSource::Commit) <= 1, "there are two commit tags");
     if matches!(plan.subject, Subject::Branch(_) | Subject::GitTag(_) | Subject::Ref(_)) {
         let sha = format!("{}-", plan.revision.cut(config.sha_length));
         let own =
-            plan.tags.iter().any(|tag| tag.kind == TagKind::Commit && tag.tag.as_str().starts_with(&sha));
+            plan.tags.iter().any(|tag| tag.source == TagSource::Commit && tag.tag.as_str().starts_with(&sha));
         check(own, "the commit tag does not name what is built");
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::attached::place;
 use super::index::IndexPlan;
 use super::inputs_hash;
-use crate::metadata::{PlannedTag, TagKind, labels::CREATED};
+use crate::metadata::{PlannedTag, TagSource, labels::CREATED};
 use crate::model::{Annotation, AnnotationLevel, Digest, Platform, stamp::INPUTS};
 
 /// One platform of an image.
@@ -78,7 +78,7 @@ pub struct Published {
 
 /// The tag under which an earlier attempt of the run has left the image, if there was one.
 pub fn left_by_an_earlier_attempt<'a>(merge: &MergePlan, tags: &'a [PlannedTag]) -> Option<&'a PlannedTag> {
-    let own = tags.iter().find(|tag| matches!(tag.kind, TagKind::Commit | TagKind::Queue));
+    let own = tags.iter().find(|tag| matches!(tag.source, TagSource::Commit | TagSource::Queue));
     own.filter(|_| merge.attempt > 1)
 }
 

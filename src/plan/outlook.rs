@@ -8,7 +8,7 @@ use std::fmt;
 use super::order::{Known, Question, Verdict, VersionTaken, VersionVerdict, decide, version};
 use super::promote::{NoCandidate, Promotion};
 use super::publish::Ours;
-use crate::metadata::{PlannedTag, TagKind};
+use crate::metadata::{Moves, PlannedTag};
 use crate::model::{CommitId, Digest, Stamped, Tag};
 
 /// Characters of a commit that people are shown.
@@ -74,7 +74,7 @@ pub fn fate(
     ours: &Ours,
     known: &Known,
 ) -> Result<Fate, Question> {
-    if tag.kind == TagKind::Version {
+    if tag.policy.is_fixed() {
         match version(tag, current, ours, None) {
             VersionVerdict::Kept(digest) => return Ok(Fate::Kept(digest)),
             VersionVerdict::Held(why) => return Ok(Fate::HeldBack(why)),
@@ -91,7 +91,7 @@ pub fn fate(
             Fate::Moves(there.clone())
         }
     };
-    if tag.kind.stage() == 0 || !ours.rules.hold_back {
+    if tag.policy.moves != Moves::ByCommit || !ours.rules.hold_back {
         return Ok(moves());
     }
     // No image is like one that is not built yet.
@@ -131,6 +131,7 @@ pub(super) fn promotion(plan: Option<&Promotion>, outlook: Option<&Outlook>) -> 
 mod tests {
     use super::*;
     use crate::inputs::config::{ExistingVersion, TagRules};
+    use crate::metadata::{Policy, TagSource};
     use crate::model::{Relation, Stamp};
     use crate::plan::promote::Candidates;
 
@@ -145,13 +146,20 @@ mod tests {
 
     #[test]
     fn what_would_become_of_a_tag() {
-        use TagKind::{Branch, Commit, Latest, Version};
+        use TagSource::{Branch, Commit, Latest, Version};
         let skip = TagRules { existing_version: ExistingVersion::Skip, ..TagRules::default() };
         let overwrite = TagRules { existing_version: ExistingVersion::Overwrite, ..TagRules::default() };
         let never = TagRules { hold_back: false, ..TagRules::default() };
         let usual = TagRules::default();
-        let said = |kind, current: Option<Stamped>, rules: &TagRules, relation: Relation| {
-            let tag = PlannedTag { tag: Tag::parse("v1.0.0").unwrap(), kind, reason: String::new() };
+        let said = |source, current: Option<Stamped>, rules: &TagRules, relation: Relation| {
+            let policy = match source {
+                Commit => Policy::COMMIT,
+                Version => Policy::VERSION,
+                Latest => Policy::LATEST,
+                _ => Policy::MOVING,
+            };
+            let tag =
+                PlannedTag { tag: Tag::parse("v1.0.0").unwrap(), source, policy, reason: String::new() };
             let stamp = Stamp { commit: Some(id(2)), ..Stamp::default() };
             let ours = Ours { stamp, forced: false, commit_tags: None, rules: *rules };
             let mut known = Known { history: Some(Err("nobody".into())), ..Known::default() };
@@ -161,7 +169,7 @@ mod tests {
             }
             fate(&tag, current.as_ref(), &ours, &known).unwrap().to_string()
         };
-        for (kind, current, rules, relation, expected) in [
+        for (source, current, rules, relation, expected) in [
             (Branch, None, &usual, Relation::Same, "new"),
             (Commit, Some(there(2)), &usual, Relation::Same, "on an image of the same commit"),
             (Commit, Some(there(1)), &usual, Relation::Same, "moves from 111111111111"),
@@ -199,7 +207,7 @@ mod tests {
             ),
             (Version, Some(there(1)), &overwrite, Relation::Same, "moves from 111111111111"),
         ] {
-            assert_eq!(said(kind, current, rules, relation), expected, "{kind:?}");
+            assert_eq!(said(source, current, rules, relation), expected, "{source:?}");
         }
         let taken = said(Version, Some(there(1)), &usual, Relation::Same);
         assert!(

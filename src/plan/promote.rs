@@ -5,7 +5,7 @@
 //! for. A registry's tags are never listed: candidates are the commit's tags under names that are known.
 
 use crate::inputs::config::{Config, Promote, VersionInput};
-use crate::metadata::{Metadata, Subject, TagKind, printable};
+use crate::metadata::{Metadata, Subject, TagSource, printable};
 use crate::model::{CommitId, Digest, GitRef, Stamp, Stamped, Tag, slug};
 use crate::runner::context::{Event, RunnerContext};
 
@@ -80,7 +80,7 @@ fn tags(config: &Config, context: &RunnerContext, metadata: &Metadata) -> Vec<Ta
     let sha = metadata.revision.cut(config.sha_length);
     let named = [Some(config.latest_branch.as_str()), release].into_iter().flatten();
     let tags = named.filter_map(|name| commit_tag(sha, name));
-    let own = metadata.tags.iter().filter(|tag| tag.kind == TagKind::Commit).map(|tag| tag.tag.clone());
+    let own = metadata.tags.iter().filter(|tag| tag.source == TagSource::Commit).map(|tag| tag.tag.clone());
     distinct(tags.chain(own))
 }
 
@@ -169,7 +169,7 @@ pub fn may_need_no_build(config: &Config, context: &RunnerContext) -> bool {
 /// The tags that decide something before anything is built, as far as is known before the plan: versions, and those that
 /// may name such an image. All others are read right before they move, and not before.
 pub fn decisive(config: &Config, context: &RunnerContext, metadata: &Metadata) -> Vec<Tag> {
-    let versions = metadata.tags.iter().filter(|tag| tag.kind == TagKind::Version).map(|tag| tag.tag.clone());
+    let versions = metadata.tags.iter().filter(|tag| tag.policy.is_fixed()).map(|tag| tag.tag.clone());
     let never = config.tag_rules.promote == Promote::Never || config.wants_new_build().is_some();
     let promoted = if never || !may_need_no_build(config, context) {
         Vec::new()
@@ -237,7 +237,7 @@ mod tests {
             let early = decisive(&config, context, &metadata);
             let promotion = promotion(&config, context, true);
             assert_eq!(names(promotion.as_ref()), expected);
-            let versions = metadata.tags.iter().filter(|tag| tag.kind == TagKind::Version).count();
+            let versions = metadata.tags.iter().filter(|tag| tag.policy.is_fixed()).count();
             match &promotion {
                 Some(Promotion { from, .. }) if from.hindrance.is_none() => {
                     assert_eq!(from.tags, early[versions..], "{expected}");

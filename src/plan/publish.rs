@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::inputs::config::TagRules;
-use crate::metadata::{PlannedTag, TagKind};
+use crate::metadata::{PlannedTag, TagSource};
 use crate::model::{CommitId, Digest, Repository, Stamp, Tag};
 
 use super::run::RunPlan;
@@ -74,7 +74,7 @@ pub fn plan_publish(plan: &RunPlan, repository: &Repository, digest: Digest) -> 
     let mut stages: Vec<Vec<PlannedTag>> = Vec::new();
     for tag in &plan.tags {
         match stages.last_mut() {
-            Some(stage) if stage.iter().all(|there| there.kind.stage() == tag.kind.stage()) => {
+            Some(stage) if stage.iter().all(|there| there.policy.stage == tag.policy.stage) => {
                 stage.push(tag.clone());
             }
             _ => stages.push(vec![tag.clone()]),
@@ -85,7 +85,7 @@ pub fn plan_publish(plan: &RunPlan, repository: &Repository, digest: Digest) -> 
 
 /// The image of a plan, as the order of images knows it.
 pub fn ours(plan: &RunPlan) -> Ours {
-    let own = plan.tags.iter().find(|tag| tag.kind == TagKind::Commit);
+    let own = plan.tags.iter().find(|tag| tag.source == TagSource::Commit);
     let commit_tags =
         own.zip(plan.stamp.commit.as_ref()).and_then(|(own, commit)| CommitTags::like(&own.tag, commit));
     Ours { stamp: plan.stamp.clone(), forced: plan.forced, commit_tags, rules: plan.tag_rules }

@@ -7,7 +7,7 @@ use super::image::ImageWork;
 use super::promote::Candidates;
 use super::push::PushPlan;
 use crate::inputs::config::TagRules;
-use crate::metadata::{PlannedTag, Subject, TagKind};
+use crate::metadata::{PlannedTag, Subject};
 use crate::model::{Annotation, CommitId, Platform, Stamp, Targets};
 
 /// One run: where the image comes from, whether and where it goes, under which tags and why, and what else is made of it.
@@ -77,5 +77,5 @@ impl RunPlan {
 
 /// Those that are versions.
 pub(super) fn versions(tags: &[PlannedTag]) -> impl Iterator<Item = &PlannedTag> {
-    tags.iter().filter(|tag| tag.kind == TagKind::Version)
+    tags.iter().filter(|tag| tag.policy.is_fixed())
 }

@@ -6,7 +6,7 @@
 //! Not in it: the facts about the daemon, which a run gathers meanwhile, and GitHub's answers.
 
 use docker_push_action::inputs::config::TagRules;
-use docker_push_action::metadata::{PlannedTag, TagKind};
+use docker_push_action::metadata::{PlannedTag, Policy, TagSource};
 use docker_push_action::model::{Dial, Digest, RegistryHost, Repository, Stamped, Tag};
 use docker_push_action::plan::order::{Putting, Reply, Step, Steps};
 use docker_push_action::plan::publish::{Ours, PublishPlan};
@@ -34,10 +34,11 @@ async fn put_all(repository: &Repository, source: &Tag, tags: &[Tag]) {
     let (upload, found) = tokio::join!(client.begin_upload(repository), head(source));
     let found = found.expect("it was pushed");
     let stamp = client.stamp(repository, &found.digest).await.expect("an answer");
-    let planned = |tag: &Tag, kind| PlannedTag { tag: tag.clone(), kind, reason: String::new() };
+    let planned =
+        |tag: &Tag, source, policy| PlannedTag { tag: tag.clone(), source, policy, reason: String::new() };
     let stages = vec![
-        vec![planned(&tags[0], TagKind::Commit)],
-        tags[1..].iter().map(|tag| planned(tag, TagKind::Branch)).collect(),
+        vec![planned(&tags[0], TagSource::Commit, Policy::COMMIT)],
+        tags[1..].iter().map(|tag| planned(tag, TagSource::Branch, Policy::MOVING)).collect(),
     ];
     let (forced, commit_tags, rules) = (false, None, TagRules::default());
     let manifest = client.get_manifest(repository, &found.digest).await.expect("it was pushed");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::metadata::PlannedTag;
+use crate::metadata::{PlannedTag, Policy, TagSource};
 use crate::model::{Digest, Tag};
 use crate::plan::publish::HeldBack;
 
@@ -12,8 +12,8 @@ fn at(name: &str) -> Repository {
 }
 
 fn tag(name: &str) -> PlannedTag {
-    let (tag, kind) = (Tag::parse(name).unwrap(), crate::metadata::TagKind::Branch);
-    PlannedTag { tag, kind, reason: format!("because of {name}") }
+    let (source, policy) = (TagSource::Branch, Policy::MOVING);
+    PlannedTag { tag: Tag::parse(name).unwrap(), source, policy, reason: format!("because of {name}") }
 }
 
 fn image() -> ImageMetadata {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::metadata::{PlannedTag, TagKind, printable};
+use crate::metadata::{PlannedTag, printable};
 use crate::model::{CommitId, Digest, History, Relation, Stamped, slug};
 
 use super::super::publish::Ours;
@@ -110,9 +110,15 @@ fn claimed(tag: &PlannedTag, current: &Stamped, ours: &Ours) -> Option<String> {
         (_, Some(name)) => ("Git tag", name),
         _ => return None,
     };
-    let by_name = matches!(tag.kind, TagKind::Branch | TagKind::GitTag);
-    let claims = by_name && slug(name).as_deref() == Some(tag.tag.as_str());
-    (claims && Some(theirs) != ours.stamp.reference.as_ref()).then(|| format!("{what} `{}`", printable(name)))
+    let own = ours.stamp.reference.as_deref()?;
+    let claims = is_named_after(tag, own) && slug(name).as_deref() == Some(tag.tag.as_str());
+    (claims && theirs != own).then(|| format!("{what} `{}`", printable(name)))
+}
+
+/// Whether the tag is called as it is because of the name of this branch or Git tag.
+fn is_named_after(tag: &PlannedTag, reference: &str) -> bool {
+    let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix("refs/tags/"));
+    name.and_then(slug).as_deref() == Some(tag.tag.as_str())
 }
 
 fn by_commit(there: &CommitId, own: &CommitId, ours: &Ours, known: &Known) -> Result<Verdict, Question> {
@@ -176,14 +182,16 @@ fn by_commit(there: &CommitId, own: &CommitId, ours: &Ours, known: &Known) -> Re
 mod tests {
     use super::*;
     use crate::inputs::config::TagRules;
+    use crate::metadata::{Policy, TagSource};
     use crate::model::{Stamp, Tag};
 
     fn id(digit: u8) -> CommitId {
         CommitId::parse(&digit.to_string().repeat(40)).unwrap()
     }
 
-    fn planned(tag: &str, kind: TagKind) -> PlannedTag {
-        PlannedTag { tag: Tag::parse(tag).unwrap(), kind, reason: String::new() }
+    fn planned(tag: &str, source: TagSource) -> PlannedTag {
+        let policy = if source == TagSource::Latest { Policy::LATEST } else { Policy::MOVING };
+        PlannedTag { tag: Tag::parse(tag).unwrap(), source, policy, reason: String::new() }
     }
 
     fn stamp(commit: u8, reference: &str) -> Stamp {
@@ -215,7 +223,7 @@ mod tests {
     fn by(relation: Option<Relation>, history: Option<Result<History, String>>, forced: bool) -> Verdict {
         let relations = relation.map(|relation| ((id(1), id(2)), relation)).into_iter().collect();
         let known = Known { relations, history };
-        let main = planned("main", TagKind::Branch);
+        let main = planned("main", TagSource::Branch);
         decide(&main, Some(&there(stamp(1, "refs/heads/main"))), &ours(forced), &Digest::of(b"ours"), &known)
     }
 
@@ -232,7 +240,7 @@ mod tests {
         );
 
         let digest = Digest::of(b"ours");
-        let main = planned("main", TagKind::Branch);
+        let main = planned("main", TagSource::Branch);
         let verdict = |current: Option<Stamped>| {
             word(&decide(&main, current.as_ref(), &ours(false), &digest, &Known::default()))
         };
@@ -284,7 +292,7 @@ mod tests {
             relations.insert((id(1), id(2)), relation);
             let known =
                 Known { relations, history: on(&[tip]).map(|found| found.map(|history: History| history)) };
-            let main = planned("main", TagKind::Branch);
+            let main = planned("main", TagSource::Branch);
             word(&decide(&main, Some(&there(stamp(1, ""))), &ours(false), &Digest::of(b"ours"), &known))
         };
         assert_eq!(at(2, &[], Diverged), "move", "force-pushed to us");
@@ -304,18 +312,19 @@ mod tests {
         let digest = Digest::of(b"ours");
         let relations = [((id(1), id(2)), Relation::Ahead)].into();
         let known = Known { relations, history: None };
-        for (kind, tag, own, theirs, expected) in [
-            (TagKind::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/Feature/A", "keep"),
-            (TagKind::Branch, "feature-a", "refs/heads/feature-a", "refs/tags/feature-a", "keep"),
-            (TagKind::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/feature-a", "move"),
-            (TagKind::GitTag, "stable", "refs/tags/stable", "refs/heads/stable", "keep"),
+        for (source, tag, own, theirs, expected) in [
+            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/Feature/A", "keep"),
+            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/tags/feature-a", "keep"),
+            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/feature-a", "move"),
+            (TagSource::GitTag, "stable", "refs/tags/stable", "refs/heads/stable", "keep"),
             // The commit's image of another ref was promoted.
-            (TagKind::GitTag, "stable", "refs/tags/stable", "refs/heads/main", "move"),
-            (TagKind::Branch, "main", "refs/heads/main", "refs/pull/7", "move"),
-            (TagKind::Latest, "latest", "refs/heads/main", "refs/heads/master", "move"),
+            (TagSource::GitTag, "stable", "refs/tags/stable", "refs/heads/main", "move"),
+            (TagSource::Branch, "main", "refs/heads/main", "refs/pull/7", "move"),
+            (TagSource::Latest, "latest", "refs/heads/main", "refs/heads/master", "move"),
         ] {
             let mine = Ours { stamp: stamp(2, own), ..ours(false) };
-            let verdict = decide(&planned(tag, kind), Some(&there(stamp(1, theirs))), &mine, &digest, &known);
+            let verdict =
+                decide(&planned(tag, source), Some(&there(stamp(1, theirs))), &mine, &digest, &known);
             assert_eq!(word(&verdict), expected, "{own} over {theirs}: {verdict:?}");
         }
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::shapes::{Graph, SHAPES, Shape, commit_of, history, id, relation, tag};
 use super::{Progress, Putting, Reply, Step, Steps};
 use crate::inputs::config::TagRules;
-use crate::metadata::{PlannedTag, TagKind};
+use crate::metadata::{PlannedTag, Policy, TagSource};
 use crate::model::{Digest, Repository, Stamp, Stamped, Tag};
 use crate::plan::publish::{CommitTags, Ours, PublishPlan};
 
@@ -22,11 +22,11 @@ struct World {
     /// Commits that the history tells.
     longest: usize,
     /// The moving tags.
-    tags: &'static [(&'static str, TagKind)],
+    tags: &'static [(&'static str, TagSource)],
 }
 
-const BOTH: &[(&str, TagKind)] = &[("main", TagKind::Branch), ("latest", TagKind::Latest)];
-const MAIN: &[(&str, TagKind)] = &[("main", TagKind::Branch)];
+const BOTH: &[(&str, TagSource)] = &[("main", TagSource::Branch), ("latest", TagSource::Latest)];
+const MAIN: &[(&str, TagSource)] = &[("main", TagSource::Branch)];
 
 fn image(commit: u8, build: usize) -> Stamped {
     let stamp =
@@ -34,8 +34,12 @@ fn image(commit: u8, build: usize) -> Stamped {
     Stamped { digest: Digest::of(format!("{commit} {build}").as_bytes()), stamp }
 }
 
+fn planned(name: &str, source: TagSource, policy: Policy) -> PlannedTag {
+    PlannedTag { tag: tag(name), source, policy, reason: String::new() }
+}
+
 impl World {
-    fn of(shape: &Shape, longest: usize, tags: &'static [(&'static str, TagKind)]) -> Self {
+    fn of(shape: &Shape, longest: usize, tags: &'static [(&'static str, TagSource)]) -> Self {
         let before = image(0, 99);
         let commit_tag = Tag::parse(&format!("{}-main", id(0))).unwrap();
         let registry = [tag("main"), tag("latest"), commit_tag].map(|tag| (tag, before.clone()));
@@ -44,7 +48,8 @@ impl World {
 
     /// Where the moving tags are.
     fn moving(&self) -> Vec<u8> {
-        let on = |(name, _): &(&str, TagKind)| self.registry[&tag(name)].stamp.commit.as_ref().map(commit_of);
+        let on =
+            |(name, _): &(&str, TagSource)| self.registry[&tag(name)].stamp.commit.as_ref().map(commit_of);
         self.tags.iter().map(|tag| on(tag).unwrap()).collect()
     }
 }
@@ -59,11 +64,13 @@ struct Run {
 }
 
 impl Run {
-    fn of(commit: u8, build: usize, tags: &[(&str, TagKind)]) -> Self {
+    fn of(commit: u8, build: usize, tags: &[(&str, TagSource)]) -> Self {
         let own = image(commit, build);
-        let moving = tags.iter().map(|(name, kind)| (*name, *kind));
-        let planned = |name: &str, kind| PlannedTag { tag: tag(name), kind, reason: String::new() };
-        let commit_tag = planned(&format!("{}-main", id(commit)), TagKind::Commit);
+        let moving = tags.iter().map(|(name, source)| {
+            let policy = if *source == TagSource::Latest { Policy::LATEST } else { Policy::MOVING };
+            planned(name, *source, policy)
+        });
+        let commit_tag = planned(&format!("{}-main", id(commit)), TagSource::Commit, Policy::COMMIT);
         let plan = PublishPlan {
             repository: Repository::parse("r.io/a").unwrap(),
             digest: own.digest.clone(),
@@ -73,9 +80,7 @@ impl Run {
                 commit_tags: CommitTags::like(&commit_tag.tag, &id(commit)),
                 rules: TagRules::default(),
             },
-            stages: std::iter::once(vec![commit_tag])
-                .chain(moving.map(|(name, kind)| vec![planned(name, kind)]))
-                .collect(),
+            stages: std::iter::once(vec![commit_tag]).chain(moving.map(|tag| vec![tag])).collect(),
         };
         let images = [(own.digest.clone(), own)].into();
         Self { steps: Steps::new(plan), images, read: Vec::new(), put: Vec::new() }
@@ -140,7 +145,7 @@ struct Race<'a> {
 }
 
 impl<'a> Race<'a> {
-    fn of(shape: &'a Shape, longest: usize, tags: &'static [(&'static str, TagKind)]) -> Self {
+    fn of(shape: &'a Shape, longest: usize, tags: &'static [(&'static str, TagSource)]) -> Self {
         let world = World::of(shape, longest, tags);
         Self { shape, world, pushed: 0, runs: Vec::new(), killed: false, trace: Vec::new() }
     }

@@ -8,7 +8,7 @@ use std::mem;
 
 use super::decide::{Known, Question, SHOWN, Verdict, decide};
 use super::version::{VersionTaken, VersionVerdict, version};
-use crate::metadata::{PlannedTag, TagKind};
+use crate::metadata::{Moves, PlannedTag, Stage};
 use crate::model::{CommitId, Digest, History, Relation, Stamped, Tag};
 use crate::plan::publish::{HeldBack, Ours, PublishPlan};
 
@@ -104,8 +104,9 @@ impl Steps {
         let PublishPlan { digest, mut stages, ours, .. } = plan;
         let mut first = Vec::new();
         let mut versions = Vec::new();
-        if stages.first().and_then(|stage| stage.first()).is_some_and(|tag| tag.kind.stage() == 0) {
-            (versions, first) = stages.remove(0).into_iter().partition(|tag| tag.kind == TagKind::Version);
+        if stages.first().and_then(|stage| stage.first()).is_some_and(|tag| tag.policy.stage == Stage::First)
+        {
+            (versions, first) = stages.remove(0).into_iter().partition(|tag| tag.policy.is_fixed());
         }
         let progress =
             Progress { digest, published: Vec::new(), held_back: Vec::new(), warnings: Vec::new() };
@@ -252,7 +253,7 @@ impl Steps {
     }
 
     fn is_put(&mut self, tag: PlannedTag) {
-        if tag.kind.stage() > 0 && !self.moved.contains(&tag) {
+        if tag.policy.moves == Moves::ByCommit && !self.moved.contains(&tag) {
             self.moved.push(tag.clone());
         }
         if !self.progress.published.contains(&tag) {

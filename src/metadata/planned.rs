@@ -1,0 +1,136 @@
+//! A tag of the plan: what it is there for, and how it is published.
+//!
+//! The two are told apart. Its *source* is what people read in a plan; its *policy* is all that the order of publishing
+//! goes by. A tag of another source needs no change there: it has a policy like any other.
+
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
+use crate::model::Tag;
+
+/// A tag, why it is there, and how it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedTag {
+    /// The tag.
+    pub tag: Tag,
+    /// What it is there for.
+    pub source: TagSource,
+    /// When it is published, and whether it may move.
+    pub policy: Policy,
+    /// Why it is published, for people. Free of control characters, otherwise as hostile as a branch name.
+    pub reason: String,
+}
+
+/// What a tag is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TagSource {
+    /// The commit that is built, `{sha}-{branch}` or `{sha}-pr-N`.
+    Commit,
+    /// The commit that is built, in a merge queue: `{sha}-queue`.
+    Queue,
+    /// The input `version`.
+    Version,
+    /// The Git tag that the run is on.
+    GitTag,
+    /// What `git describe` says of the commit.
+    Describe,
+    /// The branch that the run is on.
+    Branch,
+    /// The pull request that the run is about.
+    PullRequest,
+    /// The run is on the branch that owns `latest`.
+    Latest,
+}
+
+/// When a tag is published, and whether it may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// Among the other tags of the run.
+    pub stage: Stage,
+    /// Where it is on another image already.
+    pub moves: Moves,
+}
+
+/// Tags of one stage may be published at the same time; each stage waits for those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// What names one commit or one version: the evidence that later stages, of any run, go by.
+    First,
+    /// What moves with a branch, a Git tag or a pull request.
+    Second,
+    /// What people get who ask for nothing.
+    Last,
+}
+
+/// Whether a tag that is on another image may move to ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Moves {
+    /// Not by itself: the image of the same commit stays and is the run's result; of another commit's, the input
+    /// `existing_version` decides.
+    Fixed,
+    /// To a newer commit, never back.
+    ByCommit,
+    /// Always, without being read.
+    Free,
+}
+
+impl Policy {
+    /// A commit's own tag.
+    pub const COMMIT: Self = Self { stage: Stage::First, moves: Moves::Free };
+    /// A version.
+    pub const VERSION: Self = Self { stage: Stage::First, moves: Moves::Fixed };
+    /// A branch, a Git tag that is no version, or a pull request.
+    pub const MOVING: Self = Self { stage: Stage::Second, moves: Moves::ByCommit };
+    /// `latest`.
+    pub const LATEST: Self = Self { stage: Stage::Last, moves: Moves::ByCommit };
+
+    /// Whether the tag never moves by itself.
+    pub fn is_fixed(self) -> bool {
+        self.moves == Moves::Fixed
+    }
+}
+
+impl PlannedTag {
+    /// The word of the plan's JSON: `version` for whatever is one, else the source.
+    fn kind(&self) -> TagSource {
+        if self.policy.is_fixed() { TagSource::Version } else { self.source }
+    }
+}
+
+/// As the output `plan` has it. Fields are added, never renamed.
+impl Serialize for PlannedTag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("PlannedTag", 3)?;
+        fields.serialize_field("tag", &self.tag)?;
+        fields.serialize_field("kind", &self.kind())?;
+        fields.serialize_field("reason", &self.reason)?;
+        fields.end()
+    }
+}
+
+/// The tag that says most about the image: a version, else the commit's.
+pub fn most_specific(tags: &[PlannedTag]) -> Option<&PlannedTag> {
+    tags.iter().find(|tag| tag.policy.is_fixed()).or_else(|| tags.first())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plans_json_has_the_kind_that_it_always_had() {
+        for (source, policy, kind) in [
+            (TagSource::Commit, Policy::COMMIT, "commit"),
+            (TagSource::Queue, Policy::COMMIT, "queue"),
+            (TagSource::Version, Policy::VERSION, "version"),
+            (TagSource::GitTag, Policy::VERSION, "version"),
+            (TagSource::GitTag, Policy::MOVING, "git_tag"),
+            (TagSource::PullRequest, Policy::MOVING, "pull_request"),
+            (TagSource::Latest, Policy::LATEST, "latest"),
+        ] {
+            let tag = PlannedTag { tag: Tag::parse("x").unwrap(), source, policy, reason: "y".into() };
+            let expected = serde_json::json!({"tag": "x", "kind": kind, "reason": "y"});
+            assert_eq!(serde_json::to_value(&tag).unwrap(), expected);
+        }
+    }
+}
