@@ -43,6 +43,7 @@ fn rows_of_the_table() {
         (push(), "refs/tags/main", "1111111-main main", "yes"),
         (release("published", "1.0.0"), "refs/tags/1.0.0", "1111111-1.0.0 1.0.0", "yes"),
         (release("released", "v2.0.0"), "refs/tags/v2.0.0", "1111111-v2.0.0 v2.0.0", "yes"),
+        (release("created", "v2.0.0"), "refs/tags/v2.0.0", "1111111-v2.0.0 v2.0.0", "yes"),
         (release("prereleased", "v2.0.0-rc.1"), "refs/tags/x", "1111111-v2.0.0-rc.1 v2.0.0-rc.1", "yes"),
         (Schedule, "refs/heads/main", "1111111-main main latest", "yes"),
         (WorkflowDispatch, "refs/heads/dev", "1111111-dev dev", "yes"),
@@ -100,7 +101,6 @@ fn nothing_to_do() {
         Event::PullRequestTarget(closed),
         release("edited", "v1.0.0"),
         release("deleted", "v1.0.0"),
-        release("created", "v1.0.0"),
         release("unpublished", "v1.0.0"),
     ] {
         let context = context(event, "refs/heads/main");

@@ -72,11 +72,12 @@ fn by_event(context: &RunnerContext) -> Trigger {
         }
         Event::Push { deleted: false } => on_ref(&context.git_ref, "push to", yes),
         Event::Release { action, tag, .. } => match action.as_str() {
-            "published" | "released" | "prereleased" => {
+            // GitHub starts no run for a draft: what was created is public.
+            "published" | "released" | "prereleased" | "created" => {
                 on_ref(&GitRef::Tag(tag.clone()), &format!("release {action} at"), yes)
             }
             other => Trigger::Nothing(format!(
-                "the release was {}: only a published one is built",
+                "the release was {}: nothing is built for that",
                 super::printable(other)
             )),
         },

@@ -35,6 +35,7 @@ const TABLE: &[(&str, &str, Expected)] = &[
     ("release-published", "refs/tags/v1.2.3", Tags(VERSION, true)),
     ("release-released", "refs/tags/v1.2.3", Tags(VERSION, true)),
     ("release-prereleased", "refs/tags/v1.3.0-rc.1", Tags(&["{tip}-v1.3.0-rc.1", "v1.3.0-rc.1"], true)),
+    ("release-created", "refs/tags/v1.2.3", Tags(VERSION, true)),
     ("release-edited", "refs/tags/v1.2.3", Nothing),
     ("release-deleted", "refs/tags/v1.2.3", Nothing),
     ("schedule", "refs/heads/main", Tags(MAIN, true)),
