@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::run::Run;
 use crate::git;
-use crate::github::{GitHub, GitHubError, RefName};
+use crate::github::{GitHub, GitHubError, Listed, RefName};
 use crate::metadata::Subject;
-use crate::model::{CommitId, ContextSource, History, Relation};
+use crate::model::{CommitId, ContextSource, History, Relation, slug};
 use crate::plan::RunPlan;
+use crate::plan::order::{Answer, Question};
 
 /// For all questions to GitHub about the order of commits.
 const BUDGET: Duration = Duration::from_secs(15);
@@ -61,8 +62,33 @@ impl Historian {
         }
     }
 
+    /// What the order of images wants to know.
+    pub(super) async fn answer(&mut self, question: &Question) -> Answer {
+        match question {
+            Question::Relate(old, new) => Answer::Related(self.relation(old, new).await),
+            Question::History => Answer::History(self.history().await),
+            Question::Exists(name) => {
+                let Some(reference) = RefName::parse(name) else { return Answer::Fact(None) };
+                let asked = self.ask(async |github, repository| github.tip(repository, &reference).await);
+                Answer::Fact(asked.await.ok().map(|tip| tip.is_some()))
+            }
+            Question::HasBranch(wanted) => {
+                let asked = self.ask(async |github, repository| github.branches(repository).await).await;
+                let named = |name: &String| slug(name).as_ref() == Some(wanted);
+                Answer::Fact(asked.ok().and_then(|branches| match branches {
+                    Listed { all: false, names } => names.iter().any(named).then_some(true),
+                    Listed { all: true, names } => Some(names.iter().any(named)),
+                }))
+            }
+            Question::Pushed(commit) => {
+                let asked = self.ask(async |github, repository| github.has_commit(repository, commit).await);
+                Answer::Fact(asked.await.ok())
+            }
+        }
+    }
+
     /// How `new` stands to `old`.
-    pub(super) async fn relation(&mut self, old: &CommitId, new: &CommitId) -> Relation {
+    async fn relation(&mut self, old: &CommitId, new: &CommitId) -> Relation {
         let pair = (old.clone(), new.clone());
         if let Some(known) = self.relations.get(&pair) {
             return known.clone();
@@ -87,7 +113,7 @@ impl Historian {
     }
 
     /// The ref's newest commits, as they are now.
-    pub(super) async fn history(&mut self) -> Result<History, String> {
+    async fn history(&mut self) -> Result<History, String> {
         let Some(reference) = self.reference.clone() else {
             return Err("the run is on no branch, Git tag or pull request".into());
         };

@@ -15,7 +15,7 @@ use super::run::Run;
 use crate::docker::reach_loopback_as_it_is;
 use crate::error::RunError;
 use crate::model::Tag;
-use crate::plan::order::{Known, Question};
+use crate::plan::order::Known;
 use crate::plan::outlook::{Outlook, fate};
 use crate::plan::publish::ours;
 use crate::plan::{RunPlan, display};
@@ -73,11 +73,10 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
         let fate = loop {
             match fate(planned, current.as_ref(), &ours, &known) {
                 Ok(fate) => break fate,
-                Err(Question::Relate(old, new)) => {
-                    let relation = historian.relation(&old, &new).await;
-                    known.relations.insert((old, new), relation);
+                Err(question) => {
+                    let answer = historian.answer(&question).await;
+                    known.learn(question, answer);
                 }
-                Err(Question::History) => known.history = Some(historian.history().await),
             }
         };
         tags.insert(planned.tag.clone(), fate);

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{GitHub, GitHubError};
 use crate::model::{CommitId, History, Relation};
@@ -19,6 +20,23 @@ pub enum RefName {
     Tag(String),
     /// A pull request's head.
     Pull(u64),
+}
+
+impl RefName {
+    /// By its whole name: `refs/heads/main`, `refs/tags/v1`.
+    pub fn parse(name: &str) -> Option<Self> {
+        let branch = name.strip_prefix("refs/heads/").map(|name| Self::Branch(name.to_owned()));
+        branch.or_else(|| name.strip_prefix("refs/tags/").map(|name| Self::Tag(name.to_owned())))
+    }
+}
+
+/// Names of branches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// They, in GitHub's order.
+    pub names: Vec<String>,
+    /// There are no others.
+    pub all: bool,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +57,7 @@ struct Object {
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct Commit {
     sha: CommitId,
     #[serde(default)]
     parents: Vec<Parent>,
@@ -57,6 +75,9 @@ struct Branch {
 
 /// Tags of tags that are followed.
 const DEEPEST: usize = 4;
+/// Branches of one answer, which is the most that GitHub gives, and answers that are asked for.
+const PAGE: usize = 100;
+const PAGES: usize = 10;
 
 impl GitHub {
     /// How `new` stands to `old`.
@@ -97,7 +118,7 @@ impl GitHub {
             return Ok(History { commits: vec![(tip.clone(), Vec::new())], tip: Some(tip) });
         }
         let route = format!("/repos/{repository}/commits?sha={tip}&per_page={longest}");
-        let listed: Vec<Listed> = self.ask(format!("the commits up to {tip}"), route).await?;
+        let listed: Vec<Commit> = self.ask(format!("the commits up to {tip}"), route).await?;
         let commits = listed.into_iter().take(longest);
         let commits =
             commits.map(|one| (one.sha, one.parents.into_iter().map(|parent| parent.sha).collect()));
@@ -111,20 +132,44 @@ impl GitHub {
         Ok(branches.into_iter().map(|branch| branch.name).collect())
     }
 
-    /// The commit that a ref points to.
-    async fn tip(&self, repository: &str, reference: &RefName) -> Result<Option<CommitId>, GitHubError> {
+    /// The branches, as many as can be listed in a few answers.
+    pub async fn branches(&self, repository: &str) -> Result<Listed, GitHubError> {
+        let mut names = Vec::new();
+        for page in 1..=PAGES {
+            let route = format!("/repos/{repository}/branches?per_page={PAGE}&page={page}");
+            let branches: Vec<Branch> = self.ask(format!("the branches of {repository}"), route).await?;
+            let last = branches.len() < PAGE;
+            names.extend(branches.into_iter().map(|branch| branch.name));
+            if last {
+                return Ok(Listed { names, all: true });
+            }
+        }
+        Ok(Listed { names, all: false })
+    }
+
+    /// Whether GitHub has this commit of the repository.
+    pub async fn has_commit(&self, repository: &str, commit: &CommitId) -> Result<bool, GitHubError> {
+        let route = format!("/repos/{repository}/git/commits/{commit}");
+        let found = self.ask::<IgnoredAny>(format!("whether there is {commit}"), route).await;
+        Ok(self.there(repository, found).await?.is_some())
+    }
+
+    /// The commit that a ref points to; `None` where it is gone, or points to something else.
+    ///
+    /// # Errors
+    /// Also where this token does not see the repository at all: then every ref seems to be gone.
+    pub async fn tip(&self, repository: &str, reference: &RefName) -> Result<Option<CommitId>, GitHubError> {
         let (kind, name) = match reference {
             RefName::Pull(number) => {
                 let head = self.pull_request_head(repository, *number).await;
-                return gone(head.map(|head| head.sha));
+                return self.there(repository, head.map(|head| head.sha)).await;
             }
             RefName::Branch(name) => ("heads", name),
             RefName::Tag(name) => ("tags", name),
         };
         let route = format!("/repos/{repository}/git/ref/{kind}/{}", escaped(name));
-        let Some(found) = gone(self.ask::<Reference>(format!("what {kind}/{name} is"), route).await)? else {
-            return Ok(None);
-        };
+        let found = self.ask::<Reference>(format!("what {kind}/{name} is"), route).await;
+        let Some(found) = self.there(repository, found).await? else { return Ok(None) };
         let mut object = found.object;
         for _ in 0..DEEPEST {
             if object.kind != "tag" {
@@ -135,14 +180,21 @@ impl GitHub {
         }
         Ok((object.kind == "commit").then_some(object.sha))
     }
-}
 
-/// What is not there is no error.
-fn gone<T>(answer: Result<T, GitHubError>) -> Result<Option<T>, GitHubError> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_unknown() => Ok(None),
-        Err(error) => Err(error),
+    /// What is not there is no error, where the repository itself is: GitHub hides that from who may not read it.
+    async fn there<T>(
+        &self,
+        repository: &str,
+        answer: Result<T, GitHubError>,
+    ) -> Result<Option<T>, GitHubError> {
+        match answer {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_unknown() => {
+                self.ask::<IgnoredAny>(repository.to_owned(), format!("/repos/{repository}")).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

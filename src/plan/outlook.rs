@@ -133,6 +133,7 @@ mod tests {
     use crate::inputs::config::{ExistingVersion, TagRules};
     use crate::metadata::{Policy, TagSource};
     use crate::model::{Relation, Stamp};
+    use crate::plan::order::Answer;
     use crate::plan::promote::Candidates;
 
     fn id(digit: u8) -> CommitId {
@@ -162,10 +163,13 @@ mod tests {
                 PlannedTag { tag: Tag::parse("v1.0.0").unwrap(), source, policy, reason: String::new() };
             let stamp = Stamp { commit: Some(id(2)), ..Stamp::default() };
             let ours = Ours { stamp, forced: false, commit_tags: None, rules: *rules };
-            let mut known = Known { history: Some(Err("nobody".into())), ..Known::default() };
-            let question = fate(&tag, current.as_ref(), &ours, &known);
-            if let Err(Question::Relate(old, new)) = question {
-                known.relations.insert((old, new), relation);
+            let mut known = Known::default();
+            while let Err(question) = fate(&tag, current.as_ref(), &ours, &known) {
+                let answer = match question {
+                    Question::Relate(..) => Answer::Related(relation.clone()),
+                    _ => Answer::History(Err("nobody".into())),
+                };
+                known.learn(question, answer);
             }
             fate(&tag, current.as_ref(), &ours, &known).unwrap().to_string()
         };

@@ -8,7 +8,7 @@
 use docker_push_action::inputs::config::TagRules;
 use docker_push_action::metadata::{PlannedTag, Policy, TagSource};
 use docker_push_action::model::{Dial, Digest, RegistryHost, Repository, Stamped, Tag};
-use docker_push_action::plan::order::{Putting, Reply, Step, Steps};
+use docker_push_action::plan::order::{Answer, Putting, Reply, Step, Steps};
 use docker_push_action::plan::publish::{Ours, PublishPlan};
 use docker_push_action::registry::{Manifest, RegistryClient, Timeouts};
 use futures_util::{StreamExt as _, stream};
@@ -59,8 +59,7 @@ async fn put_all(repository: &Repository, source: &Tag, tags: &[Tag]) {
                     let putting = stream::iter(&puts).map(|(tag, _)| put(client, repository, tag, &manifest));
                     Reply::Put(putting.buffered(IN_PARALLEL).collect().await)
                 }
-                Step::Relate(..) => panic!("nothing was there"),
-                Step::History => Reply::History(Err("there is no GitHub here".into())),
+                Step::Ask(_) => Reply::Answer(Answer::History(Err("there is no GitHub here".into()))),
                 Step::Done => break,
                 Step::Fail(taken) => panic!("{taken}"),
             };

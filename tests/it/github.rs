@@ -259,6 +259,7 @@ async fn a_ref_and_its_newest_commits() {
         (commits.as_str(), "200 OK", list),
         ("/repos/acme/shop/pulls/7", "200 OK", format!(r#"{{"head":{{"sha":"{two}","repo":null}}}}"#)),
         ("/repos/acme/shop/git/ref/tags/tree", "200 OK", object(&tag, "tree")),
+        ("/repos/acme/shop", "200 OK", "{}".to_owned()),
     ];
     let commits = vec![(two.clone(), vec![one.clone()]), (one.clone(), vec![])];
     let expected = History { tip: Some(two.clone()), commits };
@@ -266,8 +267,9 @@ async fn a_ref_and_its_newest_commits() {
         (RefName::Branch("fix/a b#1".into()), expected.clone(), 2),
         (RefName::Tag("v1".into()), expected.clone(), 3),
         (RefName::Pull(7), expected.clone(), 2),
-        (RefName::Branch("gone".into()), History::default(), 1),
-        (RefName::Pull(8), History::default(), 1),
+        // Gone, and not hidden: the repository is there.
+        (RefName::Branch("gone".into()), History::default(), 2),
+        (RefName::Pull(8), History::default(), 2),
         (RefName::Tag("tree".into()), History::default(), 1),
     ] {
         let ask = async |github: GitHub| github.history("acme/shop", &reference, Some(&one), 50).await;
@@ -286,4 +288,45 @@ async fn a_ref_and_its_newest_commits() {
         [(heads.as_str(), "200 OK", r#"[{"name":"main","protected":true},{"name":"dev"}]"#.to_owned())];
     let ask = async |github: GitHub| github.branches_at("acme/shop", &two).await;
     assert_eq!(with_answers(&answers, ask).await.0.unwrap(), ["main", "dev"]);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_see_the_repository_is_not_told_that_its_refs_are_gone() {
+    for reference in [RefName::Branch("main".into()), RefName::Pull(7)] {
+        let ask = async |github: GitHub| github.history("acme/shop", &reference, None, 50).await;
+        let error = with_answers(&[], ask).await.0.unwrap_err();
+        assert!(error.is_unknown(), "{error}");
+    }
+    let ask = async |github: GitHub| github.has_commit("acme/shop", &commit('1')).await;
+    assert!(with_answers(&[], ask).await.0.unwrap_err().is_unknown());
+}
+
+#[tokio::test]
+async fn whether_a_commit_is_there() {
+    let route = format!("/repos/acme/shop/git/commits/{}", commit('1'));
+    let answers =
+        [(route.as_str(), "200 OK", "{}".to_owned()), ("/repos/acme/shop", "200 OK", "{}".to_owned())];
+    for (digit, there) in [('1', true), ('2', false)] {
+        let ask = async |github: GitHub| github.has_commit("acme/shop", &commit(digit)).await;
+        assert_eq!(with_answers(&answers, ask).await.0.unwrap(), there);
+    }
+}
+
+#[tokio::test]
+async fn branches_page_by_page() {
+    let page = |from: usize, count: usize| {
+        let names: Vec<String> = (from..from + count).map(|n| format!(r#"{{"name":"b{n}"}}"#)).collect();
+        format!("[{}]", names.join(","))
+    };
+    let route = |page: usize| format!("/repos/acme/shop/branches?per_page=100&page={page}");
+    let ask = async |github: GitHub| github.branches("acme/shop").await;
+    let (first, second) = (route(1), route(2));
+    let answers = [(first.as_str(), "200 OK", page(0, 100)), (second.as_str(), "200 OK", page(100, 3))];
+    let listed = with_answers(&answers, ask).await.0.unwrap();
+    assert_eq!((listed.names.len(), listed.names[102].as_str(), listed.all), (103, "b102", true));
+    // There is an end to it.
+    let routes: Vec<String> = (1..20).map(route).collect();
+    let answers: Vec<_> = routes.iter().map(|route| (route.as_str(), "200 OK", page(0, 100))).collect();
+    let (listed, asked) = with_answers(&answers, ask).await;
+    assert_eq!((listed.unwrap().all, asked.len()), (false, 10));
 }

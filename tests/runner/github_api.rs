@@ -59,7 +59,9 @@ fn git(origin: &Path, args: &[&str]) -> Option<String> {
 fn answer(origin: &Path, target: &str) -> Option<Value> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     // Whatever it is called.
-    let rest = path.strip_prefix("/repos/")?.splitn(3, '/').nth(2)?;
+    let Some(rest) = path.strip_prefix("/repos/")?.splitn(3, '/').nth(2) else {
+        return Some(json!({"default_branch": "main"}));
+    };
     let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     if let Some(reference) = rest.strip_prefix("git/ref/") {
         let sha = git(origin, &["rev-parse", "--verify", &format!("refs/{reference}")])?;
@@ -89,6 +91,17 @@ fn answer(origin: &Path, target: &str) -> Option<Value> {
         let names =
             git(origin, &["for-each-ref", "--points-at", commit, "--format=%(refname:short)", "refs/heads"])?;
         return Some(names.lines().map(|name| json!({"name": name})).collect());
+    }
+    if let Some(commit) = rest.strip_prefix("git/commits/") {
+        git(origin, &["cat-file", "-e", commit])?;
+        return Some(json!({"sha": commit}));
+    }
+    if rest == "branches" {
+        let (page, size): (usize, usize) =
+            (parameter("page")?.parse().ok()?, parameter("per_page")?.parse().ok()?);
+        let names = git(origin, &["for-each-ref", "--format=%(refname:short)", "refs/heads"])?;
+        let names = names.lines().skip((page - 1) * size).take(size);
+        return Some(names.map(|name| json!({"name": name})).collect());
     }
     if rest == "commits" {
         let count = format!("-{}", parameter("per_page")?);

@@ -14,7 +14,7 @@ use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::model::{Digest, Repository, Tag};
 use crate::plan::RunPlan;
-use crate::plan::order::{Putting, Reply, Step, Steps};
+use crate::plan::order::{Answer, Putting, Reply, Step, Steps};
 use crate::plan::publish::plan_publish;
 use crate::registry::{Copied, Copying, Manifest, RegistryError};
 use crate::runner::units;
@@ -110,14 +110,14 @@ async fn carry_out(
                 }
                 Reply::Put(done.into_iter().map(|(_, _, putting)| putting).collect())
             }
-            Step::Relate(old, new) => Reply::Related(historian.lock().await.relation(&old, &new).await),
-            Step::History => {
-                let history = historian.lock().await.history().await;
-                if let (Err(why), false) = (&history, std::mem::replace(&mut told, true)) {
+            Step::Ask(question) => {
+                let answer = historian.lock().await.answer(&question).await;
+                if let (Answer::History(Err(why)), false) = (&answer, told) {
+                    told = true;
                     let said = format!("whether newer commits are published is not known: {why}");
                     run.process.reporter.info(&said);
                 }
-                Reply::History(history)
+                Reply::Answer(answer)
             }
             Step::Done => return Ok(()),
             Step::Fail(taken) => return Err(RunError::VersionTaken(taken)),

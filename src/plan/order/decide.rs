@@ -14,18 +14,37 @@ pub(super) const SHOWN: usize = 12;
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// How the second commit stands to the first.
-    pub relations: HashMap<(CommitId, CommitId), Relation>,
+    relations: HashMap<(CommitId, CommitId), Relation>,
     /// The ref's newest commits, or why nobody can tell.
-    pub history: Option<Result<History, String>>,
+    history: Option<Result<History, String>>,
+    /// Questions of yes or no; `None` where nobody can tell.
+    facts: HashMap<Question, Option<bool>>,
 }
 
-/// What has to be found out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What has to be found out about commits and refs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
     /// How the second commit stands to the first.
     Relate(CommitId, CommitId),
-    /// The ref's newest commits.
+    /// The ref's newest commits, as they are now.
     History,
+    /// Whether this ref exists, by its whole name (`refs/heads/main`).
+    Exists(String),
+    /// Whether there is a branch with this slug.
+    HasBranch(String),
+    /// Whether GitHub has this commit: a workflow can make one that it pushes later.
+    Pushed(CommitId),
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// How the commits stand.
+    Related(Relation),
+    /// The ref's newest commits, or why nobody can tell.
+    History(Result<History, String>),
+    /// Yes or no; `None` where nobody can tell.
+    Fact(Option<bool>),
 }
 
 /// What becomes of a tag.
@@ -44,6 +63,26 @@ pub enum Verdict {
 }
 
 impl Known {
+    /// Takes an answer. One to another question counts as none: the same question must not come again.
+    pub fn learn(&mut self, question: Question, answer: Answer) {
+        match (question, answer) {
+            (Question::Relate(old, new), Answer::Related(relation)) => {
+                self.relations.insert((old, new), relation);
+            }
+            (Question::Relate(old, new), _) => {
+                self.relations.insert((old, new), Relation::Unknown("nobody answered".into()));
+            }
+            (Question::History, Answer::History(history)) => self.history = Some(history),
+            (Question::History, _) => self.history = Some(Err("nobody answered".into())),
+            (question, Answer::Fact(fact)) => {
+                self.facts.insert(question, fact);
+            }
+            (question, _) => {
+                self.facts.insert(question, None);
+            }
+        }
+    }
+
     /// How `new` stands to `old`.
     pub(super) fn relation(&self, old: &CommitId, new: &CommitId) -> Result<Relation, Question> {
         if old == new {
@@ -65,6 +104,11 @@ impl Known {
             Relation::Unknown(_) => None,
         })
     }
+
+    /// The answer to a question of yes or no; `None` if nobody can tell.
+    fn fact(&self, question: Question) -> Result<Option<bool>, Question> {
+        self.facts.get(&question).copied().ok_or(question)
+    }
 }
 
 /// Whether a moving tag, which is on `current` now, goes on our image `digest`.
@@ -75,57 +119,111 @@ pub fn decide(
     digest: &Digest,
     known: &Known,
 ) -> Verdict {
-    let Some(current) = current else { return Verdict::Move };
+    judge(tag, current, ours, digest, known).unwrap_or_else(Verdict::Ask)
+}
+
+fn judge(
+    tag: &PlannedTag,
+    current: Option<&Stamped>,
+    ours: &Ours,
+    digest: &Digest,
+    known: &Known,
+) -> Result<Verdict, Question> {
+    let Some(current) = current else { return Ok(Verdict::Move) };
     if current.digest == *digest {
-        return Verdict::There;
+        return Ok(Verdict::There);
     }
-    if let Some(other) = claimed(tag, current, ours) {
-        return Verdict::Keep(format!("it is the tag of {other} too, which has it now"));
+    if let Some(why) = of_another(tag, current, ours, known)? {
+        return Ok(Verdict::Keep(why));
     }
     let Some(own) = &ours.stamp.commit else {
-        return Verdict::MoveWithWarning("the commit of this run is not known".into());
+        return Ok(Verdict::MoveWithWarning("the commit of this run is not known".into()));
     };
     let Some(there) = &current.stamp.commit else {
-        return Verdict::MoveWithWarning("the image that has it does not say its commit".into());
+        return Ok(Verdict::MoveWithWarning("the image that has it does not say its commit".into()));
     };
     if there == own {
-        return Verdict::Move;
+        return Ok(Verdict::Move);
     }
     if let (Some(source), Some(ours)) = (&current.stamp.source, &ours.stamp.source)
         && !source.eq_ignore_ascii_case(ours)
     {
-        return Verdict::MoveWithWarning(format!(
-            "the image that has it was built from {}",
-            printable(source)
-        ));
+        let why = format!("the image that has it was built from {}", printable(source));
+        return Ok(Verdict::MoveWithWarning(why));
     }
-    by_commit(there, own, ours, known).unwrap_or_else(Verdict::Ask)
+    by_commit(there, own, ours, known)
 }
 
-/// The ref that has the tag and would call it so too, if it is not ours.
-fn claimed(tag: &PlannedTag, current: &Stamped, ours: &Ours) -> Option<String> {
-    let theirs = current.stamp.reference.as_ref()?;
-    let (what, name) = match (theirs.strip_prefix("refs/heads/"), theirs.strip_prefix("refs/tags/")) {
-        (Some(name), _) => ("branch", name),
-        (_, Some(name)) => ("Git tag", name),
-        _ => return None,
+/// Why a tag that is called after our ref is another ref's of that slug, if it is.
+fn of_another(
+    tag: &PlannedTag,
+    current: &Stamped,
+    ours: &Ours,
+    known: &Known,
+) -> Result<Option<String>, Question> {
+    let Some(own) = ours.stamp.reference.as_deref().filter(|own| is_named_after(tag, own)) else {
+        return Ok(None);
     };
-    let own = ours.stamp.reference.as_deref()?;
-    let claims = is_named_after(tag, own) && slug(name).as_deref() == Some(tag.tag.as_str());
-    (claims && theirs != own).then(|| format!("{what} `{}`", printable(name)))
+    let Some(theirs) = current.stamp.reference.as_deref() else {
+        // Somebody else's tool has put it there, likely for the branch. A Git tag is put once; a branch goes on.
+        if !own.starts_with(GIT_TAG) {
+            return Ok(None);
+        }
+        let unsaid = "the image that has it does not say its ref";
+        return Ok(match known.fact(Question::HasBranch(tag.tag.to_string()))? {
+            Some(false) => None,
+            Some(true) => Some(format!("{unsaid}, and a branch is called so, too")),
+            None => Some(format!("{unsaid}, and whether a branch is called so, too, cannot be told")),
+        });
+    };
+    if theirs == own || !is_named_after(tag, theirs) {
+        return Ok(None);
+    }
+    // Who is gone owns nothing.
+    if known.fact(Question::Exists(theirs.to_owned()))? == Some(false) {
+        return Ok(None);
+    }
+    let (what, name) = match theirs.strip_prefix(GIT_TAG) {
+        Some(name) => ("Git tag", name),
+        None => ("branch", theirs.strip_prefix(BRANCH).unwrap_or(theirs)),
+    };
+    Ok(Some(format!("it is the tag of {what} `{}` too, which has it now", printable(name))))
 }
+
+const BRANCH: &str = "refs/heads/";
+const GIT_TAG: &str = "refs/tags/";
 
 /// Whether the tag is called as it is because of the name of this branch or Git tag.
 fn is_named_after(tag: &PlannedTag, reference: &str) -> bool {
-    let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix("refs/tags/"));
+    let name = reference.strip_prefix(BRANCH).or_else(|| reference.strip_prefix(GIT_TAG));
     name.and_then(slug).as_deref() == Some(tag.tag.as_str())
+}
+
+/// Ours descends from the one that is there: it must be on the ref, too. Who pushed it to another one, or threw it away
+/// since, may not move the ref's tags.
+fn ahead(own: &CommitId, known: &Known) -> Result<Verdict, Question> {
+    let history = match known.history.as_ref().ok_or(Question::History)? {
+        Ok(history) => history,
+        // The event said that it is; where an event does not, nothing but the commit's tag is planned.
+        Err(_) => return Ok(Verdict::Move),
+    };
+    let name = own.cut(SHOWN);
+    Ok(match known.on_ref(history, own)? {
+        Some(true) => Verdict::Move,
+        None => Verdict::MoveWithWarning(format!("nobody knows where commit {name} is now")),
+        Some(false) if history.tip.is_some() && known.fact(Question::Pushed(own.clone()))? == Some(false) => {
+            Verdict::MoveWithWarning(format!("commit {name} is not on GitHub yet"))
+        }
+        Some(false) => Verdict::Keep(format!("commit {name} is not on its ref")),
+    })
 }
 
 fn by_commit(there: &CommitId, own: &CommitId, ours: &Ours, known: &Known) -> Result<Verdict, Question> {
     let newer = || Verdict::Keep(format!("it is on the newer commit {}", there.cut(SHOWN)));
     let relation = known.relation(there, own)?;
     match &relation {
-        Relation::Same | Relation::Ahead => return Ok(Verdict::Move),
+        Relation::Same => return Ok(Verdict::Move),
+        Relation::Ahead => return ahead(own, known),
         Relation::Unknown(why) => {
             let why = format!(
                 "whether {} is newer than {} cannot be told: {}",
@@ -216,13 +314,16 @@ mod tests {
             Verdict::Keep(_) => "keep",
             Verdict::Ask(Question::Relate(..)) => "relate",
             Verdict::Ask(Question::History) => "history",
+            Verdict::Ask(Question::Exists(_)) => "exists?",
+            Verdict::Ask(Question::HasBranch(_)) => "branch?",
+            Verdict::Ask(Question::Pushed(_)) => "pushed?",
         }
     }
 
     /// We are commit 2, the tag is on commit 1.
     fn by(relation: Option<Relation>, history: Option<Result<History, String>>, forced: bool) -> Verdict {
         let relations = relation.map(|relation| ((id(1), id(2)), relation)).into_iter().collect();
-        let known = Known { relations, history };
+        let known = Known { relations, history, ..Known::default() };
         let main = planned("main", TagSource::Branch);
         decide(&main, Some(&there(stamp(1, "refs/heads/main"))), &ours(forced), &Digest::of(b"ours"), &known)
     }
@@ -231,7 +332,8 @@ mod tests {
     fn what_needs_no_history() {
         use Relation::{Ahead, Unknown};
         assert_eq!(by(None, None, false), Verdict::Ask(Question::Relate(id(1), id(2))));
-        assert_eq!(by(Some(Ahead), None, false), Verdict::Move);
+        assert_eq!(by(Some(Ahead), None, false), Verdict::Ask(Question::History));
+        assert_eq!(by(Some(Ahead), Some(Err("no answer".into())), false), Verdict::Move, "as the event says");
         let unknown = by(Some(Unknown("it is\ngone".into())), None, false);
         let Verdict::MoveWithWarning(why) = unknown else { panic!("{unknown:?}") };
         assert!(
@@ -272,6 +374,7 @@ mod tests {
             assert_eq!(word(&by(Some(relation), None, false)), "history");
         }
         for (relation, history, forced, expected) in [
+            (Ahead, on(&[2, 1]), false, "move"),
             (Behind, on(&[1, 2]), false, "keep"),
             (Diverged, on(&[1, 2]), false, "keep"),
             // Without an answer.
@@ -290,8 +393,8 @@ mod tests {
             let mut relations: HashMap<_, _> =
                 others.iter().map(|(old, relation)| ((id(*old), id(tip)), relation.clone())).collect();
             relations.insert((id(1), id(2)), relation);
-            let known =
-                Known { relations, history: on(&[tip]).map(|found| found.map(|history: History| history)) };
+            let history = on(&[tip]).map(|found| found.map(|history: History| history));
+            let known = Known { relations, history, ..Known::default() };
             let main = planned("main", TagSource::Branch);
             word(&decide(&main, Some(&there(stamp(1, ""))), &ours(false), &Digest::of(b"ours"), &known))
         };
@@ -308,24 +411,110 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_that_is_not_on_its_ref_does_not_move_the_refs_tags() {
+        use Relation::{Ahead, Behind, Diverged, Unknown};
+        // The ref is at 3: how that stands to us, and whether GitHub has our commit.
+        for (tip, pushed, expected) in [
+            (Ahead, None, "move"),
+            (Diverged, Some(Some(true)), "keep"),
+            (Diverged, Some(None), "keep"),
+            (Behind, None, "pushed?"),
+            (Behind, Some(Some(true)), "keep"),
+            // Made by the workflow, which pushes it when the image is there.
+            (Behind, Some(Some(false)), "warn"),
+            (Unknown("gone".into()), None, "warn"),
+        ] {
+            let history = History { tip: Some(id(3)), commits: vec![(id(3), vec![])] };
+            let known = Known {
+                relations: [((id(1), id(2)), Ahead), ((id(2), id(3)), tip.clone())].into(),
+                history: Some(Ok(history)),
+                facts: pushed.map(|pushed| (Question::Pushed(id(2)), pushed)).into_iter().collect(),
+            };
+            let main = planned("main", TagSource::Branch);
+            let current = there(stamp(1, "refs/heads/main"));
+            let verdict = decide(&main, Some(&current), &ours(false), &Digest::of(b"ours"), &known);
+            assert_eq!(word(&verdict), expected, "{tip:?} {pushed:?}");
+        }
+        let gone = Known {
+            relations: [((id(1), id(2)), Ahead)].into(),
+            history: Some(Ok(History::default())),
+            ..Known::default()
+        };
+        let main = planned("main", TagSource::Branch);
+        let verdict = decide(&main, Some(&there(stamp(1, ""))), &ours(false), &Digest::of(b"ours"), &gone);
+        assert_eq!(verdict, Verdict::Keep("commit 222222222222 is not on its ref".into()));
+    }
+
+    #[test]
     fn two_refs_of_one_slug() {
         let digest = Digest::of(b"ours");
-        let relations = [((id(1), id(2)), Relation::Ahead)].into();
-        let known = Known { relations, history: None };
-        for (source, tag, own, theirs, expected) in [
-            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/Feature/A", "keep"),
-            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/tags/feature-a", "keep"),
-            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/feature-a", "move"),
-            (TagSource::GitTag, "stable", "refs/tags/stable", "refs/heads/stable", "keep"),
+        for (source, tag, own, theirs, exists, expected) in [
+            (
+                TagSource::Branch,
+                "feature-a",
+                "refs/heads/feature-a",
+                "refs/heads/Feature/A",
+                Some(true),
+                "keep",
+            ),
+            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/Feature/A", None, "keep"),
+            (
+                TagSource::Branch,
+                "feature-a",
+                "refs/heads/feature-a",
+                "refs/heads/Feature/A",
+                Some(false),
+                "move",
+            ),
+            (
+                TagSource::Branch,
+                "feature-a",
+                "refs/heads/feature-a",
+                "refs/tags/feature-a",
+                Some(true),
+                "keep",
+            ),
+            (TagSource::Branch, "feature-a", "refs/heads/feature-a", "refs/heads/feature-a", None, "move"),
+            (TagSource::GitTag, "stable", "refs/tags/stable", "refs/heads/stable", Some(true), "keep"),
             // The commit's image of another ref was promoted.
-            (TagSource::GitTag, "stable", "refs/tags/stable", "refs/heads/main", "move"),
-            (TagSource::Branch, "main", "refs/heads/main", "refs/pull/7", "move"),
-            (TagSource::Latest, "latest", "refs/heads/main", "refs/heads/master", "move"),
+            (TagSource::GitTag, "stable", "refs/tags/stable", "refs/heads/main", Some(true), "move"),
+            (TagSource::Branch, "main", "refs/heads/main", "refs/pull/7", Some(true), "move"),
+            (TagSource::Latest, "latest", "refs/heads/main", "refs/heads/master", Some(true), "move"),
         ] {
+            let known = Known {
+                relations: [((id(1), id(2)), Relation::Ahead)].into(),
+                history: Some(Ok(History { tip: Some(id(2)), commits: vec![(id(2), vec![id(1)])] })),
+                facts: [(Question::Exists(theirs.into()), exists)].into(),
+            };
             let mine = Ours { stamp: stamp(2, own), ..ours(false) };
-            let verdict =
-                decide(&planned(tag, source), Some(&there(stamp(1, theirs))), &mine, &digest, &known);
+            let current = there(stamp(1, theirs));
+            let verdict = decide(&planned(tag, source), Some(&current), &mine, &digest, &known);
             assert_eq!(word(&verdict), expected, "{own} over {theirs}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_git_tag_does_not_take_what_may_be_a_branchs_tag() {
+        let digest = Digest::of(b"ours");
+        for (own, current, branch, expected) in [
+            ("refs/tags/dev", stamp(1, ""), None, "branch?"),
+            ("refs/tags/dev", stamp(1, ""), Some(Some(true)), "keep"),
+            ("refs/tags/dev", stamp(0, ""), Some(Some(true)), "keep"),
+            ("refs/tags/dev", stamp(2, ""), Some(Some(true)), "keep"),
+            ("refs/tags/dev", stamp(1, ""), Some(None), "keep"),
+            ("refs/tags/dev", stamp(1, ""), Some(Some(false)), "move"),
+            ("refs/tags/dev", stamp(1, "refs/tags/dev"), None, "move"),
+            ("refs/heads/dev", stamp(1, ""), None, "move"),
+        ] {
+            let known = Known {
+                relations: [((id(1), id(2)), Relation::Ahead)].into(),
+                history: Some(Ok(History { tip: Some(id(2)), commits: vec![(id(2), vec![id(1)])] })),
+                facts: branch.map(|known| (Question::HasBranch("dev".into()), known)).into_iter().collect(),
+            };
+            let mine = Ours { stamp: stamp(2, own), ..ours(false) };
+            let tag = planned("dev", TagSource::GitTag);
+            let verdict = decide(&tag, Some(&there(current.clone())), &mine, &digest, &known);
+            assert_eq!(word(&verdict), expected, "{own} over {current:?}: {verdict:?}");
         }
     }
 }

@@ -18,6 +18,6 @@ mod shapes;
 mod steps;
 mod version;
 
-pub use decide::{Known, Question, Verdict, decide};
+pub use decide::{Answer, Known, Question, Verdict, decide};
 pub use steps::{Progress, Putting, Reply, Step, Steps};
 pub use version::{VersionTaken, VersionVerdict, version};

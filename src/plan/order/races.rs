@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::shapes::{Graph, SHAPES, Shape, commit_of, history, id, relation, tag};
-use super::{Progress, Putting, Reply, Step, Steps};
+use super::{Answer, Progress, Putting, Question, Reply, Step, Steps};
 use crate::inputs::config::TagRules;
 use crate::metadata::{PlannedTag, Policy, TagSource};
 use crate::model::{Digest, Repository, Stamp, Stamped, Tag};
@@ -110,15 +110,24 @@ impl Run {
                     self.steps.answer(Reply::Put(std::mem::take(&mut self.put)));
                 }
             }
-            Step::History => {
-                self.steps.answer(Reply::History(Ok(history(world.graph, world.tip, world.longest))));
+            Step::Ask(Question::History) => {
+                let history = history(world.graph, world.tip, world.longest);
+                self.steps.answer(Reply::Answer(Answer::History(Ok(history))));
             }
-            Step::Relate(..) | Step::Done | Step::Fail(_) => {}
+            Step::Ask(_) | Step::Done | Step::Fail(_) => {}
         }
-        // How two commits stand never changes.
-        while let Step::Relate(old, new) = self.steps.next() {
-            let relation = relation(world.graph, commit_of(&old), commit_of(&new));
-            self.steps.answer(Reply::Related(relation));
+        // What never changes.
+        while let Step::Ask(question) = self.steps.next() {
+            let answer = match question {
+                Question::History => break,
+                Question::Relate(old, new) => {
+                    Answer::Related(relation(world.graph, commit_of(&old), commit_of(&new)))
+                }
+                Question::Exists(_) | Question::HasBranch(_) | Question::Pushed(_) => {
+                    Answer::Fact(Some(true))
+                }
+            };
+            self.steps.answer(Reply::Answer(answer));
         }
     }
 

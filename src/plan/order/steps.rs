@@ -6,10 +6,10 @@
 
 use std::mem;
 
-use super::decide::{Known, Question, SHOWN, Verdict, decide};
+use super::decide::{Answer, Known, Question, SHOWN, Verdict, decide};
 use super::version::{VersionTaken, VersionVerdict, version};
 use crate::metadata::{Moves, PlannedTag, Stage};
-use crate::model::{CommitId, Digest, History, Relation, Stamped, Tag};
+use crate::model::{CommitId, Digest, History, Stamped, Tag};
 use crate::plan::publish::{HeldBack, Ours, PublishPlan};
 
 /// Newer commits whose tags are looked up, the newest first.
@@ -24,10 +24,8 @@ pub enum Step {
     Read(Vec<Tag>),
     /// Put each tag on its image. They may be put at the same time.
     Put(Vec<(Tag, Digest)>),
-    /// Find out how the second commit stands to the first. Answers may be kept.
-    Relate(CommitId, CommitId),
-    /// Find out the ref's newest commits, as they are now.
-    History,
+    /// Find out something about commits and refs. Answers may be kept, but for the history, which may change.
+    Ask(Question),
     /// Nothing more: all is done.
     Done,
     /// Nothing more: a version is taken, and nothing was put.
@@ -41,10 +39,8 @@ pub enum Reply {
     Read(Vec<Option<Stamped>>),
     /// What became of each tag.
     Put(Vec<Putting>),
-    /// How the commits stand.
-    Related(Relation),
-    /// The commits, or why nobody can tell.
-    History(Result<History, String>),
+    /// The answer to the question.
+    Answer(Answer),
 }
 
 /// What became of a tag that was to be put.
@@ -134,14 +130,11 @@ impl Steps {
         let names = |tags: &[PlannedTag]| tags.iter().map(|tag| tag.tag.clone()).collect::<Vec<_>>();
         match &self.phase {
             Phase::Versions(tags) | Phase::Reading(tags) => Step::Read(names(tags)),
-            Phase::Deciding(.., question) | Phase::Placing(_, question) => match question {
-                Question::Relate(old, new) => Step::Relate(old.clone(), new.clone()),
-                Question::History => Step::History,
-            },
+            Phase::Deciding(.., question) | Phase::Placing(_, question) => Step::Ask(question.clone()),
             Phase::Putting(tags) => {
                 Step::Put(tags.iter().map(|tag| (tag.tag.clone(), self.progress.digest.clone())).collect())
             }
-            Phase::Looking => Step::History,
+            Phase::Looking => Step::Ask(Question::History),
             Phase::Candidates(_, tags, _) => Step::Read(tags.clone()),
             Phase::MovingOn(_, digest) => {
                 Step::Put(self.moved.iter().map(|tag| (tag.tag.clone(), digest.clone())).collect())
@@ -161,8 +154,8 @@ impl Steps {
         match (mem::replace(&mut self.phase, Phase::Done), reply) {
             (Phase::Versions(tags), Reply::Read(found)) => self.versions(tags, found),
             (Phase::Reading(tags), Reply::Read(found)) => self.decide(tags, found),
-            (Phase::Deciding(tags, found, question), reply) => {
-                self.learn(question, reply);
+            (Phase::Deciding(tags, found, question), Reply::Answer(answer)) => {
+                self.known.learn(question, answer);
                 self.decide(tags, found);
             }
             (Phase::Putting(tags), Reply::Put(results)) => {
@@ -176,9 +169,9 @@ impl Steps {
                 }
                 self.next_stage();
             }
-            (Phase::Looking, Reply::History(history)) => self.look(history),
-            (Phase::Placing(history, question), reply) => {
-                self.learn(question, reply);
+            (Phase::Looking, Reply::Answer(Answer::History(history))) => self.look(history),
+            (Phase::Placing(history, question), Reply::Answer(answer)) => {
+                self.known.learn(question, answer);
                 self.look(Ok(history));
             }
             (Phase::Candidates(commits, _, history), Reply::Read(found)) => {
@@ -201,20 +194,6 @@ impl Steps {
                 self.begin_look();
             }
             _ => {}
-        }
-    }
-
-    fn learn(&mut self, question: Question, reply: Reply) {
-        match (question, reply) {
-            (Question::Relate(old, new), Reply::Related(relation)) => {
-                self.known.relations.insert((old, new), relation);
-            }
-            (Question::History, Reply::History(history)) => self.known.history = Some(history),
-            // No answer is an answer: the same question must not come again.
-            (Question::Relate(old, new), _) => {
-                self.known.relations.insert((old, new), Relation::Unknown("nobody answered".into()));
-            }
-            (Question::History, _) => self.known.history = Some(Err("nobody answered".into())),
         }
     }
 
@@ -333,7 +312,7 @@ impl Steps {
             Ok(history) => history,
             Err(why) => {
                 // What was moved after us may be older: then it is for us to move it again.
-                self.known.history = Some(Err(why));
+                self.known.learn(Question::History, Answer::History(Err(why)));
                 if self.base == self.ours.stamp.commit {
                     self.phase = Phase::Reading(self.moved.clone());
                 }
