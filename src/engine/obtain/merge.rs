@@ -10,13 +10,14 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::time::Instant;
 
 use super::nodes::index_of;
-use super::{Image, Located, Origin};
+use super::{Image, Located, Merged, Origin};
 use crate::engine::gather::AccessCheck;
 use crate::engine::retry::{hurry, patience, retry};
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::model::{Digest, Patience, Repository};
 use crate::plan::image::MergeWork;
+use crate::plan::index::IndexPlan;
 use crate::plan::legs::{Published, is_merged, left_by_an_earlier_attempt, with_inputs};
 use crate::plan::{PushPlan, RunPlan};
 use crate::registry::{self, Deletion, Leg, Manifest, NodeImage, Recorded, RegistryClient, RegistryError};
@@ -46,20 +47,22 @@ pub(super) async fn image<'a>(
         plan.targets.iter().map(|target| (target, run.registries.client(target.registry()))).collect();
     let joiners: Vec<_> =
         clients.iter().map(|(repository, client)| Joiner { run, plan, work, client, repository }).collect();
-    let mut image = Image { origin: Origin::Promoted, digest: None, located: Vec::new(), failed: Vec::new() };
-    let mut records = Vec::new();
+    let (mut located, mut failed) = (Vec::new(), Vec::new());
+    let mut merged = Merged { index: work.index.clone(), records: Vec::new() };
     for (target, joined) in plan.targets.iter().zip(join_all(joiners.iter().map(Joiner::join)).await) {
         match joined {
-            Ok(Joined { digest, records: found }) => {
-                image.digest.get_or_insert_with(|| digest.clone());
-                image.located.push(Located { repository: target.clone(), digest, copy_from: None });
-                records.push((target.clone(), found));
+            Ok(Joined { index, digest, records }) => {
+                // The same jobs have pushed to all of them.
+                merged.index = index;
+                merged.records.push((target.clone(), records));
+                located.push(Located { repository: target.clone(), digest, copy_from: None });
             }
-            Err(error) => image.failed.push((target.clone(), error)),
+            Err(error) => failed.push((target.clone(), error)),
         }
     }
-    RunError::each(plan.targets.count(), std::mem::take(&mut image.failed))?;
-    Ok(Some(Image { origin: Origin::Merged(records), ..image }))
+    RunError::each(plan.targets.count(), failed)?;
+    let digest = located.first().map(|first| first.digest.clone());
+    Ok(Some(Image { origin: Origin::Merged(merged), digest, located, failed: Vec::new() }))
 }
 
 /// Removes the records of legs that were joined and published. What is left of them where a registry removes nothing harms
@@ -85,6 +88,8 @@ async fn remove(run: &Run<'_>, repository: &Repository, recorded: &Recorded) {
 
 /// The legs, joined in one repository.
 struct Joined {
+    /// What their index says.
+    index: IndexPlan,
     /// Their index.
     digest: Digest,
     /// Their records.
@@ -121,14 +126,16 @@ impl Joiner<'_> {
                 run.process.reporter.notice(&format!(
                     "an earlier attempt of this run has joined the legs already: {digest} is the result"
                 ));
-                return Ok(Joined { digest, records: found });
+                return Ok(Joined { index: work.index.clone(), digest, records: found });
             }
         };
-        let index = self.index(&legs).await?;
-        let put = async || self.client.put_manifest(self.repository, &index).await;
+        let inputs: Vec<_> = legs.iter().map(|leg| leg.inputs.clone()).collect();
+        let index = with_inputs(work.index.clone(), &inputs);
+        let manifest = self.manifest_of(&index, &legs).await?;
+        let put = async || self.client.put_manifest(self.repository, &manifest).await;
         retry(run.process, self.patience(), put).await?;
         run.process.reporter.phase("join", began.elapsed());
-        Ok(Joined { digest: index.digest, records: found })
+        Ok(Joined { index, digest: manifest.digest, records: found })
     }
 
     /// The run's records for the planned platforms, as far as they are there.
@@ -149,7 +156,7 @@ impl Joiner<'_> {
     }
 
     /// The index of these legs, each of which was looked at.
-    async fn index(&self, legs: &[Leg]) -> Result<Manifest, RunError> {
+    async fn manifest_of(&self, index: &IndexPlan, legs: &[Leg]) -> Result<Manifest, RunError> {
         let manifests = try_join_all(legs.iter().map(async |leg| self.manifest(&leg.digest).await)).await?;
         let looking = legs.iter().zip(&manifests).map(async |(leg, manifest)| {
             let read = async || self.client.metadata_of(self.repository, manifest).await;
@@ -163,8 +170,7 @@ impl Joiner<'_> {
             platforms: std::slice::from_ref(&leg.platform),
             manifest,
         });
-        let inputs: Vec<_> = legs.iter().map(|leg| leg.inputs.clone()).collect();
-        index_of(parts, &with_inputs(self.work.index.clone(), &inputs)).map_err(RunError::JoinLegs)
+        index_of(parts, index).map_err(RunError::JoinLegs)
     }
 
     async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {

@@ -16,6 +16,7 @@ use crate::model::{Digest, Repository};
 use crate::plan::RunPlan;
 use crate::plan::build::BuildPlan;
 use crate::plan::image::ImageWork;
+use crate::plan::index::IndexPlan;
 use crate::registry::Recorded;
 
 use builder::Builder;
@@ -42,8 +43,16 @@ pub(super) enum Origin<'a> {
     Built(Box<Workshop<'a>>),
     /// It was there already.
     Promoted,
-    /// It was joined of legs, which these are the records of, by repository.
-    Merged(Vec<(Repository, Vec<Recorded>)>),
+    /// It was joined of legs.
+    Merged(Merged),
+}
+
+/// Legs that were joined.
+pub(super) struct Merged {
+    /// What the index says, with what is known from the legs.
+    pub index: IndexPlan,
+    /// The legs' records, by repository: nobody needs them once the index is published.
+    pub records: Vec<(Repository, Vec<Recorded>)>,
 }
 
 /// The image in one repository.

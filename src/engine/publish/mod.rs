@@ -93,8 +93,8 @@ async fn publish(
     // In the plan's order, whenever it went wrong.
     failed.sort_by_key(|(repository, _)| plan.targets.iter().position(|target| target == repository));
     RunError::each(plan_of(image, &failed), failed)?;
-    if let Origin::Merged(records) = &image.origin {
-        clear(run, records).await;
+    if let Origin::Merged(merged) = &image.origin {
+        clear(run, &merged.records).await;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::obtain::{Image, Origin};
 use crate::engine::publish::TargetOutcome;
 use crate::inputs::config::Config;
-use crate::model::{Digest, Repository};
+use crate::model::{Annotation, Digest, Repository};
 use crate::plan::RunPlan;
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
@@ -45,8 +45,8 @@ enum Entry {
     Built(Box<State>, CacheUse),
     /// No registry would take the image, and that is no failure: why.
     Refused(String),
-    /// There is an image.
-    Image { digest: Option<Digest>, promoted: bool },
+    /// There is an image; with its annotations, where not all of them were planned.
+    Image { digest: Option<Digest>, promoted: bool, annotations: Option<Vec<Annotation>> },
     /// What became of it in one repository so far.
     Target(TargetOutcome),
     /// Caches were written, or not.
@@ -98,7 +98,11 @@ impl Report {
     /// There is an image, and nothing has become of it yet.
     pub(in crate::engine) fn image(&self, image: &Image<'_>) {
         let promoted = matches!(image.origin, Origin::Promoted);
-        self.add(Entry::Image { digest: image.digest.clone(), promoted });
+        let annotations = match &image.origin {
+            Origin::Merged(merged) => Some(merged.index.annotations.clone()),
+            Origin::Built(_) | Origin::Promoted => None,
+        };
+        self.add(Entry::Image { digest: image.digest.clone(), promoted, annotations });
         for located in &image.located {
             let digest = Some(located.digest.clone());
             self.add(Entry::Target(TargetOutcome { digest, ..TargetOutcome::nothing(&located.repository) }));
@@ -162,6 +166,8 @@ pub(super) struct Account<'a> {
     pub refused: Option<&'a str>,
     /// Nothing was built: the image was there already.
     pub promoted: bool,
+    /// The image's annotations, where not all of them were planned.
+    annotations: Option<&'a [Annotation]>,
     /// What became of it in each repository, in the plan's order; none before it is there.
     pub targets: Vec<&'a TargetOutcome>,
 }
@@ -181,8 +187,9 @@ impl<'a> Account<'a> {
                     account.cache_used = Some(cache);
                 }
                 Entry::Refused(why) => account.refused = Some(why),
-                Entry::Image { digest, promoted } => {
+                Entry::Image { digest, promoted, annotations } => {
                     (account.digest, account.promoted) = (digest.as_ref(), *promoted);
+                    account.annotations = annotations.as_deref();
                 }
                 Entry::Target(outcome) => account.target(outcome),
                 Entry::CacheWritten(written) => account.cache_written.extend(written),
@@ -209,6 +216,11 @@ impl<'a> Account<'a> {
     /// Whether all tags are where they belong, in every repository.
     pub(super) fn pushed(&self) -> bool {
         !self.targets.is_empty() && self.targets.iter().all(|target| target.pushed)
+    }
+
+    /// The image's annotations.
+    pub(super) fn annotations(&self) -> &'a [Annotation] {
+        self.annotations.or_else(|| self.plan.map(RunPlan::annotations)).unwrap_or_default()
     }
 
     /// What became of the image in the first repository.

@@ -73,8 +73,8 @@ fn outputs(account: &Account<'_>) -> Vec<(&'static str, String)> {
         ("metadata", metadata(account)),
         ("plan", plan::display::json(plan)),
         ("labels", labels.join("\n")),
-        ("annotations", plan.annotations().iter().map(line_of).collect::<Vec<_>>().join("\n")),
-        ("json", described(&put, plan).to_string()),
+        ("annotations", account.annotations().iter().map(line_of).collect::<Vec<_>>().join("\n")),
+        ("json", described(account, &put, plan).to_string()),
     ]
 }
 
@@ -152,12 +152,12 @@ fn names(put: &Put) -> Vec<String> {
 }
 
 /// The output `json`.
-fn described(put: &Put, plan: &RunPlan) -> Value {
+fn described(account: &Account<'_>, put: &Put, plan: &RunPlan) -> Value {
     json!({
         "tags": references(put),
         "tag-names": names(put),
         "labels": plan.labels(),
-        "annotations": plan.annotations().iter().map(line_of).collect::<Vec<_>>(),
+        "annotations": account.annotations().iter().map(line_of).collect::<Vec<_>>(),
     })
 }
 
@@ -174,7 +174,7 @@ fn bake_file(account: &Account<'_>, plan: &RunPlan) -> Value {
     let target = json!({
         "tags": references(&tags),
         "labels": plan.labels(),
-        "annotations": plan.annotations().iter().filter(of_manifest).map(line_of).collect::<Vec<_>>(),
+        "annotations": account.annotations().iter().filter(of_manifest).map(line_of).collect::<Vec<_>>(),
         "args": {
             "DOCKER_META_IMAGES": images.join(","),
             "DOCKER_META_VERSION": version.unwrap_or_default(),
