@@ -17,6 +17,7 @@ use crate::model::{Credentials, RegistryHost, Repository, how_to_log_in};
 use crate::plan::PlanError;
 use crate::plan::order::VersionTaken;
 use crate::plan::promote::NoCandidate;
+use crate::progress::bug::Bug;
 use crate::registry::{JoinError, LegsError, RegistryError};
 use crate::runner::context::ContextError;
 use crate::runner::event_file::EventFileError;
@@ -127,6 +128,9 @@ pub enum RunError {
     /// The runner asked to stop.
     #[error("cancelled by {0}")]
     Stopped(Stop),
+    /// This program panicked.
+    #[error(transparent)]
+    Bug(#[from] Bug),
 }
 
 /// A signal that ends the run.
@@ -198,6 +202,7 @@ impl RunError {
             Self::VersionTaken(_) => Some(
                 "release another version, or set `existing_version` to `skip` (it stays) or `overwrite` (it moves)".into(),
             ),
+            Self::Bug(bug) => Some(bug.hint().into()),
             Self::GitHub(_) => Some("give `token` the permission to read pull requests".into()),
             _ => None,
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use docker_push_action::engine::{self, Process};
 use docker_push_action::error::Stop;
+use docker_push_action::progress::bug::{caught, tell_of_panics};
 use docker_push_action::progress::debug::DebugLines;
 use docker_push_action::progress::reporter::Reporter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let variables = variables();
     let debug = variables.get("RUNNER_DEBUG").is_some_and(|value| value == "1");
     let reporter = reporter(&variables, debug);
+    tell_of_panics(reporter.clone());
     let code = start(variables, &reporter).unwrap_or_else(|error| {
         reporter.error(&format!("{error:#}"));
         1
@@ -31,10 +33,11 @@ fn start(variables: BTreeMap<String, String>, reporter: &Reporter) -> anyhow::Re
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let code = runtime.block_on(dispatch(&arguments, variables, reporter.clone()));
+    // A run catches its own and goes on to its report; this is for what is around it.
+    let code = runtime.block_on(caught(dispatch(&arguments, variables, reporter.clone())));
     // A file that is being read must not keep a cancelled step alive.
     runtime.shutdown_background();
-    code
+    code.map_err(anyhow::Error::from).flatten()
 }
 
 async fn dispatch(

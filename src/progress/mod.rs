@@ -1,6 +1,7 @@
 //! Progress of a build, for people: the fold of `BuildKit`'s status stream, its rendering, the terminal.
 
 mod assemble;
+pub mod bug;
 pub mod cache;
 pub mod debug;
 pub mod display;

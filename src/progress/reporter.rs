@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::plain::Line;
@@ -94,6 +94,18 @@ impl Reporter {
         let mut terminal = self.terminal();
         terminal.info(text);
         terminal.flush();
+    }
+
+    /// As [`Self::info`], unless somebody is writing just now; whether it was said. For a panic, which may have happened in here.
+    pub fn try_info(&self, text: &str) -> bool {
+        let mut terminal = match self.0.try_lock() {
+            Ok(terminal) => terminal,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        terminal.info(text);
+        terminal.flush();
+        true
     }
 
     /// A batch of a renderer's lines.

@@ -24,8 +24,8 @@ struct Atom {
 }
 
 impl Atom {
-    fn at(start: usize) -> Option<Self> {
-        Some(Self { start, times: 1, idempotent: false })
+    fn at(start: usize) -> Self {
+        Self { start, times: 1, idempotent: false }
     }
 }
 
@@ -62,11 +62,11 @@ impl Expression {
                 let (text, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
                 nodes.extend(text.chars().map(|ch| Node::One(Set::Char(ch))));
                 if !text.is_empty() {
-                    atom = Atom::at(nodes.len() - 1);
+                    atom = Some(Atom::at(nodes.len() - 1));
                 }
                 rest = after;
             } else if let Some((place, after)) = parse_place(rest) {
-                atom = Atom::at(nodes.len());
+                atom = Some(Atom::at(nodes.len()));
                 nodes.push(Node::At(place));
                 rest = after;
             } else if ch == '|' {
@@ -74,7 +74,7 @@ impl Expression {
                 chains.push(Chain::new(std::mem::take(&mut nodes)));
                 rest = &rest[1..];
             } else {
-                atom = Atom::at(nodes.len());
+                atom = Some(Atom::at(nodes.len()));
                 let set = parse_set(&mut rest)?;
                 nodes.push(match rest.strip_prefix('*') {
                     Some(after) => {
