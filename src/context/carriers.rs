@@ -175,7 +175,7 @@ mod tests {
 
     use rustix::fs::{CWD, mknodat};
 
-    use super::super::walk::{Selection, WalkError, walk};
+    use super::super::walk::{Selection, WalkError, text_of, walk};
     use super::super::{Filter, entry::Entry};
     use super::*;
 
@@ -186,7 +186,7 @@ mod tests {
         let selection = Selection::new(&root, &Filter { exclude, ..Filter::default() }).unwrap();
         let mut found = Vec::new();
         walk(&root, &selection, &mut |entry: &Entry<'_>| {
-            found.extend(entry.carrier.map(|carrier| (entry.path.to_owned(), carrier)));
+            found.extend(entry.carrier.map(|carrier| (text_of(entry.path), carrier)));
             ControlFlow::Continue(())
         })?;
         Ok(found)

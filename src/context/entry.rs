@@ -28,8 +28,8 @@ const GO_IRREGULAR: u32 = 1 << 19;
 /// One entry of the context, borrowed from the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Relative to the context, with slashes.
-    pub path: &'a str,
+    /// Relative to the context, with slashes; usually text.
+    pub path: &'a [u8],
     /// Go's `os.FileMode`.
     pub mode: u32,
     /// Bytes; 0 for a directory.
@@ -37,7 +37,7 @@ pub struct Entry<'a> {
     /// Modification time, nanoseconds since 1970.
     pub mtime: i64,
     /// Target of a symbolic link; for a further name of a file that was sent already, the first name.
-    pub link: &'a str,
+    pub link: &'a [u8],
     /// Major number of a device.
     pub device_major: u32,
     /// Minor number of a device.

@@ -6,7 +6,7 @@
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -48,19 +48,19 @@ impl Root {
     }
 
     /// Opens a file for reading; a fifo does not block.
-    pub fn open_file(&self, relative: &str) -> Result<OwnedFd, Errno> {
-        self.open_below(relative, READ | OFlags::NONBLOCK | OFlags::NOCTTY)
+    pub fn open_file(&self, relative: impl AsRef<[u8]>) -> Result<OwnedFd, Errno> {
+        self.open_below(relative.as_ref(), READ | OFlags::NONBLOCK | OFlags::NOCTTY)
     }
 
     /// Opens a directory; `.` is the context itself.
     pub fn open_directory(&self, relative: &str) -> Result<OwnedFd, Errno> {
-        self.open_below(relative, READ | OFlags::DIRECTORY)
+        self.open_below(relative.as_bytes(), READ | OFlags::DIRECTORY)
     }
 
-    fn open_below(&self, relative: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    fn open_below(&self, relative: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         if self.beneath.load(Ordering::Relaxed) {
             let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-            match openat2(&self.directory, relative, flags, Mode::empty(), resolve) {
+            match openat2(&self.directory, OsStr::from_bytes(relative), flags, Mode::empty(), resolve) {
                 // A sandbox that does not know the call says EPERM; a file never does for reading it.
                 Err(Errno::NOSYS | Errno::PERM) => self.beneath.store(false, Ordering::Relaxed),
                 answer => return answer,
@@ -70,16 +70,16 @@ impl Root {
     }
 
     /// [`Self::open_below`] for systems without `openat2`.
-    fn open_stepwise(&self, relative: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    fn open_stepwise(&self, relative: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         let mut above: Option<OwnedFd> = None;
-        let mut elements = relative.split('/').peekable();
+        let mut elements = relative.split(|&byte| byte == b'/').peekable();
         while let Some(element) = elements.next() {
-            if element == ".." {
+            if element == b".." {
                 return Err(Errno::XDEV);
             }
             let flags = if elements.peek().is_some() { READ | OFlags::DIRECTORY } else { flags };
             let from: BorrowedFd<'_> = above.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
-            above = Some(openat(from, element, flags, Mode::empty())?);
+            above = Some(openat(from, OsStr::from_bytes(element), flags, Mode::empty())?);
         }
         above.ok_or(Errno::NOENT)
     }

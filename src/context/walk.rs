@@ -2,10 +2,12 @@
 //!
 //! Entries of a directory come in byte order, a directory before its children. Patterns include and exclude as in fsutil's
 //! `FilterFS`: directories in which nothing can match are not entered, and a directory that is itself left out is still sent, late,
-//! when something below it is kept. What the patterns leave out may be unreadable or oddly named; what they keep may not.
+//! when something below it is kept. What the patterns leave out may be unreadable; what they keep may not. Names are bytes: what
+//! is no UTF-8 is announced as it is, which every BuildKit takes although the protocol's definition says text.
 //!
 //! Memory is one listing per open directory and one line per file with several names; the tree is never held.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
@@ -38,18 +40,9 @@ pub enum WalkError {
         /// What the system said.
         fault: String,
     },
-    /// BuildKit's protocol carries names as UTF-8.
+    /// Whatever a source of `COPY` leads to is asked for by name, and what is asked for is text.
     #[error(
-        "the name `{}` in the build context is not UTF-8: rename it or list it in .dockerignore",
-        printable(path)
-    )]
-    NameNotUtf8 {
-        /// Relative to the context; bytes that are no UTF-8 as `\xHH`.
-        path: String,
-    },
-    /// As [`Self::NameNotUtf8`], for what a link points to.
-    #[error(
-        "the link `{}` of the build context has a target that is not UTF-8: list it in .dockerignore",
+        "the link `{}`, which a COPY needs, has a target that is not UTF-8: rename what it leads to",
         printable(path)
     )]
     LinkNotUtf8 {
@@ -82,15 +75,29 @@ impl WalkError {
     pub(super) fn link_not_utf8(path: &str) -> Self {
         Self::LinkNotUtf8 { path: path.to_owned() }
     }
+}
 
-    fn name_not_utf8(path: &[u8]) -> Self {
-        let mut shown = String::new();
-        for chunk in path.utf8_chunks() {
-            shown.push_str(chunk.valid());
-            shown.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-        }
-        Self::NameNotUtf8 { path: shown }
+/// A path as text: bytes that are no UTF-8 as `\xHH`.
+pub fn text_of(path: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
+    text
+}
+
+/// A path as Go's patterns see it: a byte that is no UTF-8 is a replacement character.
+fn as_matched(path: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(path) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Cow::Owned(text)
 }
 
 /// A path as a message may show it: whoever names the files must not write the log.
@@ -245,7 +252,7 @@ struct Walker<'a> {
     /// The context's own path and a slash, for the calls that have no relative form.
     absolute: Vec<u8>,
     /// First name sent of every file that has several, and whether it was sent as one that can hold credentials.
-    first_names: HashMap<(u64, u64), (Box<str>, bool)>,
+    first_names: HashMap<(u64, u64), (Box<[u8]>, bool)>,
     carriers: Carriers,
     xattrs: XattrReader,
     attributes: Vec<(String, Vec<u8>)>,
@@ -282,8 +289,7 @@ impl Walker<'_> {
         };
         let mut judged = std::mem::take(&mut self.judged);
         let verdict = {
-            // Patterns are text; a name that is none is matched as well as it can be.
-            let path = String::from_utf8_lossy(&self.path);
+            let path = as_matched(&self.path);
             self.selection.judge(&path, is_directory, &level.judged, &mut judged)?
         };
         if !is_directory || verdict == Verdict::Prune {
@@ -342,7 +348,7 @@ impl Walker<'_> {
     fn send_directories(&mut self, levels: &mut [Level]) -> Result<ControlFlow<()>, WalkError> {
         for level in levels.iter_mut() {
             if let Some(stat) = level.unsent.take()
-                && self.send(level.path_length, &stat, "", None)?.is_break()
+                && self.send(level.path_length, &stat, b"", None)?.is_break()
             {
                 return Ok(ControlFlow::Break(()));
             }
@@ -359,10 +365,7 @@ impl Walker<'_> {
                 Err(Errno::NOENT) => return Ok(ControlFlow::Continue(())),
                 Err(fault) => return Err(self.unreadable(fault)),
             };
-            let target = target
-                .into_string()
-                .map_err(|_| WalkError::link_not_utf8(&String::from_utf8_lossy(&self.path)))?;
-            return self.send(self.path.len(), stat, &target, None);
+            return self.send(self.path.len(), stat, target.as_bytes(), None);
         }
         let mut carrier = None;
         if kind == FileType::RegularFile {
@@ -373,11 +376,9 @@ impl Walker<'_> {
             if let Some((first, _)) = self.first_names.get(&file).cloned() {
                 return self.send(self.path.len(), stat, &first, None);
             }
-            if let Ok(path) = std::str::from_utf8(&self.path) {
-                self.first_names.insert(file, (path.into(), carrier.is_some()));
-            }
+            self.first_names.insert(file, (self.path.as_slice().into(), carrier.is_some()));
         }
-        self.send(self.path.len(), stat, "", carrier)
+        self.send(self.path.len(), stat, b"", carrier)
     }
 
     /// Takes notice of the repository whose working tree is the current directory. What was announced before cannot be blanked.
@@ -392,8 +393,7 @@ impl Walker<'_> {
             && let Some(found) = self.carriers.any_of(plain)
             && let Some((path, _)) = self.first_names.get(&found)
         {
-            let repository = String::from_utf8_lossy(&self.path).into_owned();
-            return Err(WalkError::OtherName { path: path.to_string(), repository });
+            return Err(WalkError::OtherName { path: text_of(path), repository: text_of(&self.path) });
         }
         Ok(())
     }
@@ -403,17 +403,15 @@ impl Walker<'_> {
         &mut self,
         length: usize,
         stat: &Stat,
-        link: &str,
+        link: &[u8],
         carrier: Option<Carrier>,
     ) -> Result<ControlFlow<()>, WalkError> {
-        let Ok(path) = std::str::from_utf8(&self.path[..length]) else {
-            return Err(WalkError::name_not_utf8(&self.path[..length]));
-        };
+        let path = &self.path[..length];
         let prefix = self.absolute.len();
-        self.absolute.extend_from_slice(path.as_bytes());
+        self.absolute.extend_from_slice(path);
         let read = self.xattrs.read(&self.absolute, stat.st_dev, &mut self.attributes);
         self.absolute.truncate(prefix);
-        read.map_err(|fault| WalkError::unreadable(path, fault))?;
+        read.map_err(|fault| WalkError::unreadable(&text_of(path), fault))?;
         let mode = entry::go_mode(stat.st_mode);
         let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         Ok((self.visit)(&Entry {
@@ -443,6 +441,6 @@ impl Walker<'_> {
     }
 
     fn unreadable(&self, fault: Errno) -> WalkError {
-        WalkError::unreadable(&String::from_utf8_lossy(&self.path), fault)
+        WalkError::unreadable(&text_of(&self.path), fault)
     }
 }

@@ -4,7 +4,6 @@ use crate::builder::{not_here, on_the_engine};
 use crate::job::{Job, parts};
 use crate::runner::log::Level;
 use crate::runner::step::StepResult;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
@@ -151,12 +150,35 @@ fn a_socket_that_is_none_is_explained() {
 }
 
 #[test]
-fn a_file_name_that_is_no_text_is_named() {
-    let job = Job::new("bytes", &[("Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /all\n")]);
-    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
-    std::fs::write(job.machine.workspace().join(name), "x").unwrap();
-    let result = job.run();
-    refused(&job, &result, &["caf"]);
+fn no_link_of_the_checkout_leads_to_what_other_steps_keep() {
+    let job = Job::usual("kept");
+    let (workspace, temp) = (job.machine.workspace(), job.machine.temp());
+    std::fs::create_dir_all(temp.join("docker")).unwrap();
+    std::fs::write(temp.join("docker/config.json"), r#"{"auths": {"r.io": {"auth": "aHVudGVyMg=="}}}"#)
+        .unwrap();
+    symlink(temp.join("docker/config.json"), workspace.join(".npmrc")).unwrap();
+    symlink(temp.join("docker"), workspace.join("kept")).unwrap();
+    symlink(".git/config", workspace.join("token")).unwrap();
+    let logins = "${{ runner.temp }}/docker/config.json";
+    for (input, value, place) in [
+        ("secret_files", "npm=.npmrc", logins),
+        ("secret_files", "npm=kept/config.json", logins),
+        ("secret_files", "npm=token", ".git/config"),
+        ("ssh", "default=.npmrc", logins),
+        ("buildkitd_config", ".npmrc", logins),
+        ("builder", "tcp://builder.internal:1234,cacert=.npmrc", logins),
+        ("cache_from", "type=local,src=kept", "${{ runner.temp }}/docker"),
+        ("build_contexts", "kept=kept", "${{ runner.temp }}/docker"),
+        ("build_contexts", "kept=oci-layout://kept", "${{ runner.temp }}/docker"),
+        ("context", "kept", "${{ runner.temp }}/docker"),
+        ("dockerfile", ".npmrc", logins),
+    ] {
+        let mut step = job.native();
+        step.inputs.insert(input.to_owned(), value.to_owned());
+        let result = step.run();
+        refused(&job, &result, &[&format!("input `{input}`"), &format!("to `{place}`")]);
+        assert!(!result.log().contains("aHVudGVyMg=="), "{}", result.log());
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use crate::builder::{goes_with_its_step, not_here, of_buildx};
 use crate::job::{Job, parts};
 use crate::runner::parts::try_docker;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
@@ -82,6 +84,9 @@ fn tree(root: &Path) {
     std::fs::hard_link(root.join("deep/a/one.txt"), root.join("a/hard")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(root.join("links/fifo")).status().unwrap();
     assert!(made.success());
+    // Names are bytes.
+    std::fs::write(root.join(OsStr::from_bytes(b"links/caf\xe9")), "coffee").unwrap();
+    symlink(OsStr::from_bytes(b"caf\xe9"), root.join("links/to_bytes")).unwrap();
     // Not every file system takes attributes of users; where it does, they are part of the cache key.
     for (path, name, value) in [("modes/plain", "user.note", "one"), ("modes/setuid", "user.note", "two")] {
         let _ =
@@ -166,4 +171,61 @@ fn a_dockerfile_has_its_own_ignore_file() {
     let inside = crate::runner::parts::docker(&["run", "--rm", "--quiet", &image, "ls", "-A", "/src"]);
     assert!(inside.lines().any(|name| name == "wanted") && !inside.contains("secret\n"), "{inside}");
     assert!(!inside.lines().any(|name| name == "secret" || name == ".git"), "{inside}");
+}
+
+#[test]
+fn a_file_name_that_is_no_text_is_built() {
+    let job = Job::new("bytes", &[("Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /all\n")])
+        .input("platform", "linux/amd64");
+    let name = OsStr::from_bytes(b"caf\xe9.txt");
+    std::fs::write(job.machine.workspace().join(name), "coffee").unwrap();
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    let image = format!("{}/{}@{}", parts().registry, job.repository(), result.outputs["digest"]);
+    let shell = "cat \"$(printf '/all/caf\\351.txt')\"";
+    assert_eq!(
+        crate::runner::parts::docker(&["run", "--rm", "--quiet", &image, "sh", "-c", shell]),
+        "coffee"
+    );
+}
+
+#[test]
+fn no_credentials_of_the_checkout_reach_an_image() {
+    let job =
+        Job::new("blanked", &[("Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /all\n"), ("app/main", "x")])
+            .input("platform", "linux/amd64");
+    let workspace = job.machine.workspace();
+    let config = workspace.join(".git/config");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text += "[core]\n\tsshCommand = sshpass -p TOPSECRET ssh\n[http]\n\textraheader = basic TOPSECRET\n\
+             [include]\n\tpath = ../app/auth\n";
+    std::fs::write(&config, text).unwrap();
+    std::fs::write(workspace.join("app/auth"), "\u{feff}[http] extraheader = TOPSECRET\n").unwrap();
+    std::fs::create_dir_all(workspace.join(".git/remotes")).unwrap();
+    std::fs::write(workspace.join(".git/remotes/old"), "URL: https://x:TOPSECRET@example.com/a\n").unwrap();
+    std::fs::hard_link(&config, workspace.join(".a-copy")).unwrap();
+    std::fs::write(workspace.join("own"), "NOTOURS\n").unwrap();
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    for path in [".a-copy", ".git/remotes/old", "app/auth"] {
+        assert!(result.log().contains(&format!("credentials in `{path}`")), "{path}: {}", result.log());
+    }
+    let image = format!("{}/{}@{}", parts().registry, job.repository(), result.outputs["digest"]);
+    let search =
+        ["run", "--rm", "--quiet", &image, "grep", "-rl", "-e", "TOPSECRET", "-e", "NOTOURS", "/all"];
+    assert_eq!(crate::runner::parts::docker(&search), "/all/own");
+}
+
+/// Each of these hung the step for good.
+#[test]
+fn a_pipe_in_the_git_directory_is_not_waited_for() {
+    for name in [".git/config", ".git/HEAD"] {
+        let job = Job::usual("pipe").input("platform", "linux/amd64");
+        let path = job.machine.workspace().join(name);
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let result = job.run();
+        assert!(result.success, "{}", result.log());
+        assert!(result.log().contains(&format!("`{name}` is no regular file")), "{}", result.log());
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::packet::put_varint;
 use crate::context::credentials::Carrier;
+use crate::context::walk::text_of;
 
 /// Ids to a page.
 const PAGE: usize = 128;
@@ -45,13 +46,20 @@ struct Directory {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
     /// Relative to the context.
-    pub path: String,
+    pub path: Vec<u8>,
     /// Bytes.
     pub size: u64,
     /// A digest of the modification time: [`time_mark`].
     pub time_mark: u32,
     /// How it can hold credentials.
     pub carrier: Option<Carrier>,
+}
+
+impl Announced {
+    /// The path as text.
+    pub fn name(&self) -> String {
+        text_of(&self.path)
+    }
 }
 
 /// A carrier as the two lowest bits of a record's first number.
@@ -81,11 +89,11 @@ pub fn time_mark(mtime: i64) -> u32 {
 
 impl Files {
     /// Counts a directory; what is announced next may lie in it.
-    pub fn add_directory(&mut self, path: &str) {
+    pub fn add_directory(&mut self, path: &[u8]) {
         self.count();
         let (parent, name) = self.place(path);
         let start = self.directory_names.len();
-        self.directory_names.extend_from_slice(name.as_bytes());
+        self.directory_names.extend_from_slice(name);
         // Both hold for anything that fits into memory: names are bounded by the system.
         self.directories.push(Directory {
             parent,
@@ -102,7 +110,7 @@ impl Files {
     }
 
     /// Counts a file whose content can be asked for.
-    pub fn add_file(&mut self, path: &str, size: u64, mtime: i64, carrier: Option<Carrier>) {
+    pub fn add_file(&mut self, path: &[u8], size: u64, mtime: i64, carrier: Option<Carrier>) {
         let id = self.count();
         let (parent, name) = self.place(path);
         let Some(page) = self.pages.last_mut() else { return };
@@ -114,7 +122,7 @@ impl Files {
         put_varint(&mut page.records, size);
         page.records.extend(time_mark(mtime).to_le_bytes());
         put_varint(&mut page.records, name.len() as u64);
-        page.records.extend_from_slice(name.as_bytes());
+        page.records.extend_from_slice(name);
         page.left += 1;
     }
 
@@ -139,7 +147,7 @@ impl Files {
             at = directory.parent as usize;
         }
         parts.reverse();
-        let path = String::from_utf8(parts.join(&b'/')).unwrap_or_default();
+        let path = parts.join(&b'/');
         let found = Announced { path, size, time_mark: u32::from_le_bytes(*mark), carrier: carrier(place) };
         page.left -= 1;
         // A page that is still being filled stays.
@@ -168,8 +176,8 @@ impl Files {
     }
 
     /// The number of the directory that a path lies in, and its name there. Leaves the directories that are done.
-    fn place<'p>(&mut self, path: &'p str) -> (u32, &'p str) {
-        let Some(slash) = path.rfind('/') else {
+    fn place<'p>(&mut self, path: &'p [u8]) -> (u32, &'p [u8]) {
+        let Some(slash) = path.iter().rposition(|&byte| byte == b'/') else {
             self.open.clear();
             return (TOP, path);
         };
@@ -205,26 +213,26 @@ mod tests {
         let mut expected = Vec::new();
         let mut id = 0_u32;
         for directory in 0..60 {
-            files.add_directory(&format!("d{directory:02}"));
+            files.add_directory(format!("d{directory:02}").as_bytes());
             id += 1;
             for inner in ["", "/sub", "/sub/deep", "/tail"] {
                 if !inner.is_empty() {
-                    files.add_directory(&format!("d{directory:02}{inner}"));
+                    files.add_directory(format!("d{directory:02}{inner}").as_bytes());
                     id += 1;
                 }
                 for file in 0..9_usize {
                     let path = format!("d{directory:02}{inner}/f{file}");
                     let carrier = [None, Some(Carrier::Config), Some(Carrier::Lines)][file % 3];
-                    files.add_file(&path, u64::from(id) * 1000, i64::from(id), carrier);
-                    expected.push((id, path, carrier));
+                    files.add_file(path.as_bytes(), u64::from(id) * 1000, i64::from(id), carrier);
+                    expected.push((id, path.into_bytes(), carrier));
                     id += 1;
                 }
                 files.add_other();
                 id += 1;
             }
         }
-        files.add_file("z", 0, 0, None);
-        assert_eq!(files.take(id).unwrap().path, "z");
+        files.add_file(b"z", 0, 0, None);
+        assert_eq!(files.take(id).unwrap().path, b"z");
         // Backwards, so that pages go in another order than they came.
         for (id, path, carrier) in expected.into_iter().rev() {
             let found = files.take(id).unwrap();
@@ -241,9 +249,14 @@ mod tests {
     #[test]
     fn a_file_costs_little() {
         let mut files = Files::default();
-        files.add_directory("src");
+        files.add_directory(b"src");
         for at in 0..100_000 {
-            files.add_file(&format!("src/file{at:06}.rs"), 4000, 1_700_000_000_000_000_000 + at, None);
+            files.add_file(
+                format!("src/file{at:06}.rs").as_bytes(),
+                4000,
+                1_700_000_000_000_000_000 + at,
+                None,
+            );
         }
         let bytes: usize = files
             .pages

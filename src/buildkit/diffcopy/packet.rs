@@ -24,12 +24,12 @@ pub fn put_stat(out: &mut Vec<u8>, entry: &Entry<'_>) {
     put_frame(out, 1 + varint_length(stat as u64) + stat);
     out.push(STAT);
     put_varint(out, stat as u64);
-    put_bytes(out, 1, entry.path.as_bytes());
+    put_bytes(out, 1, entry.path);
     put_number(out, 2, u64::from(entry.mode));
     // 3 and 4, owner and group, are 0 and so absent.
     put_number(out, 5, entry.size);
     put_number(out, 6, entry.mtime.cast_unsigned());
-    put_bytes(out, 7, entry.link.as_bytes());
+    put_bytes(out, 7, entry.link);
     put_number(out, 8, u64::from(entry.device_major));
     put_number(out, 9, u64::from(entry.device_minor));
     for (name, value) in entry.xattrs {
@@ -125,11 +125,11 @@ fn stat_length(entry: &Entry<'_>) -> usize {
         let length = xattr_length(name, value);
         1 + varint_length(length as u64) + length
     };
-    bytes_length(entry.path.as_bytes())
+    bytes_length(entry.path)
         + number_length(u64::from(entry.mode))
         + number_length(entry.size)
         + number_length(entry.mtime.cast_unsigned())
-        + bytes_length(entry.link.as_bytes())
+        + bytes_length(entry.link)
         + number_length(u64::from(entry.device_major))
         + number_length(u64::from(entry.device_minor))
         + entry.xattrs.iter().map(xattr).sum::<usize>()
@@ -161,7 +161,7 @@ mod tests {
             xattrs in proptest::collection::vec(("[a-z.]{1,9}", proptest::collection::vec(any::<u8>(), 0..200)), 0..3),
         ) {
             let entry = Entry {
-                path: &path, mode, size, mtime, link: &link, device_major, device_minor, xattrs: &xattrs, carrier: None,
+                path: path.as_bytes(), mode, size, mtime, link: link.as_bytes(), device_major, device_minor, xattrs: &xattrs, carrier: None,
             };
             let mut wire = Vec::new();
             put_stat(&mut wire, &entry);

@@ -29,7 +29,7 @@ pub(super) fn send_file(
     file: &Announced,
     out: &mut Outbox,
 ) -> Result<ControlFlow<(), Option<Blanked>>, TransferError> {
-    let unreadable = |fault| TransferError::Context(WalkError::unreadable(&file.path, fault));
+    let unreadable = |fault| TransferError::Context(WalkError::unreadable(&file.name(), fault));
     let open = match root.open_file(&file.path) {
         Ok(open) => open,
         // A socket: fsutil announces it as an empty file.
@@ -41,11 +41,11 @@ pub(super) fn send_file(
     if let Some(carrier) = file.carrier {
         // Read as a whole.
         if file.size > carrier.largest() {
-            return Err(TransferError::CarrierTooLarge { path: file.path.clone() });
+            return Err(TransferError::CarrierTooLarge { path: file.name() });
         }
         let mut content = read_whole(&open, file)?;
         let lines = blank(carrier, &mut content);
-        blanked = (!lines.is_empty()).then(|| Blanked { path: file.path.clone(), lines });
+        blanked = (!lines.is_empty()).then(|| Blanked { path: file.name(), lines });
         for part in content.chunks(CAPACITY - OVERHEAD) {
             if out.make_room(OVERHEAD + part.len()).is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -90,7 +90,7 @@ fn end_file(id: u32, out: &mut Outbox) -> ControlFlow<()> {
 }
 
 fn changed(file: &Announced) -> TransferError {
-    TransferError::Changed { path: file.path.clone() }
+    TransferError::Changed { path: file.name() }
 }
 
 /// Reads until the buffer is this long; no fault means that the file ended before or went on after that.
@@ -112,6 +112,6 @@ fn read_whole(open: &OwnedFd, file: &Announced) -> Result<Vec<u8>, TransferError
     match fill(open, &mut content, length) {
         Ok(()) => Ok(content),
         Err(None) => Err(changed(file)),
-        Err(Some(fault)) => Err(TransferError::Context(WalkError::unreadable(&file.path, fault))),
+        Err(Some(fault)) => Err(TransferError::Context(WalkError::unreadable(&file.name(), fault))),
     }
 }

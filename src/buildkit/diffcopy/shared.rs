@@ -141,7 +141,7 @@ impl Shared {
         let largest = &mut notes.largest;
         if largest.len() < LARGEST || largest.last().is_some_and(|(_, size)| *size < file.size) {
             let at = largest.partition_point(|(_, size)| *size >= file.size);
-            largest.insert(at, (file.path, file.size));
+            largest.insert(at, (file.name(), file.size));
             largest.truncate(LARGEST);
         }
     }
