@@ -7,11 +7,12 @@
 //! | `remote` | a buildkitd on TCP with mutual TLS |
 //! | `nodes` | two of them, one for each platform |
 
-use crate::job::{Job, parts};
+use crate::job::{Job, beside, parts};
 use crate::runner::parts::{docker, try_docker};
+use crate::runner::wait::until;
 use std::io::Write as _;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, RwLockReadGuard};
 
 /// A kind of builder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +74,13 @@ pub fn forget() {
     }
 }
 
-/// BuildKit's own client for one of the nodes.
+/// BuildKit's own client for one of the nodes, or for a [`Container`].
 pub fn buildctl(address: &str) -> Command {
     let mut command = Command::new("buildctl");
     command.args(["--addr", address]);
+    if !address.starts_with("tcp://") {
+        return command;
+    }
     for (flag, file) in [("--tlscacert", "ca"), ("--tlscert", "cert"), ("--tlskey", "key")] {
         command.arg(flag).arg(parts().tls.join(format!("{file}.pem")));
     }
@@ -98,6 +102,39 @@ pub fn of_buildx() -> Option<&'static str> {
             });
             Some("suite")
         }
+    }
+}
+
+/// A container of buildkitd that is gone with this value; nobody counts containers meanwhile.
+pub struct Container {
+    pub name: String,
+    #[allow(dead_code, reason = "a turn is held, not read")]
+    turn: RwLockReadGuard<'static, ()>,
+}
+
+impl Container {
+    pub fn start(name: &str) -> Self {
+        let turn = beside();
+        let image = &parts().buildkit_image;
+        docker(&["run", "-d", "--rm", "--privileged", "--network", "host", "--name", name, image]);
+        Self { name: name.to_owned(), turn }
+    }
+
+    /// Where `buildctl` finds it, once it answers.
+    pub fn answers(&self) -> String {
+        let address = format!("docker-container://{}", self.name);
+        let answers = || {
+            let asked = Command::new("buildctl").args(["--addr", &address, "debug", "workers"]).output();
+            asked.expect("buildctl is on PATH").status.success()
+        };
+        assert!(until(answers), "the builder in `{}` does not answer", self.name);
+        address
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        docker(&["rm", "-f", &self.name]);
     }
 }
 

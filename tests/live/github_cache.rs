@@ -3,7 +3,7 @@
 //! Real GitHub cannot be reached from here. What the service takes and answers is shown with BuildKit's own client
 //! first, so that what our tests see of it is worth something.
 
-use crate::builder;
+use crate::builder::{self, Container};
 use crate::job::{beside, parts};
 use crate::runner::cache_service::{Blobs, Fault, GithubCache, Half};
 use crate::runner::wait::{PATIENCE, until, within};
@@ -158,20 +158,23 @@ fn buildkits_own_client_meets_every_fault() {
     assert_eq!(cache.entries().len(), 0);
 }
 
-/// An index that can't be read is a warning; a layer that it names and that can't be read fails the build, or, when
-/// nobody answers, stops it for ever. That is why the action has to build again without the cache.
+/// Writes a cache whose readers meet this fault; the options of one who reads.
+fn spoiled(cache: &GithubCache, source: &Source, fault: Fault) -> [String; 2] {
+    let entry = gha(cache, &cache.token_of_main(), "fails");
+    let output = source.build(&parts().remote, &["--export-cache", &format!("{entry},mode=max")]);
+    assert!(output.status.success(), "{}", said(&output));
+    cache.asked();
+    cache.fault(Half::Read, fault);
+    [format!("--import-cache={entry}"), "--output=type=tar,dest=/dev/null".to_owned()]
+}
+
+/// An index that can't be read is a warning; a layer that it names and that can't be read fails the build. That is why
+/// the action has to build again without the cache. By a builder of its own: BuildKit fetches a layer once for all who
+/// want it, the base image's for example, from the cache of whoever is first.
 #[test]
 fn buildkits_own_client_fails_where_a_layer_is_not_what_it_was() {
-    let _turn = beside();
-    let parts = parts();
-    let read = |cache: &GithubCache, token: &str, source: &Source, fault: Fault| {
-        let entry = gha(cache, token, "fails");
-        let output = source.build(&parts.remote, &["--export-cache", &format!("{entry},mode=max")]);
-        assert!(output.status.success(), "{}", said(&output));
-        cache.asked();
-        cache.fault(Half::Read, fault);
-        [format!("--import-cache={entry}"), "--output=type=tar,dest=/dev/null".to_owned()]
-    };
+    let container = Container::start("github-cache-spoiled");
+    let address = container.answers();
     for (fault, succeeds, wanted) in [
         (Fault::RateLimited(None), true, "importing cache manifest"),
         (Fault::Unavailable, true, "ERROR: unavailable"),
@@ -182,21 +185,28 @@ fn buildkits_own_client_fails_where_a_layer_is_not_what_it_was() {
         (Fault::Lost(Blobs::Layers), false, "BlobNotFound"),
         (Fault::Corrupt(Blobs::Layers), false, "unexpected commit digest"),
     ] {
-        let (cache, source) = (GithubCache::start(&parts.gateway), Source::new());
-        let token = cache.token_of_main();
-        let options = read(&cache, &token, &source, fault);
-        let output = source.build(&parts.remote_arm64, &options.each_ref().map(String::as_str));
+        let (cache, source) = (GithubCache::start(&parts().gateway), Source::new());
+        let options = spoiled(&cache, &source, fault);
+        let output = source.build(&address, &options.each_ref().map(String::as_str));
         let text = said(&output);
         assert_eq!(output.status.success(), succeeds, "{fault:?}: {text}");
         // Else `timeout` has killed it.
         assert!(output.status.code().is_some() && text.contains(wanted), "{fault:?}: {text}");
         assert_eq!(ran(&output), succeeds && !matches!(fault, Fault::Slow(_)), "{fault:?}: {text}");
     }
+}
+
+/// A read that nobody answers stops a build for ever. BuildKit lets four reads of caches be under way at once and never
+/// gives back the places of those that hang, whoever has gone away meanwhile: other builds of this builder stand still
+/// after a while, too, so that it is thrown away here.
+#[test]
+fn buildkits_own_client_waits_for_ever_where_nobody_answers() {
+    let container = Container::start("github-cache-hangs");
+    let address = container.answers();
     for fault in [Fault::Hangs(Blobs::All), Fault::Hangs(Blobs::Layers)] {
-        let (cache, source) = (GithubCache::start(&parts.gateway), Source::new());
-        let token = cache.token_of_main();
-        let options = read(&cache, &token, &source, fault);
-        let mut building = source.buildctl(&parts.remote_arm64, &options.each_ref().map(String::as_str));
+        let (cache, source) = (GithubCache::start(&parts().gateway), Source::new());
+        let options = spoiled(&cache, &source, fault);
+        let mut building = source.buildctl(&address, &options.each_ref().map(String::as_str));
         let mut building = building.spawn().expect("buildctl is on PATH");
         let unanswered = || cache.asked().iter().any(|request| request.status == 0);
         let reads = until(|| unanswered() || ended(&mut building));

@@ -2,7 +2,7 @@
 //! once and leaves nothing. The client is called directly here; the action's own choice of a way is in the other tests.
 
 use std::path::Path;
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::Arc;
 use std::time::Instant;
 
 use docker_push_action::buildkit::{
@@ -13,9 +13,9 @@ use docker_push_action::model::{ContextSource, Platform, Secret, Tls};
 use docker_push_action::plan::build::{BuildPlan, Export};
 use tokio::sync::mpsc;
 
-use crate::job::{beside, parts};
+use crate::builder::Container;
+use crate::job::parts;
 use crate::leftovers::running;
-use crate::runner::parts::docker;
 use crate::runner::wait::PATIENCE;
 
 fn tls(name: &str) -> Tls {
@@ -33,29 +33,8 @@ fn tcp(url: &str, tls: Option<Tls>) -> Address {
     Address::Tcp { host: host.into(), port: port.parse().unwrap(), tls: tls.map(Arc::new) }
 }
 
-/// A container of buildkitd that is gone with this value; nobody counts containers meanwhile.
-struct Container(
-    String,
-    #[allow(dead_code, reason = "a turn is held, not read")] RwLockReadGuard<'static, ()>,
-);
-
-impl Container {
-    fn start(name: &str) -> Self {
-        let turn = beside();
-        let image = &parts().buildkit_image;
-        docker(&["run", "-d", "--rm", "--privileged", "--network", "host", "--name", name, image]);
-        Self(name.to_owned(), turn)
-    }
-
-    fn address(&self) -> Address {
-        Address::Exec { socket: parts().socket.clone(), container: self.0.clone() }
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        docker(&["rm", "-f", &self.0]);
-    }
+fn within(container: &Container) -> Address {
+    Address::Exec { socket: parts().socket.clone(), container: container.name.clone() }
 }
 
 /// buildkitd in a new container needs a moment.
@@ -119,7 +98,7 @@ async fn the_same_image_by_every_way() {
     let container = Container::start("transports-same");
     let unix = Address::BuildkitSocket(parts().remote_unix.strip_prefix("unix://").unwrap().into());
     let mut digests = Vec::new();
-    for address in [unix, tcp(&parts().remote, Some(tls(""))), container.address()] {
+    for address in [unix, tcp(&parts().remote, Some(tls(""))), within(&container)] {
         let connection = opened(&address).await;
         let workers = connection.workers().await.unwrap();
         assert!(workers[0].platforms.contains(&"linux/amd64".into()), "{workers:?}");
@@ -150,7 +129,7 @@ async fn a_build_that_is_given_up_ends_at_once() {
     let container = Container::start("transports-cancel");
     let unix = Address::BuildkitSocket(parts().remote_unix.strip_prefix("unix://").unwrap().into());
     for (address, seconds) in
-        [(unix, 9711), (tcp(&parts().remote, Some(tls(""))), 9712), (container.address(), 9713)]
+        [(unix, 9711), (tcp(&parts().remote, Some(tls(""))), 9712), (within(&container), 9713)]
     {
         let directory = tempfile::tempdir().unwrap();
         let dockerfile = format!("FROM {}\nRUN sleep {seconds}\n", parts().base);
