@@ -5,27 +5,29 @@
 //! A run reads the world once, decides, acts, and reports, in this order and never back:
 //!
 //! ```text
-//! environment + event ─► RawInputs, RunnerContext ─► Config
-//! gather(Config)      ─► CheckoutFacts, DaemonFacts, head of a pull request
-//! Config + facts      ─► Metadata (tags with reasons, labels) ─► RunPlan ─► check ─► display
-//! RunPlan.build       ─► session ∥ solve ∥ status ─► digest in the registry, under no tag
-//! RunPlan + digest    ─► for each repository PublishPlan ─► Steps ─► tags on the digest, the image re-read
-//! Record              ─► outputs, job summary, annotations, exit code
+//! environment + event  ─► RawInputs, RunnerContext ─► Config (nothing secret) + Keyring (all that is)
+//! gather::all          ─► Facts: metadata (tags with reasons, labels), targets, builders, Dockerfile, cache
+//! Config + Facts       ─► RunPlan, checked: where the image comes from, where it goes, what else is made of it
+//! obtain::image        ─► Image: built, promoted or merged; a digest in each registry, under no tag
+//! publish::all         ─► for each repository PublishPlan ─► Steps ─► tags on the digest, the image re-read
+//! export::all          ─► what else the plan names: the build cache
+//! Report               ─► outputs, job summary, annotations, exit code
 //! ```
 //!
-//! Everything up to the plan is free of side effects, so `dry_run` is the same run, ended there.
+//! `engine::execute` is that list. Everything up to the plan is free of side effects, so `dry_run` is the same run, ended
+//! there. What is done when the first attempt fails (without a cache, without one repository) stands in the plan, too.
 //!
 //! # Code map
 //!
 //! | room | owns |
 //! |---|---|
-//! | [`model`] | the vocabulary: references, digests, tags, platforms, secrets; what exists is valid |
+//! | [`model`] | the vocabulary: references, digests, tags, platforms, targets, secrets and their keyring; what exists is valid |
 //! | [`inputs`] | from `INPUT_*` to [`inputs::config::Config`]; one table makes `action.yml` and the README |
 //! | [`runner`] | the GitHub runner: event payloads, workflow commands, output files, the summary, paths |
 //! | [`git`] | what is checked out, read natively |
 //! | [`github`] | the REST API, for what a payload leaves open |
 //! | [`metadata`] | which tags and labels, and why: pure |
-//! | [`plan`] | what will be done, as a value that prints and checks itself: pure |
+//! | [`plan`] | what will be done and what instead, as one value that prints and checks itself: pure |
 //! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
 //! | [`buildkit`] | the BuildKit client: connection, session, solve, status, the sender of files |
 //! | [`docker`] | the daemon's API: our own container, the relay to a registry on the host's loopback, emulators, what its machine runs |
@@ -33,7 +35,7 @@
 //! | [`registry`] | the OCI distribution protocol: logins, manifests, tags |
 //! | [`login`] | identities exchanged for logins: OIDC, AWS, Google, Azure, Docker Hub |
 //! | [`progress`] | the build's status stream folded into a state and rendered as a log; the only writer to the terminal |
-//! | [`engine`] | the effects, in order |
+//! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `publish`, `export`, `report` |
 //! | [`error`] | the errors of a run and their one printer |
 //!
 //! Dependencies point one way, `model ← inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker, registry,
@@ -47,6 +49,10 @@
 //! - Only `main` reads the environment, the clock, randomness and signals; only [`progress::reporter`] writes to the terminal.
 //! - A tag is put only on a digest that is in the registry. Whatever ends a run, each tag is either old or new.
 //! - A [`model::Secret`] cannot be printed and is masked before the first line of the log. It goes to its own host only.
+//!   Logins, tokens and the values of build secrets are in the [`model::Keyring`] and nowhere else; a login that ended is
+//!   renewed there, in place.
+//! - A phase is given the run and the values of those before it, and hands on one value; the report is only written.
+//! - Being told to stop is heard in one place, `engine/run.rs`.
 //! - Text from outside (build output, branch names, registries, daemons) is hostile: it passes `runner::untrusted` or
 //!   `runner::markdown` before a person or the runner reads it.
 //! - Every task and thread is owned, joined or ended with its owner; every wait is bounded.
