@@ -11,6 +11,7 @@ use crate::docker::builder::BuilderError;
 use crate::docker::{DockerError, EmulatorError, ReachError};
 use crate::github::GitHubError;
 use crate::inputs::fault::InputFault;
+use crate::inputs::tags_key;
 use crate::login::LoginError;
 use crate::metadata::StrategyError;
 use crate::model::{Credentials, RegistryHost, Repository, how_to_log_in};
@@ -196,7 +197,7 @@ impl RunError {
             Self::Join(_) => {
                 Some("no tag was moved; is each node in `builder` one that builds its platforms?".into())
             }
-            Self::Legs(error) => Some(error.hint()),
+            Self::Legs(error) => Some(error.hint(tags_key::INPUTS)),
             Self::JoinLegs(_) => Some("no tag was moved; re-run all jobs".into()),
             Self::NoCandidate(_) => Some("`promote` is `only`: build the commit first, or leave `promote` out".into()),
             Self::VersionTaken(_) => Some(

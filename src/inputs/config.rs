@@ -10,8 +10,9 @@ use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
     build_options, builder, cache, files, image, logins, mode, parse, remote, scope, script, tag_rules,
+    tags_key::tags_key,
 };
-use crate::model::{ContextSource, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
+use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
 use crate::runner::context::RunnerContext;
 
 pub use super::build_options::{AttestationInput, BuildOptions};
@@ -47,6 +48,8 @@ pub struct Config {
     pub sha_length: usize,
     /// The branch that owns `latest`.
     pub latest_branch: String,
+    /// The same in all jobs whose image has the same tags, by what the workflow says: how legs and their merge meet.
+    pub tags_key: Digest,
     /// Whether tags may move, and whether an image that is there will do.
     pub tag_rules: TagRules,
     /// Labels to add to (or to replace among) the OCI defaults, in order. An empty value is kept.
@@ -215,6 +218,7 @@ fn read(
     let (given, place) = (given?, place?);
     let keyring =
         Keyring::new(given.logins, given.identities).with_token(&inputs.token).with_secrets(secrets);
+    let tags_key = tags_key(inputs, place.targets.iter());
     let config = Config {
         targets: place.targets,
         context: source,
@@ -228,6 +232,7 @@ fn read(
         latest_branch: latest_branch?
             .or_else(|| facts.default_branch.clone())
             .unwrap_or_else(|| "main".into()),
+        tags_key,
         tag_rules,
         labels,
         build_args,

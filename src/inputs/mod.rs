@@ -40,5 +40,6 @@ mod shared;
 mod ssh;
 pub mod table;
 mod tag_rules;
+pub mod tags_key;
 
 pub use logins::without_helper;

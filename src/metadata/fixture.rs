@@ -100,6 +100,7 @@ pub(crate) fn config() -> Config {
         has_token: false,
         sha_length: 7,
         latest_branch: "main".into(),
+        tags_key: crate::model::Digest::of(b"tags"),
         tag_rules: TagRules::default(),
         labels: Vec::new(),
         build_args: Vec::new(),

@@ -41,6 +41,6 @@ pub use reference::{InvalidRepository, RegistryHost, Repository};
 pub use retry::{Patience, Retries, Standing, Trouble};
 pub use secret::Secret;
 pub use slug::slug;
-pub use stamp::{Stamp, Stamped};
+pub use stamp::{InputsHash, Stamp, Stamped};
 pub use tag::{InvalidTag, Tag};
 pub use targets::Targets;

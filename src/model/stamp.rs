@@ -5,8 +5,13 @@
 //! this one, by any tool, and would then speak of another build. The run's id is not among them: two builds of one
 //! commit are the same bytes, and stay so. Images without our annotations are read by the OCI keys.
 //! Their authors are strangers: whatever makes no sense counts as not said.
+//!
+//! The names are the schema, and outlive the code: what a name says never changes, so that images of before can be
+//! read; what would say something else gets a name of its own. Only [`INPUTS`] has a version in its value, as what
+//! goes into a hash cannot be told by looking at it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::{CommitId, Digest};
 
@@ -14,7 +19,7 @@ use super::{CommitId, Digest};
 pub const COMMIT: &str = "io.github.docker-push-action.commit";
 /// The ref that the image was published for, whole.
 pub const REF: &str = "io.github.docker-push-action.ref";
-/// The hash of what the image was built from.
+/// The hash of what the image was built from, as [`InputsHash`] writes it: `1:sha256:…`.
 pub const INPUTS: &str = "io.github.docker-push-action.inputs";
 /// The OCI key of the commit that was built.
 pub const REVISION: &str = "org.opencontainers.image.revision";
@@ -24,6 +29,33 @@ pub const SOURCE: &str = "org.opencontainers.image.source";
 /// The longest text that is taken from an image, in bytes.
 const LONGEST: usize = 1024;
 
+/// The hash of what something was built from, and the version of the schema that says what went into it.
+///
+/// Hashes of two schemas say nothing about each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputsHash {
+    /// The version of the schema.
+    pub schema: u32,
+    /// The hash.
+    pub digest: Digest,
+}
+
+impl InputsHash {
+    /// Reads what this type's `Display` writes; anything else is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (schema, digest) = text.split_once(':')?;
+        let hash = Self { schema: schema.parse().ok()?, digest: Digest::parse(digest).ok()? };
+        // `+1` and `01` are numbers, too.
+        (hash.to_string() == text).then_some(hash)
+    }
+}
+
+impl fmt::Display for InputsHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.schema, self.digest)
+    }
+}
+
 /// What an image says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
@@ -32,7 +64,7 @@ pub struct Stamp {
     /// [`REF`].
     pub reference: Option<String>,
     /// [`INPUTS`].
-    pub inputs: Option<Digest>,
+    pub inputs: Option<InputsHash>,
     /// [`SOURCE`].
     pub source: Option<String>,
 }
@@ -58,7 +90,7 @@ impl Stamp {
         Self {
             commit: commit(COMMIT).or_else(|| commit(REVISION)),
             reference: text(REF).map(Into::into),
-            inputs: text(INPUTS).and_then(|text| Digest::parse(text).ok()),
+            inputs: text(INPUTS).and_then(InputsHash::parse),
             source: text(SOURCE).map(Into::into),
         }
     }
@@ -92,14 +124,51 @@ mod tests {
         Stamp::read(&values.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect())
     }
 
+    /// Images of earlier versions are read by these names and values: neither may change.
     #[test]
-    fn says_again_what_was_read() {
-        let (commit, inputs) = ("1".repeat(40), Digest::of(b"x").to_string());
-        let values = [(COMMIT, commit.as_str()), (REF, "refs/heads/a b"), (INPUTS, &inputs)];
-        let read = stamp(&values);
-        let said = read.annotations();
-        assert_eq!(said.iter().map(|(key, value)| (*key, value.as_str())).collect::<Vec<_>>(), values);
+    fn golden_the_names_and_values_that_images_carry() {
+        let sha = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+        let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let full = Stamp {
+            commit: Some(CommitId::parse(sha).unwrap()),
+            reference: Some("refs/heads/a b".into()),
+            inputs: Some(InputsHash { schema: 1, digest: Digest::of(b"") }),
+            source: Some("https://github.com/acme/shop".into()),
+        };
+        let inputs = format!("1:sha256:{hash}");
+        let ours = [
+            ("io.github.docker-push-action.commit", sha),
+            ("io.github.docker-push-action.ref", "refs/heads/a b"),
+            ("io.github.docker-push-action.inputs", &inputs),
+        ];
+        let said = full.annotations();
+        assert_eq!(said.iter().map(|(key, value)| (*key, value.as_str())).collect::<Vec<_>>(), ours);
+        assert_eq!(Stamp { source: full.source.clone(), ..stamp(&ours) }, full);
+        let strangers = [
+            ("org.opencontainers.image.revision", sha),
+            ("org.opencontainers.image.source", "https://github.com/acme/shop"),
+        ];
+        assert_eq!(stamp(&strangers), Stamp { reference: None, inputs: None, ..full });
         assert_eq!(Stamp::default().annotations(), []);
+    }
+
+    #[test]
+    fn a_hash_of_inputs_is_read_as_it_is_written() {
+        let digest = Digest::of(b"x");
+        for (text, schema) in [
+            (format!("1:{digest}"), Some(1)),
+            (format!("4294967295:{digest}"), Some(u32::MAX)),
+            (digest.to_string(), None),
+            (format!("01:{digest}"), None),
+            (format!("+1:{digest}"), None),
+            (format!("4294967296:{digest}"), None),
+            (format!("1:{digest} "), None),
+            ("1:".into(), None),
+            (String::new(), None),
+        ] {
+            let expected = schema.map(|schema| InputsHash { schema, digest: digest.clone() });
+            assert_eq!(InputsHash::parse(&text), expected, "{text}");
+        }
     }
 
     #[test]
@@ -113,7 +182,7 @@ mod tests {
         for (key, value) in [
             (COMMIT, "main"),
             (REVISION, "abc1234"),
-            (INPUTS, "sha256:zz"),
+            (INPUTS, "1:sha256:zz"),
             (REF, "a\nb"),
             (REF, &long),
             (SOURCE, ""),

@@ -10,7 +10,7 @@ use super::attached::place;
 use super::index::IndexPlan;
 use super::inputs_hash;
 use crate::metadata::{PlannedTag, TagSource, labels::CREATED};
-use crate::model::{Annotation, AnnotationLevel, Digest, Platform, stamp::INPUTS};
+use crate::model::{Annotation, AnnotationLevel, Digest, InputsHash, Platform, stamp::INPUTS};
 
 /// One platform of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,21 +19,25 @@ pub struct LegPlan {
     pub run: u64,
     /// Which attempt of the run.
     pub attempt: u64,
+    /// The key of what decides the tags, by which the merge finds it.
+    pub tags: Digest,
     /// The platform.
     pub platform: Platform,
     /// The hash of what it is built from, but for the platform.
-    pub common: Option<Digest>,
+    pub common: Option<InputsHash>,
     /// The versions' tags that the merge will put: looked at before anything is built.
     pub versions: Vec<PlannedTag>,
 }
 
 /// The index of a run's legs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergePlan {
     /// `GITHUB_RUN_ID`.
     pub run: u64,
     /// Which attempt of the run.
     pub attempt: u64,
+    /// The key of what decides the tags, by which it finds its legs.
+    pub tags: Digest,
 }
 
 /// Those annotations that a leg of this platform writes itself: its manifest's. The merge writes all others.
@@ -44,15 +48,58 @@ pub(super) fn own_annotations(all: &[Annotation], platform: &Platform) -> Vec<An
     all.iter().filter(own).cloned().collect()
 }
 
-/// The index of legs once it is known what each was built from: where that was the same, the image says it. An index
+/// What the legs of an image say together of what it was built from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegInputs {
+    /// All were built from the same.
+    Same(InputsHash),
+    /// Not all were: why the image says nothing, for people.
+    Different(String),
+    /// None of them says it.
+    Unknown,
+}
+
+impl LegInputs {
+    /// What these legs say, each of its platform.
+    pub fn of(legs: &[(&Platform, Option<&InputsHash>)]) -> Self {
+        let mut groups: Vec<(Option<&InputsHash>, Vec<String>)> = Vec::new();
+        for (platform, inputs) in legs {
+            let platform = format!("`{platform}`");
+            match groups.iter_mut().find(|(known, _)| known == inputs) {
+                Some((_, platforms)) => platforms.push(platform),
+                None => groups.push((*inputs, vec![platform])),
+            }
+        }
+        match groups.as_slice() {
+            [] | [(None, _)] => Self::Unknown,
+            [(Some(inputs), _)] => Self::Same((*inputs).clone()),
+            several => {
+                let said = several.iter().map(|(inputs, platforms)| {
+                    let platforms = platforms.join(", ");
+                    inputs.map_or_else(
+                        || format!("{platforms} from what is not known before a build"),
+                        |inputs| format!("{platforms} from {}", inputs.digest.short()),
+                    )
+                });
+                Self::Different(format!(
+                    "the legs were built from different inputs (build arguments, Dockerfile, target and the like: {}), so \
+                     the image does not say what it was built from, and a release of this commit builds it again",
+                    said.collect::<Vec<_>>().join("; ")
+                ))
+            }
+        }
+    }
+}
+
+/// The index of legs once it is known what they were built from: where that was the same, the image says it. An index
 /// around one platform says nothing: a build of that platform alone makes none.
 #[must_use]
-pub fn with_inputs(mut index: IndexPlan, legs: &[Option<Digest>]) -> IndexPlan {
-    let (Some(Some(first)), true) = (legs.first(), index.platforms.len() > 1) else { return index };
-    if legs.iter().any(|leg| leg.as_ref() != Some(first)) {
+pub fn with_inputs(mut index: IndexPlan, legs: &LegInputs) -> IndexPlan {
+    let LegInputs::Same(common) = legs else { return index };
+    if index.platforms.len() < 2 {
         return index;
     }
-    let inputs = inputs_hash::inputs_hash(first, &index.platforms);
+    let inputs = inputs_hash::inputs_hash(common, &index.platforms);
     let ours = Annotation {
         level: AnnotationLevel::Index,
         platform: None,

@@ -136,10 +136,10 @@ fn legs_and_merge_are_what_one_build_would_be() {
     ];
     let whole = built_as(&config);
     let legs: Vec<RunPlan> = ["linux/arm64", "linux/amd64"].map(|name| leg_of(name, &config)).into();
-    let commons: Vec<Option<Digest>> =
-        legs.iter().map(|plan| plan.image.leg().unwrap().common.clone()).collect();
+    let said: Vec<_> = legs.iter().map(|plan| plan.image.leg().unwrap()).collect();
+    let said: Vec<_> = said.iter().map(|leg| (&leg.platform, leg.common.as_ref())).collect();
     let merge = merged(&config);
-    let index = with_inputs(index_of(&merge), &commons);
+    let index = with_inputs(index_of(&merge), &LegInputs::of(&said));
     assert_eq!(Stamp { inputs: whole.stamp.inputs.clone(), ..merge.stamp.clone() }, whole.stamp);
     assert!(whole.stamp.inputs.is_some());
     assert_eq!((&merge.tags, merge.labels()), (&whole.tags, whole.labels()));
@@ -154,17 +154,49 @@ fn legs_and_merge_are_what_one_build_would_be() {
     }
 
     // Other inputs in one leg, or unknown ones: a release cannot be promoted, and that is all.
-    for others in [vec![commons[0].clone(), Some(Digest::of(b"x"))], vec![commons[0].clone(), None], vec![]] {
+    for others in [LegInputs::Different("why".into()), LegInputs::Unknown] {
         assert_eq!(with_inputs(index_of(&merge), &others), index_of(&merge));
     }
     let one =
         Config { platforms: vec![platform("linux/amd64")], build: BuildOptions::default(), ..config.clone() };
     let only = index_of(&merged(&one));
-    assert_eq!(with_inputs(only.clone(), &commons[..1]), only);
+    assert_eq!(with_inputs(only.clone(), &LegInputs::of(&said[..1])), only);
     let mut plain = one;
     plain.build.provenance = AttestationInput::Off;
     assert_eq!(build(&leg_of("linux/amd64", &plain)).attestations, []);
     assert!(merged(&plain).annotations().iter().any(|one| one.level == AnnotationLevel::Index));
+}
+
+#[test]
+fn what_legs_say_of_their_inputs() {
+    let [arm, amd, s390x] = ["linux/arm64", "linux/amd64", "linux/s390x"].map(platform);
+    let inputs = |text: &[u8]| InputsHash { schema: 1, digest: Digest::of(text) };
+    let (x, y) = (inputs(b"x"), inputs(b"y"));
+    assert_eq!(LegInputs::of(&[(&arm, Some(&x)), (&amd, Some(&x))]), LegInputs::Same(x.clone()));
+    assert_eq!(LegInputs::of(&[(&arm, None), (&amd, None)]), LegInputs::Unknown);
+    assert_eq!(LegInputs::of(&[]), LegInputs::Unknown);
+    // Of another version of this action.
+    let newer = InputsHash { schema: 2, ..x.clone() };
+    for (legs, who) in [
+        (
+            [(&arm, Some(&x)), (&amd, Some(&y)), (&s390x, Some(&x))],
+            "`linux/arm64`, `linux/s390x` from 2d711642b726; `linux/amd64` from a1fce4363854",
+        ),
+        (
+            [(&arm, None), (&amd, Some(&y)), (&s390x, None)],
+            "`linux/arm64`, `linux/s390x` from what is not known before a build; `linux/amd64` from a1fce4363854",
+        ),
+        (
+            [(&arm, Some(&x)), (&amd, Some(&newer)), (&s390x, Some(&x))],
+            "`linux/arm64`, `linux/s390x` from 2d711642b726; `linux/amd64` from 2d711642b726",
+        ),
+    ] {
+        let expected = format!(
+            "the legs were built from different inputs (build arguments, Dockerfile, target and the like: {who}), so \
+             the image does not say what it was built from, and a release of this commit builds it again"
+        );
+        assert_eq!(LegInputs::of(&legs), LegInputs::Different(expected));
+    }
 }
 
 #[test]

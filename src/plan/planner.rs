@@ -22,7 +22,8 @@ use super::{VERSION_ARGUMENT, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
 use crate::metadata::{Metadata, Subject, labels::labels};
 use crate::model::{
-    Annotation, ContextSource, Digest, HostAddress, NetworkMode, Platform, RunOptions, Stamp, Targets,
+    Annotation, ContextSource, Digest, HostAddress, InputsHash, NetworkMode, Platform, RunOptions, Stamp,
+    Targets,
 };
 use crate::runner::context::RunnerContext;
 
@@ -76,6 +77,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         (Mode::Leg, [platform]) => Some(LegPlan {
             run: context.run.id,
             attempt: context.run.attempt,
+            tags: config.tags_key.clone(),
             platform: platform.clone(),
             common,
             versions: versions(&metadata.tags).cloned().collect(),
@@ -121,7 +123,8 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         index.annotations =
             attached::annotations(&carrier, &stamp, &config.build.annotations, &mut warnings)?;
     }
-    let merge = MergePlan { run: context.run.id, attempt: context.run.attempt };
+    let (run, attempt, tags) = (context.run.id, context.run.attempt, config.tags_key.clone());
+    let merge = MergePlan { run, attempt, tags };
     let image = ImageWork::Merge(MergeWork { merge, index });
     let tags = metadata.tags.clone();
     Ok(RunPlan { tags, warnings, ..about(image, config, context, facts, push, stamp) })
@@ -267,7 +270,7 @@ fn cache_export(image: &BuildPlan, builder: &BuilderPlan, writes: CacheWrites) -
 }
 
 /// What the image says of itself.
-fn stamp(context: &RunnerContext, metadata: &Metadata, inputs: Option<Digest>) -> Stamp {
+fn stamp(context: &RunnerContext, metadata: &Metadata, inputs: Option<InputsHash>) -> Stamp {
     let reference = match &metadata.subject {
         Subject::Branch(name) => Some(format!("refs/heads/{name}")),
         Subject::GitTag(name) => Some(format!("refs/tags/{name}")),

@@ -146,6 +146,9 @@ fn unfit(stamp: &Stamp, ours: &Stamp) -> Option<String> {
     match &stamp.inputs {
         None => Some("does not say what it was built from".into()),
         inputs if *inputs == ours.inputs => None,
+        Some(other) if ours.inputs.as_ref().is_some_and(|ours| ours.schema != other.schema) => {
+            Some("says what it was built from as another version of this action does".into())
+        }
         Some(_) => Some(
             "was built from other inputs (Dockerfile, target, platforms, contexts, build arguments, labels)"
                 .into(),
@@ -184,10 +187,15 @@ mod tests {
     use super::*;
     use crate::inputs::config::TagRules;
     use crate::metadata::fixture::{built, commit, config, context, pull_request, push};
+    use crate::model::InputsHash;
+
+    fn inputs(schema: u32, text: &[u8]) -> InputsHash {
+        InputsHash { schema, digest: Digest::of(text) }
+    }
 
     fn promotion(config: &Config, context: &RunnerContext, pushes: bool) -> Option<Promotion> {
         let metadata = built(context, config).unwrap();
-        let stamp = Stamp { inputs: Some(Digest::of(b"x")), ..Stamp::default() };
+        let stamp = Stamp { inputs: Some(inputs(1, b"x")), ..Stamp::default() };
         plan_promotion(config, context, &metadata, &stamp, pushes)
     }
 
@@ -256,7 +264,7 @@ mod tests {
 
     #[test]
     fn which_image_will_do() {
-        let ours = Stamp { commit: Some(commit('1')), inputs: Some(Digest::of(b"x")), ..Stamp::default() };
+        let ours = Stamp { commit: Some(commit('1')), inputs: Some(inputs(1, b"x")), ..Stamp::default() };
         let main = || Stamp { reference: Some("refs/heads/main".into()), ..ours.clone() };
         let found = |stamp| Some(Stamped { digest: Digest::of(b"there"), stamp });
         let tags = ["a-main", "a-dev"].map(|text| Tag::parse(text).unwrap()).to_vec();
@@ -279,7 +287,11 @@ mod tests {
             (Stamp { reference: None, ..main() }, "does not say its ref"),
             (Stamp { inputs: None, ..main() }, "does not say what it was built from"),
             (
-                Stamp { inputs: Some(Digest::of(b"y")), ..main() },
+                Stamp { inputs: Some(inputs(2, b"x")), ..main() },
+                "says what it was built from as another version of this action does",
+            ),
+            (
+                Stamp { inputs: Some(inputs(1, b"y")), ..main() },
                 "was built from other inputs (Dockerfile, target, platforms, contexts, build arguments, labels)",
             ),
         ] {

@@ -127,6 +127,12 @@ impl RegistryError {
         (matches!(answer.status, 400 | 403 | 405 | 409 | 412) && means).then_some(said)
     }
 
+    /// Whether the registry would not take a document for what is in it: the same in another form it may take.
+    pub(super) fn refuses_content(&self) -> bool {
+        let answered = matches!(self.kind(), Kind::Answered(answer) if matches!(answer.status, 400 | 404 | 405 | 415 | 422));
+        answered && !self.is_denial() && self.immutable().is_none()
+    }
+
     pub(super) fn new(host: &str, doing: &str, login: Option<&Credentials>, kind: Kind) -> Self {
         let login = login.map(|login| Shown {
             username: login.identity_token().is_none().then(|| login.username.clone()),

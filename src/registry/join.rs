@@ -104,15 +104,24 @@ pub fn join(
         attestations.extend(entry.attestations.iter().cloned());
     }
     images.extend(attestations);
-    let index = Index {
-        schema_version: 2,
-        media_type: OCI_INDEX,
-        manifests: images,
-        annotations: &annotations.index,
-    };
+    Ok(index_of(images, &annotations.index))
+}
+
+/// An index of these descriptors.
+pub(super) fn index_of(manifests: Vec<Value>, annotations: &BTreeMap<String, String>) -> Manifest {
+    let index = Index { schema_version: 2, media_type: OCI_INDEX, manifests, annotations };
     // Maps of strings and values that were read from JSON: nothing in them can fail.
-    let bytes = serde_json::to_vec(&index).unwrap_or_default();
-    Ok(Manifest { digest: Digest::of(&bytes), media_type: OCI_INDEX.into(), bytes: bytes.into() })
+    Manifest::new(serde_json::to_vec(&index).unwrap_or_default(), OCI_INDEX)
+}
+
+/// The descriptor of a manifest or index that is for this platform.
+pub(super) fn descriptor(manifest: &Manifest, platform: &Platform) -> Value {
+    json!({
+        "mediaType": manifest.media_type,
+        "digest": manifest.digest.as_str(),
+        "size": manifest.bytes.len(),
+        "platform": platform_object(platform),
+    })
 }
 
 /// What an index says of itself; nothing where it cannot be read.
@@ -138,12 +147,7 @@ fn entries_of(node: &NodeImage<'_>) -> Result<Vec<Entry>, JoinError> {
                 let platform = node.platforms.last().cloned();
                 return Err(platform.map_or(JoinError::Orphan { node: name() }, JoinError::Missing));
             };
-            let image = json!({
-                "mediaType": manifest.media_type,
-                "digest": manifest.digest.as_str(),
-                "size": manifest.bytes.len(),
-                "platform": platform_object(platform),
-            });
+            let image = descriptor(manifest, platform);
             return Ok(vec![Entry { platform: platform.clone(), image, attestations: Vec::new() }]);
         }
     };

@@ -110,6 +110,31 @@ fn texts(values: Option<BTreeMap<String, serde_json::Value>>) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{CommitId, InputsHash};
+
+    /// As images in registries carry it, byte for byte.
+    #[test]
+    fn golden_what_is_read_of_an_index_and_of_a_config() {
+        let index = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{
+            "io.github.docker-push-action.commit":"6dcb09b5b57875f334f61aebed695e2e4193db5e",
+            "io.github.docker-push-action.inputs":"1:sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "io.github.docker-push-action.ref":"refs/heads/main",
+            "org.opencontainers.image.revision":"1111111111111111111111111111111111111111",
+            "org.opencontainers.image.source":"https://github.com/acme/shop"}}"#;
+        let commit = |text: &str| Some(CommitId::parse(text).unwrap());
+        let full = Stamp {
+            commit: commit("6dcb09b5b57875f334f61aebed695e2e4193db5e"),
+            reference: Some("refs/heads/main".into()),
+            inputs: Some(InputsHash { schema: 1, digest: Digest::of(b"") }),
+            source: Some("https://github.com/acme/shop".into()),
+        };
+        assert_eq!(annotations(&Manifest::new(index, index::OCI_INDEX)), full);
+        let config = br#"{"architecture":"amd64","os":"linux","config":{"Labels":{
+            "org.opencontainers.image.revision":"1111111111111111111111111111111111111111",
+            "org.opencontainers.image.source":"https://github.com/acme/shop"}}}"#;
+        let stranger = Stamp { commit: commit(&"1".repeat(40)), reference: None, inputs: None, ..full };
+        assert_eq!(config_labels(config), stranger);
+    }
 
     #[test]
     fn labels_of_a_config() {

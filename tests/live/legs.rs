@@ -75,7 +75,11 @@ fn two_legs_and_a_merge_are_one_build() {
         // By digest, and a record.
         let tags = job.tags();
         assert!(tags.iter().all(|tag| tag.starts_with("leg-")), "{tags:?}");
-        assert!(tags.iter().any(|tag| tag.ends_with(architecture)), "{tags:?}");
+        // Which no registry reaps, and neither what it lists.
+        let record = tags.iter().find(|tag| tag.ends_with(architecture)).unwrap();
+        let record = top(&registry, &job, record);
+        let listed: Vec<String> = images(&record).0.into_iter().map(|(_, digest)| digest).collect();
+        assert_eq!(listed, [result.outputs["digest"].clone()]);
     }
     // One of the matrix's jobs is run again.
     job.machine.attempt = 2;
@@ -156,6 +160,58 @@ fn a_version_that_is_taken_stops_a_leg_before_it_builds() {
     assert!(!failed.success && !failed.log().contains("RUN echo"), "{}", failed.log());
     let expected = format!("the version's tag `v1.0.0` exists already, on the image of commit {first}");
     assert!(failed.errors().contains(&expected), "{}", failed.errors());
+}
+
+/// The legs of a variant were found under the repository's name alone: the variant that was recorded last was published
+/// as each of them, and every job was green.
+#[test]
+fn two_variants_of_one_repository_in_one_run_are_each_published_as_what_they_are() {
+    let registry = parts().open_registry();
+    let mut job = job("legs-variants").input("provenance", "false");
+    let variants = ["1.0.0", "2.0.0"];
+    // As the jobs of one matrix over variants and platforms, which end in any order.
+    let mut legs: Vec<Vec<String>> = vec![Vec::new(); variants.len()];
+    for platform in ["linux/arm64", "linux/amd64"] {
+        for (variant, legs) in variants.iter().zip(&mut legs) {
+            set(&mut job, "version", variant);
+            legs.push(good(leg(&mut job, platform)).outputs["digest"].clone());
+        }
+    }
+    assert_ne!(legs[0], legs[1]);
+    for (variant, legs) in variants.iter().zip(legs) {
+        set(&mut job, "version", variant);
+        let merged = good(merge(&mut job));
+        assert!(merged.annotations.is_empty(), "{:?}", merged.annotations);
+        let index = top(&registry, &job, &format!("v{variant}"));
+        assert_eq!(index.digest, merged.outputs["digest"]);
+        let found: Vec<String> = images(&index).0.into_iter().map(|(_, digest)| digest).collect();
+        assert_eq!(found, legs, "{variant}: {}", merged.log());
+    }
+}
+
+/// Nothing tells these apart but what they are built from, which a merge is not told.
+#[test]
+fn two_variants_with_the_same_tags_fail_before_one_is_published_as_the_other() {
+    let mut job = job("legs-same-tags").input("build_args", "BASE=busybox");
+    good(leg(&mut job, "linux/amd64"));
+    set(&mut job, "build_args", "BASE=busybox\nOTHER=1");
+    set(&mut job, "labels", "variant=other");
+    let failed = leg(&mut job, "linux/amd64");
+    let expected = "two jobs of run";
+    assert!(!failed.success && failed.errors().contains(expected), "{}", failed.log());
+    assert!(failed.errors().contains("from different inputs for the same tags"), "{}", failed.errors());
+    assert!(failed.log().contains("variants of one image need tags of their own"), "{}", failed.log());
+    // A later attempt may be built from other inputs, as from another date.
+    job.machine.attempt = 2;
+    let again = good(leg(&mut job, "linux/amd64"));
+    let warned = again.annotations.iter().filter(|one| format!("{one:?}").contains("takes the place of"));
+    assert_eq!(warned.count(), 1, "{:?}", again.annotations);
+    // Legs of one image may differ, too; the merge says what that costs.
+    set(&mut job, "build_args", "BASE=busybox");
+    good(leg(&mut job, "linux/arm64"));
+    let merged = good(merge(&mut job));
+    let noticed = merged.annotations.iter().filter(|one| format!("{one:?}").contains("different inputs"));
+    assert_eq!(noticed.count(), 1, "{:?}", merged.annotations);
 }
 
 #[test]

@@ -18,9 +18,9 @@ use crate::error::RunError;
 use crate::model::{Digest, Patience, Repository};
 use crate::plan::image::MergeWork;
 use crate::plan::index::IndexPlan;
-use crate::plan::legs::{Published, is_merged, left_by_an_earlier_attempt, with_inputs};
+use crate::plan::legs::{LegInputs, Published, is_merged, left_by_an_earlier_attempt, with_inputs};
 use crate::plan::{PushPlan, RunPlan};
-use crate::registry::{self, Deletion, Leg, Manifest, NodeImage, Recorded, RegistryClient, RegistryError};
+use crate::registry::{self, Deletion, Manifest, NodeImage, Recorded, RegistryClient, RegistryError};
 
 /// Longest time for the removal of records: nothing depends on it.
 const CLEARING: Duration = Duration::from_secs(10);
@@ -49,11 +49,13 @@ pub(super) async fn image<'a>(
         clients.iter().map(|(repository, client)| Joiner { run, plan, work, client, repository }).collect();
     let (mut located, mut failed) = (Vec::new(), Vec::new());
     let mut merged = Merged { index: work.index.clone(), records: Vec::new() };
+    let mut different = None;
     for (target, joined) in plan.targets.iter().zip(join_all(joiners.iter().map(Joiner::join)).await) {
         match joined {
-            Ok(Joined { index, digest, records }) => {
+            Ok(Joined { index, different: why, digest, records }) => {
                 // The same jobs have pushed to all of them.
                 merged.index = index;
+                different = different.or(why);
                 merged.records.push((target.clone(), records));
                 located.push(Located { repository: target.clone(), digest, copy_from: None });
             }
@@ -61,6 +63,9 @@ pub(super) async fn image<'a>(
         }
     }
     RunError::each(plan.targets.count(), failed)?;
+    if let Some(why) = different {
+        run.process.reporter.notice(&why);
+    }
     let digest = located.first().map(|first| first.digest.clone());
     Ok(Some(Image { origin: Origin::Merged(merged), digest, located, failed: Vec::new() }))
 }
@@ -90,6 +95,8 @@ async fn remove(run: &Run<'_>, repository: &Repository, recorded: &Recorded) {
 struct Joined {
     /// What their index says.
     index: IndexPlan,
+    /// Why the image does not say what it was built from, where its legs differ.
+    different: Option<String>,
     /// Their index.
     digest: Digest,
     /// Their records.
@@ -126,23 +133,31 @@ impl Joiner<'_> {
                 run.process.reporter.notice(&format!(
                     "an earlier attempt of this run has joined the legs already: {digest} is the result"
                 ));
-                return Ok(Joined { index: work.index.clone(), digest, records: found });
+                let index = work.index.clone();
+                return Ok(Joined { index, different: None, digest, records: found });
             }
         };
-        let inputs: Vec<_> = legs.iter().map(|leg| leg.inputs.clone()).collect();
-        let index = with_inputs(work.index.clone(), &inputs);
-        let manifest = self.manifest_of(&index, &legs).await?;
+        let said: Vec<_> = legs.iter().map(|one| (&one.leg.platform, one.leg.inputs.as_ref())).collect();
+        let said = LegInputs::of(&said);
+        let index = with_inputs(work.index.clone(), &said);
+        let different = match said {
+            LegInputs::Different(why) => Some(why),
+            LegInputs::Same(_) | LegInputs::Unknown => None,
+        };
+        let manifest = self.joined(&index, &legs).await?;
         let put = async || self.client.put_manifest(self.repository, &manifest).await;
         retry(run.process, self.patience(), put).await?;
         run.process.reporter.phase("join", began.elapsed());
-        Ok(Joined { index, digest: manifest.digest, records: found })
+        Ok(Joined { index, different, digest: manifest.digest, records: found })
     }
 
     /// The run's records for the planned platforms, as far as they are there.
-    async fn records(&self) -> Result<Vec<Recorded>, RegistryError> {
+    async fn records(&self) -> Result<Vec<Recorded>, RunError> {
         let reading = self.work.index.platforms.iter().map(async |platform| {
-            let read = async || self.client.leg(self.work.merge.run, self.repository, platform).await;
-            retry(self.run.process, self.patience(), read).await
+            let name = (self.work.merge.run, &self.work.merge.tags);
+            let read = async || self.client.leg(name, self.repository, platform).await;
+            let found = retry(self.run.process, self.patience(), read).await?;
+            found.map_err(RunError::Legs)
         });
         let found: Vec<Recorded> = try_join_all(reading).await?.into_iter().flatten().collect();
         for Recorded { leg, .. } in &found {
@@ -156,21 +171,26 @@ impl Joiner<'_> {
     }
 
     /// The index of these legs, each of which was looked at.
-    async fn manifest_of(&self, index: &IndexPlan, legs: &[Leg]) -> Result<Manifest, RunError> {
-        let manifests = try_join_all(legs.iter().map(async |leg| self.manifest(&leg.digest).await)).await?;
-        let looking = legs.iter().zip(&manifests).map(async |(leg, manifest)| {
+    async fn joined(&self, index: &IndexPlan, legs: &[&Recorded]) -> Result<Manifest, RunError> {
+        let manifests = try_join_all(legs.iter().map(async |one| self.manifest_of(one).await)).await?;
+        let looking = legs.iter().zip(&manifests).map(async |(one, manifest)| {
             let read = async || self.client.metadata_of(self.repository, manifest).await;
             let image = retry(self.run.process, self.patience(), read).await?;
-            registry::holds_its_platform(leg, &image).map_err(RunError::Legs)
+            registry::holds_its_platform(&one.leg, &image).map_err(RunError::Legs)
         });
         try_join_all(looking).await?;
-        let names: Vec<String> = legs.iter().map(|leg| format!("the leg for {}", leg.platform)).collect();
-        let parts = legs.iter().zip(&names).zip(&manifests).map(|((leg, name), manifest)| NodeImage {
+        let names: Vec<String> = legs.iter().map(|one| format!("the leg for {}", one.leg.platform)).collect();
+        let parts = legs.iter().zip(&names).zip(&manifests).map(|((one, name), manifest)| NodeImage {
             name,
-            platforms: std::slice::from_ref(&leg.platform),
+            platforms: std::slice::from_ref(&one.leg.platform),
             manifest,
         });
         index_of(parts, index).map_err(RunError::JoinLegs)
+    }
+
+    async fn manifest_of(&self, recorded: &Recorded) -> Result<Manifest, RegistryError> {
+        let get = async || self.client.manifest_of(recorded).await;
+        retry(self.run.process, self.patience(), get).await
     }
 
     async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
@@ -196,8 +216,8 @@ impl Joiner<'_> {
             images: images(&index).await?.into_iter().map(|image| (image.platform, image.digest)).collect(),
         };
         let mut recorded = Vec::new();
-        for Recorded { leg, .. } in found {
-            let manifest = self.manifest(&leg.digest).await?;
+        for leg in found {
+            let manifest = self.manifest_of(leg).await?;
             recorded.extend(images(&manifest).await?.into_iter().map(|image| image.digest));
         }
         Ok(is_merged(&self.work.index, &published, &recorded).then_some(head.digest))

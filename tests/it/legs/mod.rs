@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use docker_push_action::model::{CommitId, Digest, Platform, Tag};
+use docker_push_action::model::{CommitId, Digest, Tag};
 use docker_push_action::registry::{Deletion, Leg, Recording};
 use serde_json::{Value, json};
 
 use crate::fault_proxy::{Act, Answer, FaultProxy, Kind, Request};
 use crate::registries::parts::{Door, Make, Running, Wanted};
-use world::{RUN, SHA, World, digests};
+use world::{RUN, SHA, World, digests, inputs};
 
 const PLAIN: Wanted = Wanted { make: Make::Debian, door: Door::Open, tls: false, delete: true };
 
@@ -146,7 +146,7 @@ async fn legs_that_do_not_belong_together() {
     let arm = world.image("linux/arm64", "1").await;
     let (attested, _) = world.attested("linux/arm64", "2").await;
     let other = CommitId::parse(&"2".repeat(40)).unwrap();
-    let gone = Digest::of(b"nobody pushed this");
+    let gone = world.image("linux/amd64", "gone").await.digest;
     for (leg, expected) in [
         (Leg { revision: other.clone(), ..good.clone() }, format!("was built of the commit `{other}`")),
         (Leg { digest: arm.digest.clone(), ..good.clone() }, "is an image for `linux/arm64`".to_owned()),
@@ -154,17 +154,227 @@ async fn legs_that_do_not_belong_together() {
         (Leg { digest: gone.clone(), ..good.clone() }, gone.to_string()),
     ] {
         world.record(&leg).await;
+        if leg.digest == gone {
+            let removed = world.client.delete_manifest(&world.repository, &gone).await.unwrap();
+            assert_eq!(removed, Deletion::Done);
+        }
         let ended = world.end(world.start(1, &[("retries", "0")]));
         assert!(!ended.success && ended.log.contains(&expected), "{expected}\n{}", ended.log);
         assert_eq!(world.under("main").await, None);
     }
-    // What was built from other inputs is still one image; a release of it is built and not promoted.
-    world.record(&Leg { inputs: None, ..good }).await;
-    let ended = world.merge(1);
+    // What was built from other inputs is still one image; a release of it is built and not promoted, and a notice says
+    // why.
+    world.record(&Leg { inputs: None, attempt: 2, ..good }).await;
+    let ended = world.merge(2);
     assert!(ended.success, "{}", ended.log);
     let index = Digest::parse(&ended.outputs["digest"]).unwrap();
     let index = world.client.get_manifest(&world.repository, &index).await.unwrap();
     assert!(!String::from_utf8_lossy(&index.bytes).contains("docker-push-action.inputs"));
+    let notice = ended.log.lines().filter(|line| line.starts_with("::notice"));
+    let notice: Vec<&str> = notice.filter(|line| line.contains("built from different inputs")).collect();
+    assert_eq!(notice.len(), 1, "{}", ended.log);
+    assert!(notice[0].contains("`linux/amd64` from what is not known before a build"), "{}", notice[0]);
+}
+
+/// Tells one run's variants of an image apart: they overwrote each other's legs, and every merge published the last one.
+#[tokio::test]
+async fn two_variants_of_one_repository_in_one_run() {
+    let Some(running) = Running::start(PLAIN).await else { return };
+    let world = world_in(&running).await;
+    let variants = ["1.0.0", "2.0.0"];
+    let mut images = Vec::new();
+    for version in variants {
+        for platform in ["linux/arm64", "linux/amd64"] {
+            let image = world.image(platform, version).await;
+            let leg = Leg {
+                tags: world.tags(&[("version", version)]),
+                inputs: Some(inputs(version)),
+                ..world.leg(platform, 1, &image.digest)
+            };
+            assert_eq!(world.record(&leg).await, Recording::Done(None), "{version}");
+            images.push(image.digest.to_string());
+        }
+    }
+    for (version, images) in variants.iter().zip(images.chunks(2)) {
+        let ended = world.end(world.start(1, &[("version", version)]));
+        assert!(ended.success, "{}", ended.log);
+        let digest = Digest::parse(&ended.outputs["digest"]).unwrap();
+        assert_eq!(world.under(&format!("v{version}")).await.as_ref(), Some(&digest));
+        let index = world.client.get_manifest(&world.repository, &digest).await.unwrap();
+        assert_eq!(digests(&index), images, "{version}: its own images");
+    }
+    // Legs without a version are none of theirs, and the error says what to look at.
+    let ended = world.merge(1);
+    assert!(!ended.success, "{}", ended.log);
+    for said in [
+        "has recorded no leg for `linux/arm64`, `linux/amd64`",
+        "under the tags of this job",
+        "(`repository`, `registry`, `image_name`, `version`, `sha_length`, `latest_branch`)",
+    ] {
+        assert!(ended.log.contains(said), "{said}\n{}", ended.log);
+    }
+}
+
+/// Variants with the same tags cannot both be published: the second leg fails, and does not replace the first.
+#[tokio::test]
+async fn two_jobs_that_record_one_leg() {
+    let Some(running) = Running::start(PLAIN).await else { return };
+    let world = world_in(&running).await;
+    let (first, second) = (world.image("linux/amd64", "1").await, world.image("linux/amd64", "2").await);
+    let leg = world.leg("linux/amd64", 1, &first.digest);
+    assert_eq!(world.record(&leg).await, Recording::Done(None));
+    assert_eq!(world.record(&leg).await, Recording::Done(None), "a lost answer");
+    let other = Leg { inputs: Some(inputs("other")), ..world.leg("linux/amd64", 1, &second.digest) };
+    assert_eq!(world.record(&other).await, Recording::Contradicted(Box::new(leg.clone())));
+    assert_eq!(world.find(&leg).await.unwrap().leg, leg, "it stays");
+    // Bytes may differ between builds of the same inputs.
+    let again = Leg { digest: second.digest.clone(), ..leg.clone() };
+    assert_eq!(world.record(&again).await, Recording::Done(None));
+    // Inputs may differ between attempts, as with a date for an argument.
+    let later = Leg { attempt: 2, digest: first.digest.clone(), ..other };
+    assert_eq!(world.record(&later).await, Recording::Done(Some(Box::new(again))));
+    assert_eq!(world.find(&leg).await.unwrap().leg, later);
+}
+
+/// Both look before either has written: the one that is overwritten is told so.
+#[tokio::test]
+async fn two_jobs_that_record_one_leg_in_the_same_moment() {
+    let Some(running) = Running::start(PLAIN).await else { return };
+    let proxy = FaultProxy::new(&running.address.to_string(), |_| Act::Pass);
+    let world = World::of(&proxy.host(), "same-moment");
+    let direct = World::of(running.host().as_str(), "same-moment");
+    let (first, second) = (world.image("linux/amd64", "1").await, world.image("linux/amd64", "2").await);
+    // The key is made of the repository's name, which differs by the proxy's port only.
+    let leg = world.leg("linux/amd64", 1, &first.digest);
+    let other = Leg {
+        inputs: Some(inputs("other")),
+        tags: leg.tags.clone(),
+        ..direct.leg("linux/amd64", 1, &second.digest)
+    };
+    let (client, between) = (Arc::new(direct), other.clone());
+    let runtime = tokio::runtime::Handle::current();
+    proxy.script(move |request| {
+        if request.kind != Kind::PutTag {
+            return Act::Pass;
+        }
+        let (client, between, runtime) = (Arc::clone(&client), between.clone(), runtime.clone());
+        Act::Then(Box::new(move || {
+            runtime.block_on(async {
+                let manifest = client.client.get_manifest(&client.repository, &between.digest).await.unwrap();
+                // As the other one does, that has looked already.
+                let found = client.client.record_leg(&Leg { attempt: 2, ..between.clone() }, &manifest).await;
+                assert!(matches!(found.unwrap(), Recording::Done(_)));
+                client
+                    .forge(&between, |json| {
+                        json["annotations"]["io.github.docker-push-action.leg.attempt"] = json!("1");
+                    })
+                    .await;
+            });
+        }))
+    });
+    let told = world.record(&leg).await;
+    assert!(matches!(&told, Recording::Contradicted(found) if found.digest == other.digest), "{told:?}");
+}
+
+/// What somebody makes of a record.
+type Forgery<'a> = Box<dyn Fn(&mut Value) + 'a>;
+
+#[tokio::test]
+async fn a_record_that_somebody_else_has_written() {
+    let Some(running) = Running::start(PLAIN).await else { return };
+    let world = world_in(&running).await;
+    let [arm, amd, _] = world.two_legs().await;
+    let good = world.leg("linux/amd64", 1, &Digest::parse(&amd).unwrap());
+    let annotation = |name: &str| format!("io.github.docker-push-action.leg.{name}");
+    let forgeries: [(&str, Forgery); 6] = [
+        ("its `run` is another leg's", Box::new(|json| json["annotations"][annotation("run")] = json!("1"))),
+        (
+            "its `digest` is missing or makes no sense",
+            Box::new(|json| json["annotations"][annotation("digest")] = json!("x")),
+        ),
+        ("it has the form `9`", Box::new(|json| json["annotations"][annotation("schema")] = json!("9"))),
+        ("it is no such record", Box::new(|json| json["annotations"] = json!({ "a": "b" }))),
+        ("it lists nothing", Box::new(|json| json["manifests"] = json!([]))),
+        (
+            "is an image for `linux/arm64`",
+            Box::new(|json| {
+                json["manifests"][0]["digest"] = json!(arm);
+                json["manifests"][0]["platform"]["architecture"] = json!("arm64");
+            }),
+        ),
+    ];
+    for (said, forge) in forgeries {
+        world.forge(&good, forge).await;
+        let ended = world.merge(1);
+        assert!(!ended.success && ended.log.contains(said), "{said}\n{}", ended.log);
+        assert_eq!(world.under("main").await, None, "{said}");
+        // The job that makes the leg mends it.
+        assert_eq!(world.record(&good).await, Recording::Done(None), "{said}");
+    }
+    let ended = world.merge(1);
+    assert!(ended.success, "{}", ended.log);
+}
+
+/// No registry must lose a leg before the merge comes: an index lists it, under a tag.
+async fn a_leg_outlives_the_registrys_reaping(wanted: Wanted) {
+    let Some(running) = Running::start(wanted).await else { return };
+    let world = world_in(&running).await;
+    let lost = world.image("linux/s390x", "nobody's").await;
+    let legs = world.two_legs().await;
+    let [arm, amd] = ["linux/arm64", "linux/amd64"].map(|platform| world.leg(platform, 1, &lost.digest));
+    for leg in [&arm, &amd] {
+        let found = world.find(leg).await.unwrap();
+        assert_eq!(digests(&found.record), [found.leg.digest.to_string()], "it lists the leg");
+    }
+    if running.reap() {
+        assert_eq!(world.client.head_manifest(&world.repository, &lost.digest).await.unwrap(), None);
+    }
+    let attested = world.find(&arm).await.unwrap().leg.digest.to_string();
+    for digest in legs.iter().chain([&attested]) {
+        let digest = Digest::parse(digest).unwrap();
+        let there = world.client.head_manifest(&world.repository, &digest).await.unwrap();
+        assert!(there.is_some(), "{digest}");
+    }
+    let ended = world.merge(1);
+    assert!(ended.success, "{}", ended.log);
+}
+
+#[tokio::test]
+async fn a_leg_outlives_the_reaping_of_distribution_3() {
+    a_leg_outlives_the_registrys_reaping(Wanted { make: Make::Distribution, ..PLAIN }).await;
+}
+
+#[tokio::test]
+async fn a_leg_is_listed_in_the_other_registries() {
+    a_leg_outlives_the_registrys_reaping(PLAIN).await;
+    a_leg_outlives_the_registrys_reaping(Wanted { make: Make::Go { referrers: false }, ..PLAIN }).await;
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_index_in_an_index() {
+    let Some(running) = Running::start(PLAIN).await else { return };
+    let proxy = FaultProxy::new(&running.address.to_string(), |_| Act::Pass);
+    let world = World::of(&proxy.host(), "flat");
+    let mut refused = false;
+    proxy.script(move |request| {
+        let first = request.kind == Kind::PutTag && !std::mem::replace(&mut refused, true);
+        if first { Answer::status(400).into() } else { Act::Pass }
+    });
+    let (leg, images) = world.attested("linux/arm64", "1").await;
+    let leg = world.leg("linux/arm64", 1, &leg.digest);
+    assert_eq!(world.record(&leg).await, Recording::Done(None));
+    let found = world.find(&leg).await.unwrap();
+    assert_eq!((digests(&found.record), found.stands_in), (images.to_vec(), true));
+    let amd = world.image("linux/amd64", "1").await;
+    world.record(&world.leg("linux/amd64", 1, &amd.digest)).await;
+    // It has reaped what nothing lists.
+    world.client.delete_manifest(&world.repository, &leg.digest).await.unwrap();
+    let ended = world.merge(1);
+    assert!(ended.success, "{}", ended.log);
+    let index = Digest::parse(&ended.outputs["digest"]).unwrap();
+    let index = world.client.get_manifest(&world.repository, &index).await.unwrap();
+    let [image, statement] = images;
+    assert_eq!(digests(&index), [image, amd.digest.to_string(), statement]);
 }
 
 #[tokio::test]
@@ -277,8 +487,7 @@ async fn a_record_that_cannot_be_removed_is_no_trouble() {
     assert!(!ended.log.contains("::warning") && !ended.log.contains("::notice"), "{}", ended.log);
     assert_eq!(ended.log.matches("::debug::the record of the leg").count(), 2, "{}", ended.log);
     proxy.mend();
-    let platform = Platform::parse("linux/arm64").unwrap();
-    let left = world.client.leg(RUN, &world.repository, &platform).await.unwrap().unwrap();
+    let left = world.find(&world.leg("linux/arm64", 1, &Digest::of(b"any"))).await.unwrap();
     assert_eq!(world.client.remove_record(&left).await.unwrap(), Deletion::Done);
 }
 
@@ -297,12 +506,13 @@ async fn a_registry_that_lets_nobody_move_a_record() {
         Answer { status: 400, headers: Vec::new(), body: said.into() }.into()
     });
     let again = world.leg("linux/amd64", 2, &better.digest);
-    assert_eq!(world.client.record_leg(&again).await.unwrap(), Recording::Immutable);
+    assert_eq!(world.record(&again).await, Recording::Immutable);
     // Nothing is there to stand in, or something of another commit.
     let first = world.leg("linux/s390x", 1, &better.digest);
-    assert!(world.client.record_leg(&first).await.unwrap_err().immutable().is_some());
+    let recording = async |leg: &Leg| world.client.record_leg(leg, &better).await.unwrap_err().immutable();
+    assert!(recording(&first).await.is_some());
     let other = Leg { revision: CommitId::parse(&"2".repeat(40)).unwrap(), ..again };
-    assert!(world.client.record_leg(&other).await.unwrap_err().immutable().is_some());
+    assert!(recording(&other).await.is_some());
     let ended = world.merge(2);
     assert!(ended.success, "{}", ended.log);
     assert!(ended.log.contains(&format!("leg linux/amd64: {amd} (attempt 1)")), "{}", ended.log);

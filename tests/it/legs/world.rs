@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 
-use docker_push_action::model::{CommitId, Dial, Digest, Platform, RegistryHost, Repository, Tag};
-use docker_push_action::registry::{Leg, Manifest, RegistryClient, Timeouts};
+use docker_push_action::model::{
+    CommitId, Dial, Digest, InputsHash, Platform, RegistryHost, Repository, Tag,
+};
+use docker_push_action::registry::{Leg, Manifest, Recorded, Recording, RegistryClient, Timeouts};
 use serde_json::{Value, json};
 
 pub const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 pub const RUN: u64 = 4711;
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+pub fn inputs(text: &str) -> InputsHash {
+    InputsHash { schema: 1, digest: Digest::of(text.as_bytes()) }
+}
 
 /// A workspace with nothing in it, and one image's repository.
 pub struct World {
@@ -90,16 +96,47 @@ impl World {
         Leg {
             run: RUN,
             attempt,
+            tags: self.tags(&[]),
             repository: self.repository.clone(),
             platform: Platform::parse(platform).unwrap(),
             revision: CommitId::parse(SHA).unwrap(),
             digest: digest.clone(),
-            inputs: Some(Digest::of(b"inputs")),
+            inputs: Some(inputs("inputs")),
         }
     }
 
-    pub async fn record(&self, leg: &Leg) {
-        self.client.record_leg(leg).await.unwrap();
+    /// The key of what decides the tags where these inputs are given, as its golden test spells it out.
+    pub fn tags(&self, inputs: &[(&str, &str)]) -> Digest {
+        let given: BTreeMap<_, _> = inputs.iter().copied().collect();
+        let given = if given.is_empty() { String::new() } else { format!(r#","inputs":{}"#, json!(given)) };
+        let key = format!(r#"{{"schema":1,"repositories":["{}"]{given}}}"#, self.repository);
+        Digest::of(key.as_bytes())
+    }
+
+    pub async fn record(&self, leg: &Leg) -> Recording {
+        let manifest = self.client.get_manifest(&self.repository, &leg.digest).await.unwrap();
+        self.client.record_leg(leg, &manifest).await.unwrap()
+    }
+
+    /// Writes under a leg's record what is none of ours.
+    pub async fn forge(&self, leg: &Leg, change: impl FnOnce(&mut Value)) {
+        let recorded = self.find(leg).await.unwrap();
+        let mut json: Value = serde_json::from_slice(&recorded.record.bytes).unwrap();
+        change(&mut json);
+        let tag = Self::tag(leg);
+        let forged = Manifest::new(json.to_string(), OCI_INDEX);
+        self.client.put_tag(&self.repository, &tag, &forged).await.unwrap();
+    }
+
+    /// The tag of a leg's record.
+    pub fn tag(leg: &Leg) -> Tag {
+        let platform = leg.platform.to_string().replace('/', "-");
+        Tag::parse(&format!("leg-{}-{}-{platform}", leg.run, leg.tags.short())).unwrap()
+    }
+
+    pub async fn find(&self, leg: &Leg) -> Option<Recorded> {
+        let name = (leg.run, &leg.tags);
+        self.client.leg(name, &self.repository, &leg.platform).await.unwrap().unwrap()
     }
 
     /// A leg of each usual platform, recorded by the first attempt: one with provenance, one without.
@@ -112,8 +149,7 @@ impl World {
     }
 
     pub async fn recorded(&self, platform: &str) -> bool {
-        let platform = Platform::parse(platform).unwrap();
-        self.client.leg(RUN, &self.repository, &platform).await.unwrap().is_some()
+        self.find(&self.leg(platform, 1, &Digest::of(b"any"))).await.is_some()
     }
 
     pub async fn under(&self, tag: &str) -> Option<Digest> {

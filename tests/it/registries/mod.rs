@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use docker_push_action::model::{CommitId, Dial, Digest, Platform, RegistryHost, Repository, Tag};
+use docker_push_action::model::{
+    CommitId, Dial, Digest, InputsHash, Platform, RegistryHost, Repository, Tag,
+};
 use docker_push_action::net::Network;
 use docker_push_action::registry::{
     Deletion, Kind, Leg, Manifest, Mount, Recording, RegistryClient, Timeouts, complete,
@@ -140,37 +142,52 @@ async fn legs(client: &RegistryClient, repository: &Repository, wanted: Wanted) 
     let platforms = ["linux/arm64", "linux/amd64"].map(|text| Platform::parse(text).unwrap());
     let config = client.put_blob(repository, &"{}".into()).await.unwrap();
     let revision = CommitId::parse(&"1".repeat(40)).unwrap();
-    let mut made = Vec::new();
+    let tags = Digest::of(b"tags");
+    let mut made: Vec<Leg> = Vec::new();
     for (platform, attempt) in [(0, 1), (1, 1), (1, 3), (1, 2)] {
         let image = artifact(&config, 2, None, &format!("{platform} {attempt}"));
         client.put_manifest(repository, &image).await.unwrap();
         let leg = Leg {
             run: 17,
             attempt,
+            tags: tags.clone(),
             repository: repository.clone(),
             platform: platforms[platform].clone(),
             revision: revision.clone(),
             digest: image.digest.clone(),
-            inputs: (attempt == 1).then(|| image.digest.clone()),
+            inputs: (attempt == 1).then(|| InputsHash { schema: 1, digest: image.digest.clone() }),
         };
-        let recording = client.record_leg(&leg).await.unwrap();
-        // The second attempt was slow.
-        assert_eq!(recording, if attempt == 2 { Recording::Overtaken } else { Recording::Done });
+        let recording = client.record_leg(&leg, &image).await.unwrap();
+        let expected = match attempt {
+            // It was slow.
+            2 => Recording::Overtaken,
+            // Its inputs are not known to be the same.
+            3 => Recording::Done(Some(Box::new(made[1].clone()))),
+            _ => Recording::Done(None),
+        };
+        assert_eq!(recording, expected);
         made.push(leg);
     }
+    let leg = async |run: u64, tags: &Digest, platform: &Platform| {
+        client.leg((run, tags), repository, platform).await.unwrap().unwrap()
+    };
     let mut found = Vec::new();
     for platform in &platforms {
-        found.extend(client.leg(17, repository, platform).await.unwrap());
-        assert_eq!(client.leg(18, repository, platform).await.unwrap(), None, "another run's");
+        found.extend(leg(17, &tags, platform).await);
+        assert_eq!(leg(18, &tags, platform).await, None, "another run's");
+        assert_eq!(leg(17, &Digest::of(b"others"), platform).await, None, "another image's");
     }
     let legs = complete(17, repository, &platforms, &revision, &found).unwrap();
-    assert_eq!(legs, [made[0].clone(), made[2].clone()]);
+    assert_eq!(
+        legs.iter().map(|one| one.leg.clone()).collect::<Vec<_>>(),
+        [made[0].clone(), made[2].clone()]
+    );
     for recorded in &found {
         let expected = if wanted.delete { Deletion::Done } else { Deletion::Unsupported };
         assert_eq!(client.remove_record(recorded).await.unwrap(), expected);
         assert!(client.head_manifest(repository, &recorded.leg.digest).await.unwrap().is_some());
     }
-    let left = client.leg(17, repository, &platforms[0]).await.unwrap();
+    let left = leg(17, &tags, &platforms[0]).await;
     // go-containerregistry's keeps a tag whose manifest is gone.
     assert_eq!(left.is_none(), wanted.delete && !matches!(wanted.make, Make::Go { .. }));
 }

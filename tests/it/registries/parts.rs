@@ -192,6 +192,21 @@ impl Running {
         entries.map_or(0, |entries| entries.flatten().filter(open).count())
     }
 
+    /// Lets it throw away what no tag leads to; `false` where it has nothing that does so and follows indexes.
+    pub fn reap(&self) -> bool {
+        if self.wanted.make != Make::Distribution {
+            return false;
+        }
+        let reaped = Command::new(program(self.wanted.make).unwrap())
+            .args(["garbage-collect", "--delete-untagged"])
+            .arg(self.directory.path().join("config.yml"))
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .output()
+            .unwrap();
+        assert!(reaped.status.success(), "{}", String::from_utf8_lossy(&reaped.stderr));
+        true
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! What images say of themselves, on the wire: in the places where it can stand, and from strangers.
 
 use docker_push_action::model::stamp::{COMMIT, INPUTS, REF, REVISION};
-use docker_push_action::model::{Digest, Stamp};
+use docker_push_action::model::{Digest, InputsHash, Stamp};
 use docker_push_action::registry::Kind;
 
 use super::fake::{Fake, answer};
@@ -48,7 +48,7 @@ fn index(annotations: &str, child: &str) -> String {
 #[tokio::test]
 async fn where_it_can_stand() {
     let commit = "1".repeat(40);
-    let inputs = Digest::of(b"inputs");
+    let inputs = InputsHash { schema: 1, digest: Digest::of(b"inputs") };
     let ours = format!(r#"{{"{COMMIT}":"{commit}","{REF}":"refs/heads/main","{INPUTS}":"{inputs}"}}"#);
     let (read, requests) = stamp(vec![(index(&ours, "x"), INDEX)]).await;
     assert_eq!(read.commit.as_ref().unwrap().as_str(), commit);
