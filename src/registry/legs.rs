@@ -149,9 +149,10 @@ impl LegsError {
             Self::Revision { .. } => {
                 "check out the same commit in all jobs of the run, also in the one with `mode: merge`".into()
             }
-            Self::Contradiction { .. } => format!(
+            Self::Contradiction { run, .. } => format!(
                 "variants of one image need tags of their own, or each overwrites the other's: let them differ in one \
-                 of {inputs}"
+                 of {inputs}. A runner that gives every run the same number (`act`) may have left the other: then remove \
+                 the tag `leg-{run}-…`"
             ),
             Self::Foreign { .. } => {
                 "somebody else has written it: remove that tag, then re-run the job that made the leg".into()
