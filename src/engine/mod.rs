@@ -34,6 +34,7 @@ use crate::inputs::mask::{self, secrets_to_mask};
 use crate::inputs::raw::RawInputs;
 use crate::model::Keyring;
 use crate::plan;
+use crate::progress::bug::caught;
 use crate::runner::context::RunnerContext;
 use crate::runner::event_file;
 
@@ -52,7 +53,7 @@ pub async fn run(process: &Process) -> u8 {
     }
     let (report, closing) = (Report::default(), Closing::default());
     let result = tokio::select! {
-        result = begin(process, &report, &closing) => result,
+        result = caught(begin(process, &report, &closing)) => result.unwrap_or_else(|bug| Err(RunError::Bug(bug))),
         // The build hears of it itself and ends in order; everything else just ends.
         stop = run::patience_after_stop(process) => Err(RunError::Stopped(stop)),
     };
