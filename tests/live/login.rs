@@ -176,7 +176,7 @@ fn keeps_all(result: &StepResult, clouds: &Clouds) {
 fn a_dry_run_logs_in_at_amazon_and_changes_nothing() {
     let clouds = Clouds::start("127.0.0.1");
     let public = format!("- registry: public.ecr.aws\n  aws_role: {ROLE}\n");
-    let job = job_at_amazon("dry", &clouds)
+    let job = job_at_amazon("dry-at-amazon", &clouds)
         .input("aws_role", ROLE)
         .input("registry_auth", &public)
         .input("create_repository", "true")
