@@ -151,7 +151,7 @@ fn a_socket_that_is_none_is_explained() {
 
 #[test]
 fn no_link_of_the_checkout_leads_to_what_other_steps_keep() {
-    let job = Job::usual("links");
+    let job = Job::usual("links-to-logins");
     let (workspace, temp) = (job.machine.workspace(), job.machine.temp());
     std::fs::create_dir_all(temp.join("docker")).unwrap();
     std::fs::write(temp.join("docker/config.json"), r#"{"auths": {"r.io": {"auth": "aHVudGVyMg=="}}}"#)
