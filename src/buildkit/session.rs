@@ -120,9 +120,9 @@ impl Session {
         });
     }
 
-    /// What made a transfer fail, if one did.
-    pub(super) async fn take_failure(&self) -> Option<(String, TransferError)> {
-        self.services.transfers.take_failure().await
+    /// What made a transfer fail, if one did; the daemon says this of it.
+    pub(super) async fn take_failure(&self, said: &str) -> Option<(String, TransferError)> {
+        self.services.transfers.take_failure(said).await
     }
 
     /// The directories that it serves.

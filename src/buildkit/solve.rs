@@ -147,7 +147,7 @@ async fn failure(
     session: &Session,
     follower: &Follower,
 ) -> BuildError {
-    if let Some((directory, source)) = session.take_failure().await {
+    if let Some((directory, source)) = session.take_failure(status.message()).await {
         return BuildError::ContextTransfer { directory: contexts::title(plan, &directory), source };
     }
     BuildError::from_failed_call(status, "the build", |digest| follower.failed_step(digest))

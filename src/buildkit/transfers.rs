@@ -20,7 +20,12 @@ struct State {
     under_way: usize,
     done: Vec<(String, Transfer)>,
     failed: Option<(String, TransferError)>,
+    /// Ended by the daemon after a name that it may not have taken.
+    not_text: Option<(String, TransferError)>,
 }
+
+/// What a daemon says that takes no name but in UTF-8.
+const NOT_UTF8: &str = "invalid UTF-8";
 
 /// One transfer. One that is dropped without an end (its session was closed) counts as nothing.
 #[derive(Debug)]
@@ -37,13 +42,16 @@ impl Transfers {
     }
 
     /// The first failure that is our side's to explain: then the daemon's own words say less. The daemon
-    /// may know of it before we have noted it.
-    pub(super) async fn take_failure(&self) -> Option<(String, TransferError)> {
+    /// may know of it before we have noted it. `said` is what it says.
+    pub(super) async fn take_failure(&self, said: &str) -> Option<(String, TransferError)> {
         let mut changes = self.0.subscribe();
         // What is waited for holds the lock: it must not live on. Too slow: nothing to explain yet.
         drop(timeout(ENDING, changes.wait_for(|state| state.under_way == 0)).await);
         let mut failed = None;
-        self.0.send_modify(|state| failed = state.failed.take());
+        self.0.send_modify(|state| {
+            let not_text = state.not_text.take().filter(|_| said.contains(NOT_UTF8));
+            failed = state.failed.take().or(not_text);
+        });
         failed
     }
 
@@ -64,6 +72,9 @@ impl Running {
             Err(error) if is_ours(&error) => {
                 state.failed.get_or_insert((directory, error));
             }
+            Err(error @ TransferError::NotText { .. }) => {
+                state.not_text.get_or_insert((directory, error));
+            }
             Err(error) => tracing::debug!(%error, directory, "the daemon ended a transfer"),
         });
     }
@@ -81,7 +92,10 @@ fn is_ours(error: &TransferError) -> bool {
         TransferError::Context(_) | TransferError::Changed { .. } | TransferError::CarrierTooLarge { .. } => {
             true
         }
-        TransferError::Daemon(_) | TransferError::Protocol(_) | TransferError::Closed => false,
+        TransferError::NotText { .. }
+        | TransferError::Daemon(_)
+        | TransferError::Protocol(_)
+        | TransferError::Closed => false,
     }
 }
 
@@ -101,16 +115,28 @@ mod tests {
         transfers.begin("c".into()).end(Err(changed("x")));
         transfers.begin("d".into()).end(Err(changed("y")));
         drop(transfers.begin("e".into()));
-        assert_eq!(transfers.take_failure().await, Some(("c".into(), changed("x"))));
-        assert_eq!(transfers.take_failure().await, None);
+        assert_eq!(transfers.take_failure("").await, Some(("c".into(), changed("x"))));
+        assert_eq!(transfers.take_failure("").await, None);
         assert_eq!(transfers.take_done().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_no_text_counts_where_the_daemon_says_so() {
+        let not_text = || TransferError::NotText { path: "caf\\xe9".into() };
+        for (said, found) in
+            [("string field contains invalid UTF-8", Some(("a".into(), not_text()))), ("exit code: 1", None)]
+        {
+            let transfers = Transfers::default();
+            transfers.begin("a".into()).end(Err(not_text()));
+            assert_eq!(transfers.take_failure(said).await, found);
+        }
     }
 
     #[tokio::test]
     async fn a_fault_that_is_still_on_its_way_is_waited_for() {
         let transfers = Transfers::default();
         let running = transfers.begin("a".into());
-        let (found, ()) = tokio::join!(transfers.take_failure(), async {
+        let (found, ()) = tokio::join!(transfers.take_failure(""), async {
             tokio::task::yield_now().await;
             running.end(Err(changed("x")));
         });

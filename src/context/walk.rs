@@ -3,7 +3,7 @@
 //! Entries of a directory come in byte order, a directory before its children. Patterns include and exclude as in fsutil's
 //! `FilterFS`: directories in which nothing can match are not entered, and a directory that is itself left out is still sent, late,
 //! when something below it is kept. What the patterns leave out may be unreadable; what they keep may not. Names are bytes: what
-//! is no UTF-8 is announced as it is, which every BuildKit takes although the protocol's definition says text.
+//! is no UTF-8 is announced as it is, which BuildKit's own daemon takes although the protocol's definition says text.
 //!
 //! Memory is one listing per open directory and one line per file with several names; the tree is never held.
 
@@ -244,6 +244,9 @@ pub fn walk(
     Ok(())
 }
 
+/// The name by which a file of several was announced, and whether it was as one that can hold credentials.
+type FirstName = (Box<[u8]>, bool);
+
 struct Walker<'a> {
     selection: &'a Selection,
     visit: &'a mut dyn FnMut(&Entry<'_>) -> ControlFlow<()>,
@@ -251,8 +254,8 @@ struct Walker<'a> {
     path: Vec<u8>,
     /// The context's own path and a slash, for the calls that have no relative form.
     absolute: Vec<u8>,
-    /// First name sent of every file that has several, and whether it was sent as one that can hold credentials.
-    first_names: HashMap<(u64, u64), (Box<[u8]>, bool)>,
+    /// First name sent of every file that has several.
+    first_names: HashMap<(u64, u64), FirstName>,
     carriers: Carriers,
     xattrs: XattrReader,
     attributes: Vec<(String, Vec<u8>)>,

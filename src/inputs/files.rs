@@ -71,6 +71,17 @@ pub(super) fn dockerfile(
     fs::File::open(file).map_err(|error| {
         InputFault::new("dockerfile", format!("`{}` cannot be read: {error}", relative(file, workspace)))
     })?;
+    let mut own_ignore_file = file.clone().into_os_string();
+    own_ignore_file.push(".dockerignore");
+    for ignore_file in [PathBuf::from(own_ignore_file), context.join(".dockerignore")] {
+        // BuildKit reads it without a look, and would wait for ever.
+        if matches!(look(&ignore_file, &[workspace]), Found::Special) {
+            let message = format!("`{}` is no regular file", relative(&ignore_file, workspace));
+            return Err(
+                InputFault::new("dockerfile", message).hint("the build would wait for its content for ever")
+            );
+        }
+    }
     let in_workspace = file.strip_prefix(workspace).ok().and_then(Path::to_str);
     let parts = (file.parent(), file.file_name().and_then(|name| name.to_str()), in_workspace);
     let (Some(directory), Some(file_name), Some(in_workspace)) = parts else {

@@ -158,6 +158,19 @@ fn dockerfiles_that_are_none() {
     assert_eq!(checkout.dockerfile("docker/prod", "").is_ok(), readable);
 }
 
+/// BuildKit opens them as they are: the build hung for good.
+#[test]
+fn ignore_files_that_are_none() {
+    for name in [".dockerignore", "Dockerfile.dockerignore"] {
+        let checkout = checkout();
+        let _socket = std::os::unix::net::UnixListener::bind(checkout.workspace.join("socket")).unwrap();
+        symlink("socket", checkout.workspace.join(name)).unwrap();
+        let fault = checkout.dockerfile("", "").unwrap_err();
+        assert_eq!(fault.message, format!("`{name}` is no regular file"));
+        assert!(checkout.dockerfile("docker/prod", "apps/web").is_ok());
+    }
+}
+
 #[test]
 fn an_empty_workspace_asks_for_a_checkout() {
     let checkout = checkout();

@@ -181,6 +181,16 @@ fn no_link_of_the_checkout_leads_to_what_other_steps_keep() {
     }
 }
 
+/// The daemon would read it, and wait for ever.
+#[test]
+fn an_ignore_file_that_is_a_pipe_is_refused() {
+    let job = Job::usual("pipe");
+    let made =
+        std::process::Command::new("mkfifo").arg(job.machine.workspace().join(".dockerignore")).status();
+    assert!(made.unwrap().success());
+    refused(&job, &job.native().run(), &["`.dockerignore` is no regular file"]);
+}
+
 #[test]
 fn a_file_that_may_not_be_read_is_named() {
     let job = Job::new(

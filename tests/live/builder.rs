@@ -57,6 +57,11 @@ pub fn goes_with_its_step() -> bool {
     on_the_engine() && !engine_builds()
 }
 
+/// Whether what builds takes file names that are no UTF-8: BuildKit's own daemon does, Docker's only up to a version.
+pub fn takes_any_name() -> bool {
+    !engine_builds() || parts().engine_version.starts_with("26.")
+}
+
 /// What builds forgets what it built. A container that goes with its step has forgotten it anyway.
 pub fn forget() {
     let nodes = match builder() {

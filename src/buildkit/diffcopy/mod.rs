@@ -74,7 +74,8 @@ impl TransferProgress {
     }
 }
 
-/// Why a transfer failed. The first three are ours to explain, and were told to the daemon.
+/// Why a transfer failed. The first three are ours to explain, and were told to the daemon; so is the fourth, if the daemon says
+/// that it means it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransferError {
     /// The context cannot be sent as it is.
@@ -97,6 +98,17 @@ pub enum TransferError {
     )]
     CarrierTooLarge {
         /// Relative to the context.
+        path: String,
+    },
+    /// The daemon ended the transfer, and had been given a name that is no UTF-8. A container of BuildKit takes any name, Docker's
+    /// own BuildKit does not in every version: it says so when it ends the build.
+    #[error(
+        "`{}` has a name or leads to one that is not UTF-8, which this BuildKit does not take: rename it, list it in .dockerignore, \
+         or set `builder: docker-container`",
+        printable(path)
+    )]
+    NotText {
+        /// Relative to the context; bytes that are no UTF-8 as `\xHH`.
         path: String,
     },
     /// The daemon gave up and said why.
@@ -166,12 +178,12 @@ pub async fn send(
             std::panic::resume_unwind(fault.into_panic());
         }
     }
-    let finished = outcome.map_err(|fault| shared.fault.lock_anyway().take().unwrap_or(fault))?;
+    let finished = outcome.map_err(|fault| shared.explained(fault))?;
     if let Some(fault) = shared.fault.lock_anyway().take() {
         return Err(fault);
     }
     if finished.is_none() {
-        return Err(TransferError::Closed);
+        return Err(shared.explained(TransferError::Closed));
     }
     let mut fin = Vec::new();
     packet::put_fin(&mut fin);
@@ -226,6 +238,7 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
         let selection = Selection::new(root, filter)?;
         let mut flow = ControlFlow::Continue(());
         walk(root, &selection, &mut |entry| {
+            shared.note(entry);
             {
                 let mut files = shared.files.lock_anyway();
                 if entry.is_directory() {
@@ -275,7 +288,7 @@ fn serve(shared: &Shared, mut out: Outbox) {
                     TransferError::Protocol(format!("it asked for file {id}, which is none or was sent"));
                 return shared.fail(&fault, &mut out);
             }
-            Some((file, Ok(ControlFlow::Continue(blanked)))) => shared.sent(file, blanked),
+            Some((file, Ok(ControlFlow::Continue(blanked)))) => shared.sent(&file, blanked),
             Some((_, Ok(ControlFlow::Break(())))) => return shared.stop(),
             Some((_, Err(fault))) => return shared.fail(&fault, &mut out),
         }

@@ -12,7 +12,9 @@ use super::chunk::{CAPACITY, Pool};
 use super::files::{Announced, Files};
 use super::{Transfer, TransferError, TransferProgress, packet};
 use crate::context::credentials::Blanked;
+use crate::context::entry::Entry;
 use crate::context::root::Root;
+use crate::context::walk::text_of;
 
 /// How many of the largest files are reported.
 const LARGEST: usize = 5;
@@ -46,6 +48,8 @@ pub(super) struct Shared {
     pub(super) fault: Mutex<Option<TransferError>>,
     pub(super) progress: Arc<TransferProgress>,
     notes: Mutex<Notes>,
+    /// The first entry that was announced with a name or a target that is no UTF-8.
+    odd_name: OnceLock<String>,
 }
 
 impl Shared {
@@ -61,6 +65,7 @@ impl Shared {
             fault: Mutex::default(),
             progress,
             notes: Mutex::default(),
+            odd_name: OnceLock::new(),
         }
     }
 
@@ -99,6 +104,24 @@ impl Shared {
         self.stop();
     }
 
+    /// Looks at an entry that is being announced.
+    pub(super) fn note(&self, entry: &Entry<'_>) {
+        if std::str::from_utf8(entry.path).is_err() || std::str::from_utf8(entry.link).is_err() {
+            self.odd_name.get_or_init(|| text_of(entry.path));
+        }
+    }
+
+    /// Why the transfer ended: our own fault before all, else what the daemon may not have taken.
+    pub(super) fn explained(&self, fault: TransferError) -> TransferError {
+        let fault = self.fault.lock_anyway().take().unwrap_or(fault);
+        match (&fault, self.odd_name.get()) {
+            (TransferError::Daemon(_) | TransferError::Closed, Some(path)) => {
+                TransferError::NotText { path: path.clone() }
+            }
+            _ => fault,
+        }
+    }
+
     /// Queues requests; how many are waiting now.
     pub(super) fn request(&self, ids: &[u32]) -> usize {
         let mut requests = self.requests.lock_anyway();
@@ -133,7 +156,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn sent(&self, file: Announced, blanked: Option<Blanked>) {
+    pub(super) fn sent(&self, file: &Announced, blanked: Option<Blanked>) {
         self.progress.files.fetch_add(1, Ordering::Relaxed);
         self.progress.bytes.fetch_add(file.size, Ordering::Relaxed);
         let mut notes = self.notes.lock_anyway();

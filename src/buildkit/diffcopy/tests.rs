@@ -198,3 +198,19 @@ async fn nothing_is_left_behind() {
         threads_end(&daemon.progress).await;
     }
 }
+
+#[tokio::test]
+async fn a_name_that_the_daemon_may_not_have_taken_is_told() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9")), "").unwrap();
+    for kind in [None, Some(PacketType::PacketErr)] {
+        let mut daemon = start(dir.path());
+        if let Some(kind) = kind {
+            daemon.say(kind, 0);
+        }
+        drop(daemon.requests);
+        let fault = daemon.sending.join_next().await.unwrap().unwrap().unwrap_err();
+        assert_eq!(fault, TransferError::NotText { path: "caf\\xe9".into() });
+    }
+}
