@@ -4,7 +4,7 @@ use super::registry::Registry;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What runs for this suite.
+/// What runs for this suite. The demo has no builders: their fields are empty there.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// The kind: `docker26`, `docker29`, `docker26-graphdriver`, …
@@ -45,11 +45,22 @@ impl Parts {
     /// # Errors
     /// One line that says what to run when they are not set.
     pub fn from_environment() -> Result<Self, String> {
-        let get = |name: &str| {
-            std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
-                format!("`{name}` is not set: run `make test`, or `tests/parts/with-engine docker26 -- cargo test --test live`")
-            })
-        };
+        Ok(Self {
+            buildkit_image: get("PARTS_BUILDKIT_IMAGE")?,
+            binfmt_image: get("PARTS_BINFMT_IMAGE")?,
+            remote: get("PARTS_REMOTE")?,
+            remote_unix: get("PARTS_REMOTE_UNIX")?,
+            remote_arm64: get("PARTS_REMOTE_ARM64")?,
+            tls: get("PARTS_TLS")?.into(),
+            ..Self::without_builders()?
+        })
+    }
+
+    /// Reads those of `with-engine --no-builders`.
+    ///
+    /// # Errors
+    /// As [`Parts::from_environment`].
+    pub fn without_builders() -> Result<Self, String> {
         Ok(Self {
             engine: get("PARTS_ENGINE")?,
             engine_version: get("PARTS_ENGINE_VERSION")?,
@@ -64,12 +75,12 @@ impl Parts {
             busybox_amd64: get("PARTS_BUSYBOX_AMD64")?.into(),
             busybox_arm64: get("PARTS_BUSYBOX_ARM64")?.into(),
             daemon_log: get("PARTS_DAEMON_LOG").unwrap_or_default().into(),
-            buildkit_image: get("PARTS_BUILDKIT_IMAGE")?,
-            binfmt_image: get("PARTS_BINFMT_IMAGE")?,
-            remote: get("PARTS_REMOTE")?,
-            remote_unix: get("PARTS_REMOTE_UNIX")?,
-            remote_arm64: get("PARTS_REMOTE_ARM64")?,
-            tls: get("PARTS_TLS")?.into(),
+            buildkit_image: String::new(),
+            binfmt_image: String::new(),
+            remote: String::new(),
+            remote_unix: String::new(),
+            remote_arm64: String::new(),
+            tls: PathBuf::new(),
             run: get("PARTS_RUN")?.into(),
         })
     }
@@ -100,6 +111,14 @@ impl Parts {
     pub fn graphdriver(&self) -> bool {
         self.engine.contains("graphdriver")
     }
+}
+
+fn get(name: &str) -> Result<String, String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+        format!(
+            "`{name}` is not set: run `make test`, or `tests/parts/with-engine docker26 -- cargo test --test live`"
+        )
+    })
 }
 
 /// Runs the docker client against the suite's engine; its output.
