@@ -56,13 +56,17 @@ fn read(
     let head = repository.head_commit().map_err(|error| because("the commit of HEAD", &error))?;
     let id = CommitId::parse(&head.id.to_string()).map_err(|error| because("the id of HEAD", &error))?;
     let time = head.time().map_err(|error| because("the time of HEAD", &error))?;
-    let describe = if describe { description(&repository, &head) } else { Err(DescribeError::NotAsked) };
+    let described = if describe { description(&repository, &head) } else { Err(DescribeError::NotAsked) };
+    let tagged = matches!(described, Ok((_, true)));
+    let parents = head.parent_ids().filter_map(|parent| CommitId::parse(&parent.to_string()).ok()).collect();
     Ok(CheckoutFacts {
         ancestry: ancestry(&repository, head.id, &id, commit),
         head: Some(id),
+        parents,
         head_time: Some(time.seconds),
         compared_with: commit.clone(),
-        describe,
+        describe: described.map(|(text, _)| text),
+        tagged,
         warning: None,
     })
 }
@@ -142,8 +146,11 @@ fn ancestry(repository: &gix::Repository, head: gix::ObjectId, id: &CommitId, co
     }
 }
 
-/// `git describe --tags --always`. In a cut history the bare hash that Git would fall back to is no answer.
-fn description(repository: &gix::Repository, head: &gix::Commit<'_>) -> Result<String, DescribeError> {
+/// `git describe --tags --always`, and whether that names a tag of this very commit. In a cut history the bare hash that Git would fall back to is no answer.
+fn description(
+    repository: &gix::Repository,
+    head: &gix::Commit<'_>,
+) -> Result<(String, bool), DescribeError> {
     let unreadable = |error: gix::Error| DescribeError::Unreadable(chain(&error));
     let found =
         head.describe().names(SelectRef::AllTags).id_as_fallback(true).try_format().map_err(unreadable)?;
@@ -151,8 +158,9 @@ fn description(repository: &gix::Repository, head: &gix::Commit<'_>) -> Result<S
     if found.name.is_none() && repository.is_shallow().map_err(unreadable)? {
         return Err(DescribeError::Shallow);
     }
+    let tagged = found.name.is_some() && found.depth == 0;
     let text = found.to_string();
-    Ok(text.as_bytes().to_str_lossy().into_owned())
+    Ok((text.as_bytes().to_str_lossy().into_owned(), tagged))
 }
 
 fn because(what: &str, error: &(dyn std::error::Error + 'static)) -> Unusable {

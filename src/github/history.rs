@@ -154,6 +154,21 @@ impl GitHub {
         Ok(self.there(repository, found).await?.is_some())
     }
 
+    /// Whether a branch of this name exists and has the commit.
+    pub async fn is_on_branch(
+        &self,
+        repository: &str,
+        branch: &str,
+        commit: &CommitId,
+    ) -> Result<bool, GitHubError> {
+        let Some(tip) = self.tip(repository, &RefName::Branch(branch.to_owned())).await? else {
+            return Ok(false);
+        };
+        let relation =
+            if tip == *commit { Relation::Same } else { self.relation(repository, commit, &tip).await? };
+        Ok(matches!(relation, Relation::Same | Relation::Ahead))
+    }
+
     /// The commit that a ref points to; `None` where it is gone, or points to something else.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ use crate::model::CommitId;
 pub struct CheckoutFacts {
     /// HEAD; absent without a repository, in one without a commit, or in one that cannot be read.
     pub head: Option<CommitId>,
+    /// The parents of HEAD, as it names them: also those that a shallow checkout leaves out.
+    pub parents: Vec<CommitId>,
     /// The committer's time of HEAD, Unix seconds, as the commit says it (it can say anything).
     pub head_time: Option<i64>,
     /// The commit that HEAD was compared with.
@@ -15,6 +17,8 @@ pub struct CheckoutFacts {
     pub ancestry: Ancestry,
     /// What `git describe --tags --always` says of HEAD.
     pub describe: Result<String, DescribeError>,
+    /// Whether that is the name of a Git tag, and HEAD the tag's commit.
+    pub tagged: bool,
     /// Why a repository that is there could not be read.
     pub warning: Option<String>,
 }
@@ -61,10 +65,12 @@ impl CheckoutFacts {
     pub fn none(compared_with: CommitId, warning: Option<String>) -> Self {
         Self {
             head: None,
+            parents: Vec::new(),
             head_time: None,
             compared_with,
             ancestry: Ancestry::Unknown("nothing is checked out".into()),
             describe: Err(DescribeError::NoRepository),
+            tagged: false,
             warning,
         }
     }

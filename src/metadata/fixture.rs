@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{Ancestry, CheckoutFacts, DescribeError, Metadata, Outcome, Rules, StrategyError, derive};
+use super::{
+    Ancestry, CheckoutFacts, DescribeError, GithubFacts, Metadata, Outcome, Rules, StrategyError, derive,
+};
 use crate::inputs::config::{
     BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, Mode, Push, TagRules,
 };
@@ -72,14 +74,16 @@ pub(crate) fn workflow_run(
     }
 }
 
-/// HEAD is the commit that the run is about.
+/// HEAD is the commit that the run is about; of a pull request the merge of its head.
 pub(crate) fn checkout(head: CommitId) -> CheckoutFacts {
     CheckoutFacts {
         head: Some(head.clone()),
+        parents: vec![commit('2')],
         head_time: Some(1_763_717_445),
         compared_with: head,
         ancestry: Ancestry::Same,
         describe: Err(DescribeError::NotAsked),
+        tagged: false,
         warning: None,
     }
 }
@@ -121,7 +125,8 @@ pub(crate) fn config() -> Config {
 /// The metadata of a run whose checkout is what the event is about.
 pub(crate) fn built(context: &RunnerContext, config: &Config) -> Result<Metadata, StrategyError> {
     let checkout = checkout(super::triggering_commit(context).clone());
-    match derive(context, &checkout, Rules::from(config), None)? {
+    let github = GithubFacts { on_branch: Ok(true), ..GithubFacts::default() };
+    match derive(context, &checkout, Rules::from(config), &github)? {
         Outcome::Build(metadata) => Ok(*metadata),
         Outcome::NothingToDo(why) => panic!("nothing to do: {why}"),
     }

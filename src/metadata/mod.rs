@@ -24,8 +24,8 @@ use crate::model::CommitId;
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
 pub use planned::{Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
-pub use strategy::{Outcome, Rules, StrategyError, derive};
-pub use trigger::{pull_request_to_look_up, push_by_event, triggering_commit};
+pub use strategy::{GithubFacts, Outcome, Rules, StrategyError, derive};
+pub use trigger::{branch_to_look_up, pull_request_to_look_up, push_by_event, triggering_commit};
 
 /// What an image is called, where it came from, and whether this run may publish it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,8 +42,8 @@ pub struct Metadata {
     pub revision: CommitId,
     /// That commit's time (Unix seconds, within the years 1970 to 9999), if anybody knows it. Never now.
     pub created: Option<i64>,
-    /// The commit that the tags name, and that decides which image is newer: the head of a pull request, if it is known,
-    /// else the one that is built.
+    /// The commit that the tags name, and that decides which image is newer: the head of a pull request, if that is what is
+    /// built or was merged into it, else the one that is built.
     pub named: Option<CommitId>,
     /// What becomes of the image when the input `push` is `auto`.
     pub push_default: PushDecision,

@@ -68,6 +68,8 @@ pub enum Moves {
     /// Not by itself: the image of the same commit stays and is the run's result; of another commit's, the input
     /// `existing_version` decides.
     Fixed,
+    /// Not at all: it is put where nothing has its name, or an image of the same commit.
+    IfFree,
     /// To a newer commit, never back.
     ByCommit,
     /// Always, without being read.
@@ -79,6 +81,8 @@ impl Policy {
     pub const COMMIT: Self = Self { stage: Stage::First, moves: Moves::Free };
     /// A version.
     pub const VERSION: Self = Self { stage: Stage::First, moves: Moves::Fixed };
+    /// What Git says of a commit, where that is no version.
+    pub const DESCRIPTION: Self = Self { stage: Stage::First, moves: Moves::IfFree };
     /// A branch, a Git tag that is no version, or a pull request.
     pub const MOVING: Self = Self { stage: Stage::Second, moves: Moves::ByCommit };
     /// `latest`.
@@ -125,6 +129,8 @@ mod tests {
             (TagSource::Version, Policy::VERSION, "version"),
             (TagSource::GitTag, Policy::VERSION, "version"),
             (TagSource::GitTag, Policy::MOVING, "git_tag"),
+            (TagSource::Describe, Policy::DESCRIPTION, "describe"),
+            (TagSource::Describe, Policy::VERSION, "version"),
             (TagSource::PullRequest, Policy::MOVING, "pull_request"),
             (TagSource::Latest, Policy::LATEST, "latest"),
         ] {

@@ -4,9 +4,7 @@
 //! the commit's own tag is written. And a tag belongs to one thing: what could be taken for somebody else's name
 //! (`latest`, a version, `pr-N`) is left to its owner. Nothing here knows what a registry holds.
 
-use std::fmt;
-
-use super::trigger::{Trigger, trigger, triggering_commit};
+use super::trigger::{Trigger, branch_to_look_up, trigger, triggering_commit};
 use super::{
     Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Policy, Subject, TagSource, date, quoted,
     slug,
@@ -36,6 +34,21 @@ impl<'a> From<&'a Config> for Rules<'a> {
             latest_branch: &config.latest_branch,
             push: config.push,
         }
+    }
+}
+
+/// What GitHub was asked, as neither the event nor the checkout says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GithubFacts {
+    /// The head of `pull_request_to_look_up`, if that was told.
+    pub pull_request_head: Option<CommitId>,
+    /// Whether `branch_to_look_up` has the commit that the run is about, or why nobody knows.
+    pub on_branch: Result<bool, String>,
+}
+
+impl Default for GithubFacts {
+    fn default() -> Self {
+        Self { pull_request_head: None, on_branch: Err("GitHub was not asked".into()) }
     }
 }
 
@@ -84,15 +97,14 @@ pub enum StrategyError {
     HeadUnknown(u64),
 }
 
-/// Works out tags, version and revision. `pull_request_head` is what the API says of
-/// `pull_request_to_look_up`, if it was asked.
+/// Works out tags, version and revision.
 pub fn derive(
     context: &RunnerContext,
     checkout: &CheckoutFacts,
     rules: Rules<'_>,
-    pull_request_head: Option<&CommitId>,
+    github: &GithubFacts,
 ) -> Result<Outcome, StrategyError> {
-    let (subject, occasion, known_head, push_default) = match trigger(context) {
+    let (mut subject, occasion, known_head, push_default) = match trigger(context) {
         Trigger::Nothing(why) => return Ok(Outcome::NothingToDo(why)),
         Trigger::Build { subject, occasion, pull_request_head, push } => {
             (subject, occasion, pull_request_head, push)
@@ -101,13 +113,20 @@ pub fn derive(
     let revision = checkout.head.clone().unwrap_or_else(|| triggering_commit(context).clone());
     let mut run = Strategy { context, checkout, rules, revision, tags: Vec::new(), warnings: Vec::new() };
     run.warnings.extend(checkout.warning.clone());
+    if let Some(name) = branch_to_look_up(context)
+        && let Err(why) = run.on_its_branch(&name, &github.on_branch)
+    {
+        run.warnings.push(format!("only the commit tag is written: {why}"));
+        subject = Subject::Ref(name);
+    }
+    let head = known_head.or_else(|| github.pull_request_head.clone());
     let (version, created) = (run.version(&subject)?, run.created());
     match &subject {
         Subject::Branch(name) => run.on_ref("branch", name, Some(TagSource::Branch))?,
         Subject::GitTag(name) => run.on_ref("Git tag", name, Some(TagSource::GitTag))?,
         Subject::Ref(name) => run.on_ref("ref", name, None)?,
         Subject::PullRequest(Some(number)) => {
-            run.on_pull_request(*number, known_head.as_ref().or(pull_request_head))?;
+            run.on_pull_request(*number, head.as_ref())?;
         }
         Subject::PullRequest(None) => run.warnings.push(
             "the event names no pull request (GitHub leaves it out for forks): there is no tag to publish"
@@ -126,7 +145,11 @@ pub fn derive(
     run.tags.sort_by_key(|tag| tag.policy.stage);
     let Strategy { revision, tags, warnings, .. } = run;
     let named = match subject {
-        Subject::PullRequest(_) => known_head.or_else(|| pull_request_head.cloned()),
+        Subject::PullRequest(_) => match head {
+            Some(head) if holds(checkout, &head) => Some(head),
+            Some(_) => Some(revision.clone()),
+            None => None,
+        },
         _ => Some(revision.clone()),
     };
     Ok(Outcome::Build(Box::new(Metadata {
@@ -152,6 +175,21 @@ struct Strategy<'a> {
 }
 
 impl Strategy<'_> {
+    /// Whether the run is about this branch; else why that is not so, or not known.
+    fn on_its_branch(&self, name: &str, on_branch: &Result<bool, String>) -> Result<(), String> {
+        let (commit, name) = (triggering_commit(self.context), quoted(name));
+        match on_branch {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!(
+                "commit {commit} is not on a branch {name}: the run before this one was on a Git tag of that name, or the branch has changed since"
+            )),
+            Err(why) => Err(format!(
+                "whether {name} is a branch that has commit {commit}, or a Git tag, is not known: {}",
+                super::printable(why)
+            )),
+        }
+    }
+
     /// What the label and the output `version` say, whether or not it becomes a tag.
     fn version(&self, subject: &Subject) -> Result<Option<String>, StrategyError> {
         let of_tag = |name: &str| semver_of(name).map_or_else(|| name.to_owned(), |v| v.to_string());
@@ -160,6 +198,7 @@ impl Strategy<'_> {
             (Some(VersionInput::Auto), Subject::GitTag(name)) => Some(super::printable(&of_tag(name))),
             (Some(VersionInput::Auto), _) => {
                 let said = self.checkout.describe.clone().map_err(StrategyError::Describe)?;
+                let said = if self.checkout.tagged { of_tag(&said) } else { said };
                 Some(super::printable(&said))
             }
             (None, Subject::GitTag(name)) => semver_of(name).map(|v| v.to_string()),
@@ -198,14 +237,14 @@ impl Strategy<'_> {
             self.warnings.push(format!("only the commit tag is written: {drift}"));
             return Ok(());
         }
-        if let Some(owner) = owner_of(&slug, source) {
+        if let Some(owner) = self.owner_of(&slug, source) {
             self.warnings.push(format!(
                 "only the commit tag is written: {what} {} would take the tag `{slug}`, which belongs to {owner}",
                 quoted(name)
             ));
             return Ok(());
         }
-        self.version_tags(name, source)?;
+        self.version_tags(name, &slug, source)?;
         let version = source == TagSource::GitTag && semver_of(&slug).is_some();
         let policy = if version { Policy::VERSION } else { Policy::MOVING };
         self.add(slug, (source, policy), format!("{what} {}", quoted(name)), what)?;
@@ -217,7 +256,7 @@ impl Strategy<'_> {
     }
 
     /// The tags of a version: the input's, the Git tag's own spelling, or what Git describes.
-    fn version_tags(&mut self, name: &str, source: TagSource) -> Result<(), StrategyError> {
+    fn version_tags(&mut self, name: &str, slug: &str, source: TagSource) -> Result<(), StrategyError> {
         let of_tag = semver_of(name).filter(|_| source == TagSource::GitTag);
         match self.rules.version {
             Some(VersionInput::Semver(version)) => {
@@ -229,7 +268,7 @@ impl Strategy<'_> {
                 let tag = format!("v{version}").replace('+', "-");
                 self.add(tag, (TagSource::Version, Policy::VERSION), reason, "`version`")?;
             }
-            Some(VersionInput::Auto) if source != TagSource::GitTag => self.described()?,
+            Some(VersionInput::Auto) if source != TagSource::GitTag => self.described(slug)?,
             Some(VersionInput::Auto) | None => {}
         }
         if of_tag.is_some() {
@@ -239,37 +278,52 @@ impl Strategy<'_> {
         Ok(())
     }
 
-    /// What `git describe` says becomes a tag as it is, but for what no tag may hold.
-    fn described(&mut self) -> Result<(), StrategyError> {
+    /// What `git describe` says becomes a tag as it is, but for what no tag may hold. `branch`: the tag of the branch that
+    /// the run is on, whose place it never takes.
+    fn described(&mut self, branch: &str) -> Result<(), StrategyError> {
+        const WHAT: &str = "Git's description";
         let said = self.checkout.describe.clone().map_err(StrategyError::Describe)?;
         let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let text: String = said.chars().map(|c| if kept(c) { c } else { '-' }).collect();
         let text = text.trim_start_matches(['.', '-']);
-        if text.is_empty() || text.eq_ignore_ascii_case("latest") || is_pull_request_name(text) {
+        if text == branch {
+            return Ok(());
+        }
+        let taken = text.eq_ignore_ascii_case("latest")
+            || is_pull_request_name(text)
+            || slug(self.rules.latest_branch).as_deref() == Some(text);
+        if text.is_empty() || taken {
             self.warnings.push(format!("Git describes the commit as {}: that becomes no tag", quoted(&said)));
             return Ok(());
         }
         let reason = format!("`version: auto`: Git describes the commit as {}", quoted(&said));
-        self.add(text, (TagSource::Describe, Policy::COMMIT), reason, "Git's description")
+        // The commit of a release: its tag is the release's, whose bytes stay.
+        let release = self.checkout.tagged && semver_of(&said).is_some();
+        let policy = if release { Policy::VERSION } else { Policy::DESCRIPTION };
+        self.add(text, (TagSource::Describe, policy), reason, WHAT)
     }
 
     fn on_pull_request(&mut self, number: u64, head: Option<&CommitId>) -> Result<(), StrategyError> {
         match head {
             Some(head) => {
-                let sha = head.cut(self.rules.sha_length);
-                let reason = format!("head commit of pull request #{number}");
-                self.add(
-                    format!("{sha}-pr-{number}"),
-                    (TagSource::Commit, Policy::COMMIT),
-                    reason,
-                    "the commit",
-                )?;
+                let holds = holds(self.checkout, head);
+                if holds {
+                    let sha = head.cut(self.rules.sha_length);
+                    let reason = format!("head commit of pull request #{number}");
+                    let tag = format!("{sha}-pr-{number}");
+                    self.add(tag, (TagSource::Commit, Policy::COMMIT), reason, "the commit")?;
+                }
                 // Checking out what the event points at is right for `pull_request` only.
                 let on_pull = self.context.git_ref == crate::model::GitRef::Pull(number);
                 let tip = self.checkout.head.as_ref() == Some(&self.context.sha);
                 if !on_pull && tip && self.context.sha != *head {
                     self.warnings.push(format!(
                         "the checkout is commit {} of the default branch, not pull request #{number} ({head}): the image would hold nothing of it",
+                        self.revision
+                    ));
+                } else if !holds {
+                    self.warnings.push(format!(
+                        "there is no commit tag: commit {} is checked out, which is neither the head {head} of pull request #{number} nor made of it (somebody pushed meanwhile, or the checkout is of something else)",
                         self.revision
                     ));
                 }
@@ -312,6 +366,22 @@ impl Strategy<'_> {
         }
     }
 
+    /// Whose tag a slug is, if not its ref's.
+    fn owner_of(&self, slug: &str, source: TagSource) -> Option<&'static str> {
+        if slug == "latest" {
+            return Some("`latest_branch`");
+        }
+        let version = semver_of(slug).is_some();
+        if source == TagSource::GitTag {
+            let owned = !version && super::slug(self.rules.latest_branch).as_deref() == Some(slug);
+            return owned.then_some("the branch of that name, which is `latest_branch`");
+        }
+        if is_pull_request_name(slug) {
+            return Some("a pull request");
+        }
+        version.then_some("a version")
+    }
+
     /// Adds a tag; one that is there already keeps its first reason.
     fn add(
         &mut self,
@@ -340,18 +410,10 @@ fn is_pull_request_name(slug: &str) -> bool {
     slug.strip_prefix("pr-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whose tag a slug is, if not its ref's.
-fn owner_of(slug: &str, source: TagSource) -> Option<impl fmt::Display> {
-    if slug == "latest" {
-        return Some("`latest_branch`");
-    }
-    if source == TagSource::GitTag {
-        return None;
-    }
-    if is_pull_request_name(slug) {
-        return Some("a pull request");
-    }
-    semver_of(slug).map(|_| "a version")
+/// Whether what is checked out is this commit or made of it: a merge, or a commit on top. Without a checkout there is nothing
+/// to doubt.
+fn holds(checkout: &CheckoutFacts, commit: &CommitId) -> bool {
+    checkout.head.as_ref().is_none_or(|head| head == commit || checkout.parents.contains(commit))
 }
 
 fn shortened(text: &str) -> String {

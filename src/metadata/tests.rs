@@ -23,6 +23,11 @@ fn pushes(metadata: &Metadata) -> &'static str {
     }
 }
 
+/// GitHub says that the branch of the run before this one has its commit.
+fn on_its_branch() -> GithubFacts {
+    GithubFacts { on_branch: Ok(true), ..GithubFacts::default() }
+}
+
 fn release(action: &str, tag: &str) -> Event {
     Event::Release { action: action.into(), tag: tag.into(), target: "main".into() }
 }
@@ -40,7 +45,8 @@ fn rows_of_the_table() {
         (push(), "refs/heads/Main", "1111111-main main", "yes"),
         (push(), "refs/tags/v1.2.3", "1111111-v1.2.3 v1.2.3", "yes"),
         (push(), "refs/tags/nightly", "1111111-nightly nightly", "yes"),
-        (push(), "refs/tags/main", "1111111-main main", "yes"),
+        (push(), "refs/tags/main", "1111111-main", "yes"),
+        (push(), "refs/tags/Main", "1111111-main", "yes"),
         (release("published", "1.0.0"), "refs/tags/1.0.0", "1111111-1.0.0 1.0.0", "yes"),
         (release("released", "v2.0.0"), "refs/tags/v2.0.0", "1111111-v2.0.0 v2.0.0", "yes"),
         (release("created", "v2.0.0"), "refs/tags/v2.0.0", "1111111-v2.0.0 v2.0.0", "yes"),
@@ -105,7 +111,7 @@ fn nothing_to_do() {
     ] {
         let context = context(event, "refs/heads/main");
         let checkout = checkout(commit('1'));
-        let outcome = derive(&context, &checkout, Rules::from(&config()), None).unwrap();
+        let outcome = derive(&context, &checkout, Rules::from(&config()), &on_its_branch()).unwrap();
         assert!(matches!(outcome, Outcome::NothingToDo(_)), "{context:?}");
     }
 }
@@ -171,7 +177,7 @@ fn version_from_git() {
         let context = context(event, git_ref);
         let describe = said.map(str::to_owned);
         let checkout = CheckoutFacts { describe, ..checkout(commit('1')) };
-        derive(&context, &checkout, Rules::from(&config), None).map(|outcome| match outcome {
+        derive(&context, &checkout, Rules::from(&config), &on_its_branch()).map(|outcome| match outcome {
             Outcome::Build(metadata) => (tags(&metadata), metadata.version.unwrap(), metadata.warnings.len()),
             Outcome::NothingToDo(why) => panic!("{why}"),
         })
@@ -194,6 +200,38 @@ fn version_from_git() {
     for event in [push(), pull] {
         let error = described(Err(DescribeError::Shallow), event, "refs/heads/main").unwrap_err();
         assert!(error.to_string().contains("`fetch-depth: 0`"), "{error}");
+    }
+}
+
+#[test]
+fn what_git_describes_takes_nobodys_tag() {
+    let config = crate::inputs::config::Config { version: Some(VersionInput::Auto), ..config() };
+    let (version, described) = (Some(Policy::VERSION), Some(Policy::DESCRIPTION));
+    let untagged = "v1.2.3-4-gabcdef0";
+    for (said, tagged, branch, expected, policy, label) in [
+        // The commit of a release: the tag is the release's.
+        ("v1.2.3", true, "main", "1111111-main v1.2.3 main latest", version, "1.2.3"),
+        ("1.2.3+b", true, "dev", "1111111-dev 1.2.3-b dev", version, "1.2.3+b"),
+        // It looks like one, and is none.
+        (untagged, false, "dev", "1111111-dev v1.2.3-4-gabcdef0 dev", described, untagged),
+        ("stable", true, "main", "1111111-main stable main latest", described, "stable"),
+        // The branch's own.
+        ("main", true, "main", "1111111-main main latest", None, "main"),
+        ("dev", true, "dev", "1111111-dev dev", None, "dev"),
+        ("1111111-dev", true, "dev", "1111111-dev dev", None, "1111111-dev"),
+        // `latest_branch`'s.
+        ("main", true, "dev", "1111111-dev dev", None, "main"),
+    ] {
+        let context = context(push(), &format!("refs/heads/{branch}"));
+        let checkout = CheckoutFacts { describe: Ok(said.into()), tagged, ..checkout(commit('1')) };
+        let outcome = derive(&context, &checkout, Rules::from(&config), &GithubFacts::default()).unwrap();
+        let Outcome::Build(metadata) = outcome else { panic!("nothing to do") };
+        assert_eq!(tags(&metadata), expected, "{said}");
+        let described = metadata.tags.iter().find(|tag| tag.source == TagSource::Describe);
+        assert_eq!(described.map(|tag| tag.policy), policy, "{said}");
+        let own = metadata.tags.iter().find(|tag| tag.tag.as_str() == branch).unwrap();
+        assert_eq!((own.source, own.policy), (TagSource::Branch, Policy::MOVING), "{said}");
+        assert_eq!(metadata.version.as_deref(), Some(label));
     }
 }
 
@@ -231,7 +269,7 @@ fn what_was_built_names_the_tags() {
             ancestry,
             ..checkout(commit('1'))
         };
-        match derive(&context, &checkout, Rules::from(&config()), None).unwrap() {
+        match derive(&context, &checkout, Rules::from(&config()), &on_its_branch()).unwrap() {
             Outcome::Build(metadata) => {
                 (tags(&metadata), metadata.revision.cut(1).to_owned(), metadata.warnings)
             }
@@ -265,16 +303,92 @@ fn what_was_built_names_the_tags() {
 }
 
 #[test]
+fn a_git_tag_in_the_place_of_a_workflow_runs_branch_moves_no_branchs_tag() {
+    let derived = |event: &str, branch: &str, on_branch: Result<bool, String>| {
+        let context = context(workflow_run(event, branch, "acme/shop", None), "refs/heads/main");
+        let told = GithubFacts { on_branch, ..GithubFacts::default() };
+        match derive(&context, &checkout(commit('2')), Rules::from(&config()), &told).unwrap() {
+            Outcome::Build(metadata) => metadata,
+            Outcome::NothingToDo(why) => panic!("{why}"),
+        }
+    };
+    for (event, on_branch, expected, said) in [
+        ("push", Ok(true), "2222222-main main latest", ""),
+        ("push", Ok(false), "2222222-main", "is not on a branch `main`"),
+        ("push", Err("no\nanswer".into()), "2222222-main", "is not known: no\u{fffd}answer"),
+        ("workflow_dispatch", Ok(false), "2222222-main", "is not on a branch `main`"),
+        ("create", Err("no answer".into()), "2222222-main", "is not known"),
+        // These are never on a Git tag.
+        ("schedule", Err("GitHub was not asked".into()), "2222222-main main latest", ""),
+        ("repository_dispatch", Err("GitHub was not asked".into()), "2222222-main main latest", ""),
+    ] {
+        let metadata = derived(event, "main", on_branch);
+        assert_eq!(tags(&metadata), expected, "{event}");
+        assert_eq!(metadata.warnings.len(), usize::from(!said.is_empty()), "{:?}", metadata.warnings);
+        assert!(metadata.warnings.iter().all(|warning| warning.contains(said)), "{:?}", metadata.warnings);
+    }
+    let metadata = derived("push", "main", Ok(false));
+    // It is no evidence of what the branch has, either.
+    assert_eq!(metadata.subject, Subject::Ref("main".into()));
+    assert_eq!(pushes(&metadata), "yes");
+    let asked = |event: Event| branch_to_look_up(&context(event, "refs/heads/main"));
+    assert_eq!(asked(workflow_run("push", "dev", "acme/shop", None)).as_deref(), Some("dev"));
+    for event in [
+        workflow_run("push", "dev", "mallory/shop", None),
+        workflow_run("release", "v1", "acme/shop", None),
+        workflow_run("schedule", "main", "acme/shop", None),
+        workflow_run("pull_request", "dev", "acme/shop", Some(5)),
+        push(),
+    ] {
+        assert_eq!(asked(event.clone()), None, "{event:?}");
+    }
+}
+
+#[test]
+fn a_pull_requests_commit_tag_names_only_a_head_that_was_built() {
+    let request = || pull_request("acme/shop");
+    let comment = || Event::IssueComment { number: 5, on_pull_request: true };
+    let told = GithubFacts { pull_request_head: Some(commit('2')), ..GithubFacts::default() };
+    let asked = crate::inputs::config::Config { push: Push::Yes, ..config() };
+    let (merge, main) = ("refs/pull/5/merge", "refs/heads/main");
+    for (event, git_ref, head, parents, expected, named) in [
+        (Event::PullRequest(request()), merge, Some('2'), "", "2222222-pr-5 pr-5", '2'),
+        (Event::PullRequest(request()), merge, Some('1'), "82", "2222222-pr-5 pr-5", '2'),
+        (Event::PullRequest(request()), merge, None, "", "2222222-pr-5 pr-5", '2'),
+        // Pushed between the checkout and this step.
+        (Event::PullRequest(request()), merge, Some('4'), "83", "pr-5", '4'),
+        (Event::PullRequestTarget(request()), main, Some('4'), "83", "pr-5", '4'),
+        (comment(), main, Some('2'), "", "2222222-pr-5 pr-5", '2'),
+        (comment(), main, Some('3'), "8", "pr-5", '3'),
+        (comment(), main, Some('1'), "8", "pr-5", '1'),
+        (workflow_run("pull_request", "dev", "acme/shop", Some(5)), main, Some('1'), "8", "pr-5", '1'),
+    ] {
+        let context = context(event, git_ref);
+        let checkout = CheckoutFacts {
+            head: head.map(commit),
+            parents: parents.chars().map(commit).collect(),
+            ..checkout(commit('1'))
+        };
+        let outcome = derive(&context, &checkout, Rules::from(&asked), &told).unwrap();
+        let Outcome::Build(metadata) = outcome else { panic!("nothing to do") };
+        assert_eq!(tags(&metadata), expected, "{head:?} {parents} {context:?}");
+        assert_eq!(metadata.named, Some(commit(named)), "{head:?} {parents}");
+        let warned = metadata.warnings.iter().any(|one| one.contains("pull request #5"));
+        assert_eq!(warned, expected == "pr-5", "{:?}", metadata.warnings);
+    }
+}
+
+#[test]
 fn head_of_a_commented_pull_request() {
     let context = context(Event::IssueComment { number: 5, on_pull_request: true }, "refs/heads/main");
     assert_eq!(pull_request_to_look_up(&context), Some(5));
     let checkout = checkout(commit('2'));
     let asked = crate::inputs::config::Config { push: Push::Yes, ..config() };
-    let error = derive(&context, &checkout, Rules::from(&asked), None).unwrap_err();
+    let error = derive(&context, &checkout, Rules::from(&asked), &GithubFacts::default()).unwrap_err();
     assert_eq!(error, StrategyError::HeadUnknown(5));
     let head = commit('2');
-    let Outcome::Build(metadata) = derive(&context, &checkout, Rules::from(&asked), Some(&head)).unwrap()
-    else {
+    let told = GithubFacts { pull_request_head: Some(head), ..GithubFacts::default() };
+    let Outcome::Build(metadata) = derive(&context, &checkout, Rules::from(&asked), &told).unwrap() else {
         panic!("nothing to do")
     };
     assert_eq!(tags(&metadata), "2222222-pr-5 pr-5");
@@ -299,7 +413,7 @@ fn created_is_the_commits_time() {
     context.commit_times = vec![(commit('3'), 1), (commit('1'), 99)];
     let created = |context: &RunnerContext, head: Option<char>, head_time| {
         let checkout = CheckoutFacts { head: head.map(commit), head_time, ..checkout(commit('1')) };
-        match derive(context, &checkout, Rules::from(&config()), None).unwrap() {
+        match derive(context, &checkout, Rules::from(&config()), &on_its_branch()).unwrap() {
             Outcome::Build(metadata) => metadata.created,
             Outcome::NothingToDo(why) => panic!("{why}"),
         }
@@ -335,7 +449,7 @@ proptest! {
         let head = CheckoutFacts { ancestry, compared_with, describe: Ok(said), ..checkout(commit('3')) };
         let version = [None, version("1.2.3"), Some(VersionInput::Auto)][usize::try_from(input).unwrap()].clone();
         let config = crate::inputs::config::Config { version, ..config() };
-        let Ok(Outcome::Build(metadata)) = derive(&context, &head, Rules::from(&config), None) else {
+        let Ok(Outcome::Build(metadata)) = derive(&context, &head, Rules::from(&config), &on_its_branch()) else {
             return Ok(());
         };
         let mut names: Vec<&str> = metadata.tags.iter().map(|tag| tag.tag.as_str()).collect();

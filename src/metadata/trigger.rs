@@ -44,6 +44,20 @@ pub fn pull_request_to_look_up(context: &RunnerContext) -> Option<u64> {
     }
 }
 
+/// The branch that this run is about only if GitHub says that it has [`triggering_commit`]: `workflow_run` gives the name of
+/// the branch or the Git tag that the other run was on, and does not say which it is.
+pub fn branch_to_look_up(context: &RunnerContext) -> Option<String> {
+    let Event::WorkflowRun { event, .. } = &context.event else { return None };
+    // These are on a branch, whatever else is called so.
+    if matches!(event.as_str(), "schedule" | "repository_dispatch") {
+        return None;
+    }
+    match trigger(context) {
+        Trigger::Build { subject: Subject::Branch(name), .. } => Some(name),
+        _ => None,
+    }
+}
+
 /// What becomes of an image that this event builds when the input `push` is `auto`; `None` when it builds nothing.
 pub fn push_by_event(context: &RunnerContext) -> Option<PushDecision> {
     match trigger(context) {

@@ -74,7 +74,7 @@ pub fn fate(
     ours: &Ours,
     known: &Known,
 ) -> Result<Fate, Question> {
-    if tag.policy.is_fixed() {
+    if matches!(tag.policy.moves, Moves::Fixed | Moves::IfFree) {
         match version(tag, current, ours, None) {
             VersionVerdict::Kept(digest) => return Ok(Fate::Kept(digest)),
             VersionVerdict::Held(why) => return Ok(Fate::HeldBack(why)),

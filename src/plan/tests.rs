@@ -477,7 +477,8 @@ proptest! {
         let daemon = DaemonFacts { containerd_image_store: image_store, ..daemon() };
         let checkout = checkout(crate::metadata::triggering_commit(&context).clone());
         let rules = crate::metadata::Rules::from(&config);
-        let Ok(Outcome::Build(metadata)) = crate::metadata::derive(&context, &checkout, rules, None) else {
+        let github = crate::metadata::GithubFacts::default();
+        let Ok(Outcome::Build(metadata)) = crate::metadata::derive(&context, &checkout, rules, &github) else {
             return Ok(());
         };
         let plan = match plan(&config, &context, &facts(daemon, &config, *metadata)) {

@@ -330,3 +330,26 @@ async fn branches_page_by_page() {
     let (listed, asked) = with_answers(&answers, ask).await;
     assert_eq!((listed.unwrap().all, asked.len()), (false, 10));
 }
+
+#[tokio::test]
+async fn whether_a_branch_has_a_commit() {
+    let object = |sha: &CommitId| format!(r#"{{"object":{{"sha":"{sha}","type":"commit"}}}}"#);
+    let compare =
+        |old: char| format!("/repos/acme/shop/compare/{}...{}?per_page=1&page=2", commit(old), commit('2'));
+    let (one, three) = (compare('1'), compare('3'));
+    let answers = [
+        ("/repos/acme/shop/git/ref/heads/main", "200 OK", object(&commit('2'))),
+        ("/repos/acme/shop", "200 OK", "{}".to_owned()),
+        (one.as_str(), "200 OK", r#"{"status":"ahead"}"#.to_owned()),
+        (three.as_str(), "200 OK", r#"{"status":"diverged"}"#.to_owned()),
+    ];
+    for (branch, digit, expected, requests) in
+        [("main", '2', true, 1), ("main", '1', true, 2), ("main", '3', false, 2), ("v1", '2', false, 2)]
+    {
+        let ask = async |github: GitHub| github.is_on_branch("acme/shop", branch, &commit(digit)).await;
+        let (told, asked) = with_answers(&answers, ask).await;
+        assert_eq!((told.unwrap(), asked.len()), (expected, requests), "{branch} {digit}");
+    }
+    let ask = async |github: GitHub| github.is_on_branch("acme/shop", "main", &commit('4')).await;
+    assert!(with_answers(&answers, ask).await.0.unwrap_err().is_unknown(), "a commit that nobody knows");
+}

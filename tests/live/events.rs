@@ -2,6 +2,7 @@
 
 use crate::job::{Job, parts};
 use crate::runner::event::{Event, FORK, HEAD, MERGE, QUEUE};
+use crate::runner::github_api::GithubApi;
 use crate::runner::step::StepResult;
 use serde_json::Value;
 
@@ -29,8 +30,11 @@ const TABLE: &[(&str, &str, Expected)] = &[
     ("pull_request-dependabot", "refs/pull/42/merge", Tags(&["{head}-pr-44", "pr-44"], false)),
     ("pull_request-closed", "refs/heads/main", Nothing),
     ("pull_request-closed-unmerged", "refs/pull/42/merge", Nothing),
-    ("pull_request_target", "refs/heads/main", Tags(&["{head}-pr-42", "pr-42"], false)),
-    ("pull_request_target-fork", "refs/heads/main", Tags(&["{fork}-pr-43", "pr-43"], false)),
+    ("pull_request_target", "refs/pull/42/merge", Tags(&["{head}-pr-42", "pr-42"], false)),
+    ("pull_request_target-fork", "refs/pull/43/merge", Tags(&["{fork}-pr-43", "pr-43"], false)),
+    // What is built by default has nothing of the pull request: no commit of it is named.
+    ("pull_request_target", "refs/heads/main", Tags(&["pr-42"], false)),
+    ("pull_request_target-fork", "refs/heads/main", Tags(&["pr-43"], false)),
     ("merge_group", "refs/heads/queue", Tags(&["{queue}-queue"], false)),
     ("release-published", "refs/tags/v1.2.3", Tags(VERSION, true)),
     ("release-released", "refs/tags/v1.2.3", Tags(VERSION, true)),
@@ -61,8 +65,11 @@ struct World {
 }
 
 fn world(name: &str) -> World {
-    let job = Job::usual(name).input("dry_run", "true");
+    let mut job = Job::usual(name).input("dry_run", "true");
+    job.machine.api_url = GithubApi::start("127.0.0.1", job.origin.path()).url;
     let origin = &job.origin;
+    // Where the run before a workflow_run was.
+    origin.git(&["branch", "release/2.x"]);
     origin.tag("v1.2.3", Some("Two sizes"));
     origin.tag("v1.3.0-rc.1", None);
     let mut made = Vec::new();
@@ -156,6 +163,31 @@ fn the_default_branch_is_never_a_pull_requests_tag() {
             }
         }
     }
+}
+
+#[test]
+fn a_git_tag_that_is_called_as_a_branch_does_not_move_the_branchs_tags() {
+    let mut world = world("namesake");
+    let run = |world: &mut World| planned(&world.run("workflow_run-push", "refs/heads/at"));
+    let tip = world.job.origin.rev("main");
+    world.job.origin.git(&["branch", "-f", "at", &tip]);
+    let both = vec![format!("{tip}-release-2.x"), "release-2.x".to_owned()];
+    assert_eq!(run(&mut world), Some((both, true)));
+    // The commit is on no branch of that name, or there is no such branch.
+    let only = Some((vec![format!("{tip}-release-2.x")], true));
+    world.job.origin.git(&["branch", "-f", "release/2.x", "main~1"]);
+    assert_eq!(run(&mut world), only);
+    world.job.origin.git(&["branch", "-D", "release/2.x"]);
+    world.job.origin.git(&["tag", "release/2.x", "main"]);
+    assert_eq!(run(&mut world), only);
+    // Nobody can say so.
+    world.job.machine.api_url = "http://127.0.0.1:1".into();
+    assert_eq!(run(&mut world), only);
+    // And by its own push.
+    world.job.event = world.event("push-tag").replace("v1.2.3", "main");
+    world.job.check_out("refs/heads/at", 1);
+    let result = world.job.native().run();
+    assert_eq!(planned(&result), Some((vec![format!("{tip}-main")], true)), "{}", result.log());
 }
 
 #[test]

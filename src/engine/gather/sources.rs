@@ -1,23 +1,24 @@
-//! What is checked out, the Dockerfile, and the head of a pull request where only the API knows it.
+//! What is checked out, the Dockerfile, and what only GitHub's API knows of the run.
 
 use std::io::Read as _;
 use std::path::Path;
 
 use crate::engine::run::Run;
-use crate::error::RunError;
+use crate::error::{RunError, chain};
 use crate::git;
 use crate::github::GitHub;
 use crate::inputs::config::{Config, VersionInput};
-use crate::metadata::{CheckoutFacts, pull_request_to_look_up, triggering_commit};
-use crate::model::{CommitId, ContextSource};
+use crate::metadata::{
+    CheckoutFacts, GithubFacts, branch_to_look_up, pull_request_to_look_up, triggering_commit,
+};
+use crate::model::ContextSource;
 use crate::plan::dockerfile;
 use crate::plan::facts::DockerfileText;
 
-/// Reads what the image's name depends on: what is checked out, and the head of a pull request, where only the API
-/// knows it. Writes nothing anywhere.
-pub(super) async fn sources(run: &Run<'_>) -> Result<(CheckoutFacts, Option<CommitId>), RunError> {
-    let (checkout, head) = tokio::join!(checkout(run), head(run));
-    Ok((checkout, head?))
+/// Reads what the image's name depends on: what is checked out, and what only GitHub's API knows. Writes nothing anywhere.
+pub(super) async fn sources(run: &Run<'_>) -> Result<(CheckoutFacts, GithubFacts), RunError> {
+    let (checkout, github) = tokio::join!(checkout(run), github(run));
+    Ok((checkout, github?))
 }
 
 /// The text of the Dockerfile. A fault is no error here: whoever builds says it better.
@@ -64,10 +65,21 @@ async fn checkout(run: &Run<'_>) -> CheckoutFacts {
     })
 }
 
-async fn head(run: &Run<'_>) -> Result<Option<CommitId>, RunError> {
+async fn github(run: &Run<'_>) -> Result<GithubFacts, RunError> {
     let Run { context, keyring, .. } = *run;
-    let Some(number) = pull_request_to_look_up(context) else { return Ok(None) };
+    let mut facts = GithubFacts::default();
+    let (request, branch) = (pull_request_to_look_up(context), branch_to_look_up(context));
+    if request.is_none() && branch.is_none() {
+        return Ok(facts);
+    }
+    let repository = &context.repository.full_name;
     let github = GitHub::new(&context.api_url, keyring.token(), &run.process.network())?;
-    let head = github.pull_request_head(&context.repository.full_name, number).await?;
-    Ok(Some(head.sha))
+    if let Some(number) = request {
+        facts.pull_request_head = Some(github.pull_request_head(repository, number).await?.sha);
+    }
+    if let Some(branch) = branch {
+        let told = github.is_on_branch(repository, &branch, triggering_commit(context)).await;
+        facts.on_branch = told.map_err(|error| chain(&error));
+    }
+    Ok(facts)
 }

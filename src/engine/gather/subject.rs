@@ -30,8 +30,8 @@ pub(super) struct Subject {
 pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> {
     let Run { asked, context, .. } = *run;
     let (sources, sessions) = tokio::join!(sources(run), login::exchange(run, login::Of::Image));
-    let (checkout, head) = sources?;
-    let mut metadata = match metadata::derive(context, &checkout, asked.into(), head.as_ref())? {
+    let (checkout, github) = sources?;
+    let mut metadata = match metadata::derive(context, &checkout, asked.into(), &github)? {
         Outcome::NothingToDo(why) => {
             run.report.nothing(why);
             return Ok(None);

@@ -100,6 +100,33 @@ fn describes_as_git() {
 }
 
 #[test]
+fn whose_commit_is_described_and_from_which_it_was_made() {
+    let mut repo = Repo::new();
+    let first = repo.commit();
+    let facts = repo.gather(&first);
+    assert_eq!((facts.tagged, facts.parents), (false, vec![]), "{:?}", facts.describe);
+    repo.run(&["tag", "v1.2.3"]);
+    assert!(repo.gather(&first).tagged);
+    assert!(!of(&repo.workspace(), &first, false).tagged, "nobody asked");
+    let second = repo.commit();
+    let facts = repo.gather(&second);
+    assert_eq!((facts.tagged, facts.parents), (false, vec![first.clone()]));
+    // A tag that is called as descriptions are.
+    repo.run(&["tag", "-m", "x", "v1.2.3-1-gabcdef0"]);
+    assert!(repo.gather(&second).tagged);
+    repo.run(&["checkout", "-q", "-b", "side", "HEAD~1"]);
+    let side = repo.commit();
+    repo.run(&["merge", "-q", "--no-ff", "-m", "merge", "main"]);
+    let merge = repo.head();
+    assert_eq!(repo.gather(&merge).parents, [side.clone(), second.clone()]);
+    // The parents are named where they are not there.
+    let url = format!("file://{}", repo.workspace().display());
+    let shallow = repo.root.path().join("shallow");
+    repo.git(&["clone", "-q", "--depth", "1", &url, shallow.to_str().unwrap()], repo.root.path());
+    assert_eq!(of(&shallow, &merge, true).parents, [side, second]);
+}
+
+#[test]
 fn shallow_checkouts() {
     let mut repo = Repo::new();
     let (first, second) = (repo.commit(), repo.commit());

@@ -1,6 +1,7 @@
 //! The steps of putting tags, one after the other: what to do next, given what came of the last.
 //!
-//! Version tags are looked at first: one that is there for the same commit decides which image all others go on. Then
+//! Tags that do not move are looked at first: a version that is there for the same commit decides which image all others go
+//! on. Then
 //! the commit's tag, then the moving ones, stage by stage, each read right before its move. Last the look for newer
 //! commits' tags: after it nothing of ours is on an image that is older than the newest one published.
 
@@ -82,6 +83,7 @@ pub struct Steps {
 
 #[derive(Clone, Debug)]
 enum Phase {
+    /// Those that do not move.
     Versions(Vec<PlannedTag>),
     Reading(Vec<PlannedTag>),
     Deciding(Vec<PlannedTag>, Vec<Option<Stamped>>, Question),
@@ -102,7 +104,10 @@ impl Steps {
         let mut versions = Vec::new();
         if stages.first().and_then(|stage| stage.first()).is_some_and(|tag| tag.policy.stage == Stage::First)
         {
-            (versions, first) = stages.remove(0).into_iter().partition(|tag| tag.policy.is_fixed());
+            (versions, first) = stages
+                .remove(0)
+                .into_iter()
+                .partition(|tag| matches!(tag.policy.moves, Moves::Fixed | Moves::IfFree));
         }
         let progress =
             Progress { digest, published: Vec::new(), held_back: Vec::new(), warnings: Vec::new() };

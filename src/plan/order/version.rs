@@ -1,8 +1,8 @@
-//! Version tags never move by themselves: what becomes of one that is there already.
+//! Tags that never move by themselves: what becomes of one that is there already.
 
 use super::decide::SHOWN;
 use crate::inputs::config::ExistingVersion;
-use crate::metadata::PlannedTag;
+use crate::metadata::{Moves, PlannedTag};
 use crate::model::{CommitId, Digest, Stamped, Tag};
 use crate::plan::publish::Ours;
 
@@ -21,7 +21,7 @@ pub struct VersionTaken {
     pub digest: Digest,
 }
 
-/// What becomes of a version's tag.
+/// What becomes of a tag that does not move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VersionVerdict {
     /// It is put.
@@ -34,7 +34,8 @@ pub enum VersionVerdict {
     Taken(VersionTaken),
 }
 
-/// Whether a version's tag, which is on `found`, is put on our image `digest`, if there is one yet.
+/// Whether the tag of a version, or one that is put only where it is free, goes on our image `digest`, if there is one yet;
+/// it is on `found` now.
 pub fn version(
     tag: &PlannedTag,
     found: Option<&Stamped>,
@@ -43,7 +44,17 @@ pub fn version(
 ) -> VersionVerdict {
     let Some(found) = found else { return VersionVerdict::Free };
     let same = found.stamp.commit.is_some() && found.stamp.commit == ours.stamp.commit;
-    if same || Some(&found.digest) == digest {
+    let same = same || Some(&found.digest) == digest;
+    if tag.policy.moves == Moves::IfFree {
+        return match &found.stamp.commit {
+            _ if same => VersionVerdict::Free,
+            Some(commit) => {
+                VersionVerdict::Held(format!("it is on the image of commit {}", commit.cut(SHOWN)))
+            }
+            None => VersionVerdict::Held("it is on an image that does not say its commit".into()),
+        };
+    }
+    if same {
         return VersionVerdict::Kept(found.digest.clone());
     }
     match ours.rules.existing_version {
