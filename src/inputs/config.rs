@@ -192,7 +192,7 @@ fn read(
     let version = findings.take(parse::version(&inputs.version));
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
-    let tag_rules = tag_rules::read(inputs, findings);
+    let tag_rules = tag_rules::read(inputs, sha_length, findings);
     if let Some(mode) = mode {
         mode::judge(mode, platforms.as_deref(), tag_rules.promote, findings);
     }

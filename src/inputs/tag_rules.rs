@@ -14,11 +14,18 @@ pub struct TagRules {
     pub existing_version: ExistingVersion,
     /// `promote`.
     pub promote: Promote,
+    /// `sha_length`: by it the tags of other commits are found.
+    pub sha_length: usize,
 }
 
 impl Default for TagRules {
     fn default() -> Self {
-        Self { hold_back: true, existing_version: ExistingVersion::Fail, promote: Promote::Auto }
+        Self {
+            hold_back: true,
+            existing_version: ExistingVersion::Fail,
+            promote: Promote::Auto,
+            sha_length: 40,
+        }
     }
 }
 
@@ -44,8 +51,9 @@ pub enum Promote {
     Never,
 }
 
-pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> TagRules {
+pub(super) fn read(inputs: &RawInputs, sha_length: Option<usize>, findings: &mut Findings) -> TagRules {
     let default = TagRules::default();
+    let sha_length = sha_length.unwrap_or(default.sha_length);
     let hold_back = findings.take(parse::boolean("hold_back", &inputs.hold_back, default.hold_back));
     let existing = one_of(
         "existing_version",
@@ -65,6 +73,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> TagRules {
         hold_back: hold_back.unwrap_or(default.hold_back),
         existing_version: findings.take(existing).unwrap_or(default.existing_version),
         promote: findings.take(promote).unwrap_or(default.promote),
+        sha_length,
     }
 }
 
@@ -106,12 +115,16 @@ mod tests {
             ..RawInputs::default()
         };
         let mut findings = Findings::default();
-        assert_eq!(read(&inputs("", "", ""), &mut findings), TagRules::default());
-        let other =
-            TagRules { hold_back: false, existing_version: ExistingVersion::Skip, promote: Promote::Only };
-        assert_eq!(read(&inputs("false", " skip ", "only"), &mut findings), other);
+        assert_eq!(read(&inputs("", "", ""), None, &mut findings), TagRules::default());
+        let other = TagRules {
+            hold_back: false,
+            existing_version: ExistingVersion::Skip,
+            promote: Promote::Only,
+            sha_length: 7,
+        };
+        assert_eq!(read(&inputs("false", " skip ", "only"), Some(7), &mut findings), other);
         assert!(findings.faults.is_empty());
-        read(&inputs("maybe", "replace", "yes\n"), &mut findings);
+        read(&inputs("maybe", "replace", "yes\n"), None, &mut findings);
         let texts: Vec<String> = findings.faults.iter().map(ToString::to_string).collect();
         assert_eq!(texts.len(), 3, "{texts:?}");
         assert!(texts[1].contains("`existing_version`") && texts[1].contains("`overwrite`"), "{texts:?}");

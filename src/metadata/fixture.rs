@@ -105,7 +105,7 @@ pub(crate) fn config() -> Config {
         sha_length: 7,
         latest_branch: "main".into(),
         tags_key: crate::model::Digest::of(b"tags"),
-        tag_rules: TagRules::default(),
+        tag_rules: TagRules { sha_length: 7, ..TagRules::default() },
         labels: Vec::new(),
         build_args: Vec::new(),
         target: None,

@@ -1,9 +1,10 @@
 //! What an image says of itself, so that a later run can tell whether it may stand in its place.
 //!
-//! Three annotations of our own hang on the index, or on the manifest of an image without one; their names are here
+//! Annotations of our own hang on the index, or on the manifest of an image without one; their names are here
 //! and nowhere else. They are annotations and no labels: labels are inherited by every image that is built `FROM`
-//! this one, by any tool, and would then speak of another build. The run's id is not among them: two builds of one
-//! commit are the same bytes, and stay so. Images without our annotations are read by the OCI keys.
+//! this one, by any tool, and would then speak of another build. The run is among them only where no two runs give the
+//! same bytes anyway, as where provenance says when and by which run it was built: two builds of one commit are the same
+//! bytes otherwise, and stay so. Images without our annotations are read by the OCI keys.
 //! Their authors are strangers: whatever makes no sense counts as not said.
 //!
 //! The names are the schema, and outlive the code: what a name says never changes, so that images of before can be
@@ -21,6 +22,8 @@ pub const COMMIT: &str = "io.github.docker-push-action.commit";
 pub const REF: &str = "io.github.docker-push-action.ref";
 /// The hash of what the image was built from, as [`InputsHash`] writes it: `1:sha256:…`.
 pub const INPUTS: &str = "io.github.docker-push-action.inputs";
+/// The run that built the image, where that is part of its bytes anyway.
+pub const RUN: &str = "io.github.docker-push-action.run";
 /// The OCI key of the commit that was built.
 pub const REVISION: &str = "org.opencontainers.image.revision";
 /// The OCI key of the sources' address.
@@ -67,6 +70,32 @@ pub struct Stamp {
     pub inputs: Option<InputsHash>,
     /// [`SOURCE`].
     pub source: Option<String>,
+    /// [`RUN`].
+    pub run: Option<RunNumber>,
+}
+
+/// A run of a workflow, written `ID-ATTEMPT`. Of two, the greater one was started later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunNumber {
+    /// `GITHUB_RUN_ID`, which counts all runs of a GitHub server.
+    pub id: u64,
+    /// `GITHUB_RUN_ATTEMPT`.
+    pub attempt: u64,
+}
+
+impl RunNumber {
+    /// Reads what [`fmt::Display`] writes.
+    fn parse(text: &str) -> Option<Self> {
+        let (id, attempt) = text.split_once('-')?;
+        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
+        Some(Self { id: number(id)?, attempt: number(attempt)? })
+    }
+}
+
+impl fmt::Display for RunNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.id, self.attempt)
+    }
 }
 
 /// An image under a tag.
@@ -92,6 +121,7 @@ impl Stamp {
             reference: text(REF).map(Into::into),
             inputs: text(INPUTS).and_then(InputsHash::parse),
             source: text(SOURCE).map(Into::into),
+            run: text(RUN).and_then(RunNumber::parse),
         }
     }
 
@@ -103,6 +133,7 @@ impl Stamp {
             reference: self.reference.or(other.reference),
             inputs: self.inputs.or(other.inputs),
             source: self.source.or(other.source),
+            run: self.run.or(other.run),
         }
     }
 
@@ -112,7 +143,8 @@ impl Stamp {
         let reference = self.reference.clone().filter(|text| text.len() <= LONGEST);
         let reference = reference.map(|reference| (REF, reference));
         let inputs = self.inputs.as_ref().map(|inputs| (INPUTS, inputs.to_string()));
-        commit.into_iter().chain(reference).chain(inputs).collect()
+        let run = self.run.map(|run| (RUN, run.to_string()));
+        commit.into_iter().chain(reference).chain(inputs).chain(run).collect()
     }
 }
 
@@ -134,12 +166,14 @@ mod tests {
             reference: Some("refs/heads/a b".into()),
             inputs: Some(InputsHash { schema: 1, digest: Digest::of(b"") }),
             source: Some("https://github.com/acme/shop".into()),
+            run: Some(RunNumber { id: 12, attempt: 3 }),
         };
         let inputs = format!("1:sha256:{hash}");
         let ours = [
             ("io.github.docker-push-action.commit", sha),
             ("io.github.docker-push-action.ref", "refs/heads/a b"),
             ("io.github.docker-push-action.inputs", &inputs),
+            ("io.github.docker-push-action.run", "12-3"),
         ];
         let said = full.annotations();
         assert_eq!(said.iter().map(|(key, value)| (*key, value.as_str())).collect::<Vec<_>>(), ours);
@@ -148,7 +182,7 @@ mod tests {
             ("org.opencontainers.image.revision", sha),
             ("org.opencontainers.image.source", "https://github.com/acme/shop"),
         ];
-        assert_eq!(stamp(&strangers), Stamp { reference: None, inputs: None, ..full });
+        assert_eq!(stamp(&strangers), Stamp { reference: None, inputs: None, run: None, ..full });
         assert_eq!(Stamp::default().annotations(), []);
     }
 
@@ -172,6 +206,12 @@ mod tests {
     }
 
     #[test]
+    fn the_later_run_is_the_greater_one() {
+        let run = |text| RunNumber::parse(text).unwrap();
+        assert!(run("7-1") < run("7-2") && run("7-2") < run("10-1"));
+    }
+
+    #[test]
     fn strangers_are_read_by_the_oci_keys_and_nonsense_is_nothing() {
         let (one, other) = ("1".repeat(40), "2".repeat(40));
         let read = stamp(&[(REVISION, &one), (SOURCE, "https://github.com/a/b")]);
@@ -186,6 +226,10 @@ mod tests {
             (REF, "a\nb"),
             (REF, &long),
             (SOURCE, ""),
+            (RUN, "12"),
+            (RUN, "+1-2"),
+            (RUN, "1-2-3"),
+            (RUN, "99999999999999999999-1"),
         ] {
             assert_eq!(stamp(&[(key, value)]), Stamp::default(), "{key}={value}");
         }

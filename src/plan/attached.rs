@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::build::BuildPlan;
+use super::build::{BuildPlan, is_true};
 use super::error::PlanError;
 use crate::inputs::config::{AttestationInput, BuildOptions};
 use crate::metadata::labels;
+use crate::model::stamp::RunNumber;
 use crate::model::{Annotation, AnnotationLevel, Attestation, Platform, Stamp};
+use crate::runner::context::Run;
 
 /// Who built it, in a statement of provenance (SLSA's `builder.id`).
 const BUILDER_ID: &str = "builder-id";
@@ -49,6 +51,16 @@ pub(super) fn attestations(options: &BuildOptions, several: bool, run: &str) -> 
         }
     }
     kinds.into_iter().filter_map(|(kind, attrs)| Some(Attestation { kind, attrs: attrs? })).collect()
+}
+
+/// The run, for the image to say it, if no other run could make the same bytes: its provenance says when it was built, or
+/// by whom. Two runs of one commit are told apart by it.
+pub(super) fn run_of(attestations: &[Attestation], run: &Run) -> Option<RunNumber> {
+    let provenance = attestations.iter().find(|one| one.kind == PROVENANCE)?;
+    let reproducible = provenance.attrs.get("reproducible").is_some_and(|text| is_true(text));
+    let says_run = !run.url.is_empty() && provenance.attrs.get(BUILDER_ID) == Some(&run.url);
+    let own = !reproducible || says_run;
+    (own && run.id > 0).then_some(RunNumber { id: run.id, attempt: run.attempt })
 }
 
 /// The documents of an image, as far as annotations are concerned.

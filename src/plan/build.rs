@@ -159,6 +159,6 @@ pub enum Export {
 }
 
 /// Go's `ParseBool`, as BuildKit reads its flags.
-fn is_true(text: &str) -> bool {
+pub(super) fn is_true(text: &str) -> bool {
     matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }

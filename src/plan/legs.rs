@@ -10,7 +10,7 @@ use super::attached::place;
 use super::index::IndexPlan;
 use super::inputs_hash;
 use crate::metadata::{PlannedTag, TagSource, labels::CREATED};
-use crate::model::{Annotation, AnnotationLevel, Digest, InputsHash, Platform, stamp::INPUTS};
+use crate::model::{Annotation, AnnotationLevel, Digest, InputsHash, Platform, stamp::INPUTS, stamp::RUN};
 
 /// One platform of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +134,9 @@ pub fn left_by_an_earlier_attempt<'a>(merge: &MergePlan, tags: &'a [PlannedTag])
 pub fn is_merged(index: &IndexPlan, found: &Published, recorded: &[Digest]) -> bool {
     let platforms: Option<Vec<&Platform>> =
         found.images.iter().map(|(platform, _)| platform.as_ref()).collect();
-    // Without a checkout the commit's time is the payload's, which can be another.
-    let said = |one: &&Annotation| one.level == AnnotationLevel::Index && one.key != CREATED;
+    // Without a checkout the commit's time is the payload's, which can be another; and this attempt is not that one.
+    let said =
+        |one: &&Annotation| one.level == AnnotationLevel::Index && one.key != CREATED && one.key != RUN;
     let mut said = index.annotations.iter().filter(said);
     platforms.is_some_and(|platforms| platforms.into_iter().eq(&index.platforms))
         && said.all(|one| found.annotations.get(&one.key) == Some(&one.value))

@@ -103,7 +103,7 @@ repository  ghcr.io/acme/shop/api
 started by  push to branch `main`
 commit      1111111111111111111111111111111111111111
 platforms   linux/arm64, linux/amd64
-annotations 7 on each manifest, 9 on the index
+annotations 7 on each manifest, 10 on the index
 builder     none: the legs were built by other jobs of this run
 push        yes: push to branch `main`
 tags:

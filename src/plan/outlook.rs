@@ -99,6 +99,7 @@ pub fn fate(
         Verdict::There | Verdict::Move => Ok(moves()),
         Verdict::MoveWithWarning(why) => Ok(Fate::MovesThough(why)),
         Verdict::Keep(why) => Ok(Fate::HeldBack(why)),
+        Verdict::Yield(run) => Ok(Fate::HeldBack(format!("run {run} of the same commit has it"))),
         Verdict::Ask(question) => Err(question),
     }
 }

@@ -72,7 +72,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     };
     let common = inputs_hash::common(&image, config, &facts.dockerfile, &context.paths.workspace);
     let inputs = common.as_ref().map(|common| inputs_hash::inputs_hash(common, &image.platforms));
-    let stamp = stamp(context, metadata, inputs);
+    let mut stamp = stamp(context, metadata, inputs);
     let leg = match (config.mode, image.platforms.as_slice()) {
         (Mode::Leg, [platform]) => Some(LegPlan {
             run: context.run.id,
@@ -87,7 +87,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     if let Some(leg) = &leg {
         for_node(&mut image, &mut writes, std::slice::from_ref(&leg.platform));
     }
-    attach(&mut image, &mut builder, leg.as_ref(), &stamp, config, context, &mut warnings)?;
+    attach(&mut image, &mut builder, leg.as_ref(), &mut stamp, config, context, &mut warnings)?;
     let emulation = emulation(&builder, &image, &facts.dockerfile, config.builder.emulation);
     warnings.extend(emulation.warnings.clone());
     let solves = solves(&image, &builder);
@@ -117,7 +117,10 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         created: metadata.created,
         annotations: Vec::new(),
     };
-    let stamp = stamp(context, metadata, None);
+    let mut stamp = stamp(context, metadata, None);
+    // What the legs were asked for.
+    let attestations = attached::attestations(&config.build, true, &context.run.url);
+    stamp.run = attached::run_of(&attestations, &context.run);
     if push.pushes() {
         let carrier = Carrier { labels: &index.labels, platforms: &index.platforms, has_index: true };
         index.annotations =
@@ -192,7 +195,7 @@ fn attach(
     image: &mut BuildPlan,
     builder: &mut BuilderPlan,
     leg: Option<&LegPlan>,
-    stamp: &Stamp,
+    stamp: &mut Stamp,
     config: &Config,
     context: &RunnerContext,
     warnings: &mut Vec<String>,
@@ -207,6 +210,7 @@ fn attach(
     }
     let several = leg.is_some() || image.platforms.len() > 1;
     image.attestations = attached::attestations(asked, several, &context.run.url);
+    stamp.run = attached::run_of(&image.attestations, &context.run);
     image.annotations = match leg {
         Some(leg) => leg_annotations(image, &asked.annotations, &leg.platform)?,
         None => attached::annotations(&(&*image).into(), stamp, &asked.annotations, warnings)?,
@@ -279,7 +283,7 @@ fn stamp(context: &RunnerContext, metadata: &Metadata, inputs: Option<InputsHash
         Subject::Ref(name) => Some(name.clone()),
     };
     let source = Some(context.repository.html_url.clone()).filter(|url| !url.is_empty());
-    Stamp { commit: metadata.named.clone(), reference, inputs, source }
+    Stamp { commit: metadata.named.clone(), reference, inputs, source, run: None }
 }
 
 /// The arguments asked for; a version that comes from Git is one too, unless it was given: the Dockerfile has no

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::inputs::config::TagRules;
-use crate::metadata::{PlannedTag, TagSource};
+use crate::metadata::{PlannedTag, Subject, TagSource};
 use crate::model::{CommitId, Digest, Repository, Stamp, Tag};
 
 use super::run::RunPlan;
@@ -88,5 +88,12 @@ pub fn ours(plan: &RunPlan) -> Ours {
     let own = plan.tags.iter().find(|tag| tag.source == TagSource::Commit);
     let commit_tags =
         own.zip(plan.stamp.commit.as_ref()).and_then(|(own, commit)| CommitTags::like(&own.tag, commit));
+    // Also where this run has none, as it has built something else than the request's head.
+    let commit_tags = commit_tags.or(match plan.subject {
+        Subject::PullRequest(Some(number)) => {
+            Some(CommitTags { length: plan.tag_rules.sha_length, suffix: format!("-pr-{number}") })
+        }
+        _ => None,
+    });
     Ours { stamp: plan.stamp.clone(), forced: plan.forced, commit_tags, rules: plan.tag_rules }
 }

@@ -134,7 +134,7 @@ allows      security.insecure, network.host
 no cache    deps, test
 pull        looks for newer base images
 attests     provenance (mode=max), sbom (generator=acme/scan:1)
-annotations 7 on each manifest, 1 on manifests of one platform, 10 on the index, 1 on manifest descriptors
+annotations 7 on each manifest, 1 on manifests of one platform, 11 on the index, 1 on manifest descriptors
 builder     a container of moby/buildkit:v0.32.2: Docker Engine 28.0.4 allows no `security.insecure` unless its configuration does
 push        yes: push to branch `main`
 build contexts:
@@ -168,7 +168,7 @@ labels:
         value["attestations"],
         serde_json::json!(["provenance (mode=max)", "sbom (generator=acme/scan:1)"])
     );
-    assert_eq!(value["annotations"], 19);
+    assert_eq!(value["annotations"], 20);
     assert_eq!(build(&plan).source, None, "BuildKit knows what it fetched");
     assert!(!format!("{plan:?}").contains("hunter"));
 }
@@ -229,7 +229,10 @@ fn the_oci_labels_are_annotations_too() {
     let top: Vec<String> = ours.into_iter().chain(seven.map(str::to_owned)).collect();
     let two = shown(&config());
     assert_eq!(keys(&two, "Manifest "), seven);
-    assert_eq!(keys(&two, "Index "), top);
+    // Provenance names the run, so that the image may too.
+    let run = "io.github.docker-push-action.run".to_owned();
+    let with_run: Vec<String> = top[..3].iter().cloned().chain([run]).chain(top[3..].to_vec()).collect();
+    assert_eq!(keys(&two, "Index "), with_run);
     let one = shown(&one_platform(BuildOptions::default()));
     assert_eq!((keys(&one, "Manifest "), one.len()), (top.clone(), 10));
     // With attestations one platform has an index too, also where only a build argument makes one.

@@ -95,7 +95,7 @@ target      web
 platforms   linux/arm64, linux/amd64
 build args  TOKEN, DEBUG
 attests     provenance (mode=min)
-annotations 8 on each manifest, 11 on the index
+annotations 8 on each manifest, 12 on the index
 builder     Docker Engine 28.0.4
 push        yes: push to branch `main`
 promote     `1111111111111111111111111111111111111111-main` if it was made of this commit and the same inputs: then nothing is built
@@ -144,7 +144,7 @@ commit      1111111111111111111111111111111111111111
 dockerfile  api/Dockerfile
 platforms   linux/arm64, linux/amd64
 attests     provenance (mode=min)
-annotations 7 on each manifest, 10 on the index
+annotations 7 on each manifest, 11 on the index
 builder     Docker Engine 28.0.4
 push        no: pull requests from forks may not publish
 tags:

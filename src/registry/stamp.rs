@@ -127,6 +127,7 @@ mod tests {
             reference: Some("refs/heads/main".into()),
             inputs: Some(InputsHash { schema: 1, digest: Digest::of(b"") }),
             source: Some("https://github.com/acme/shop".into()),
+            run: None,
         };
         assert_eq!(annotations(&Manifest::new(index, index::OCI_INDEX)), full);
         let config = br#"{"architecture":"amd64","os":"linux","config":{"Labels":{

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::metadata::{PlannedTag, printable};
+use crate::model::stamp::RunNumber;
 use crate::model::{CommitId, Digest, History, Relation, Stamped, slug};
 
 use super::super::publish::Ours;
@@ -58,6 +59,8 @@ pub enum Verdict {
     MoveWithWarning(String),
     /// It stays: why.
     Keep(String),
+    /// It stays, as this later run has built the same commit.
+    Yield(RunNumber),
     /// That depends.
     Ask(Question),
 }
@@ -143,7 +146,10 @@ fn judge(
         return Ok(Verdict::MoveWithWarning("the image that has it does not say its commit".into()));
     };
     if there == own {
-        return Ok(Verdict::Move);
+        return Ok(match (current.stamp.run, ours.stamp.run) {
+            (Some(theirs), Some(run)) if theirs > run => Verdict::Yield(theirs),
+            _ => Verdict::Move,
+        });
     }
     if let (Some(source), Some(ours)) = (&current.stamp.source, &ours.stamp.source)
         && !source.eq_ignore_ascii_case(ours)
@@ -312,6 +318,7 @@ mod tests {
             Verdict::Move => "move",
             Verdict::MoveWithWarning(_) => "warn",
             Verdict::Keep(_) => "keep",
+            Verdict::Yield(_) => "yield",
             Verdict::Ask(Question::Relate(..)) => "relate",
             Verdict::Ask(Question::History) => "history",
             Verdict::Ask(Question::Exists(_)) => "exists?",
@@ -443,6 +450,28 @@ mod tests {
         let main = planned("main", TagSource::Branch);
         let verdict = decide(&main, Some(&there(stamp(1, ""))), &ours(false), &Digest::of(b"ours"), &gone);
         assert_eq!(verdict, Verdict::Keep("commit 222222222222 is not on its ref".into()));
+    }
+
+    #[test]
+    fn of_two_builds_of_one_commit_the_later_runs_has_the_tag() {
+        let run =
+            |number: (u64, u64)| (number.0 > 0).then_some(RunNumber { id: number.0, attempt: number.1 });
+        for (own, theirs, expected) in [
+            ((7, 1), (8, 1), "yield"),
+            ((7, 1), (7, 2), "yield"),
+            ((7, 2), (7, 1), "move"),
+            ((8, 1), (7, 9), "move"),
+            // Where one does not say it, nobody can tell.
+            ((7, 1), (0, 0), "move"),
+            ((0, 0), (8, 1), "move"),
+        ] {
+            let stamped = |number| Stamp { run: run(number), ..stamp(2, "refs/heads/main") };
+            let mine = Ours { stamp: stamped(own), ..ours(false) };
+            let main = planned("main", TagSource::Branch);
+            let current = there(stamped(theirs));
+            let verdict = decide(&main, Some(&current), &mine, &Digest::of(b"ours"), &Known::default());
+            assert_eq!(word(&verdict), expected, "{own:?} {theirs:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,11 @@
 //! Of two runs the one whose last move came later has therefore either seen the other's commit tag, or that one was put
 //! after the look, and its run reads what we left.
 //!
-//! Two builds of one commit may replace each other: both are what the commit is, and a rerun is somebody's wish.
+//! Of two builds of one commit the later run's is the one, where images say their run (`model::stamp`): who finds a later
+//! one leaves all tags to it, the commit's too; who finds an earlier one under the commit's tag after the moves puts its own
+//! again. That holds for two of them; where further runs race with both, a tag can end on either one's image, as nothing can
+//! be put only if it is still as it was read. Where images do not say their run, they may replace each other: both are what
+//! the commit is.
 //! Sans-IO: the engine asks [`Steps`] what to do, does it, and tells what came of it. `races` drives two and three
 //! runs through their interleavings.
 

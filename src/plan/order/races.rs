@@ -5,11 +5,13 @@
 //! runs were killed, the next commit's run brings them there.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::shapes::{Graph, SHAPES, Shape, commit_of, history, id, relation, tag};
 use super::{Answer, Progress, Putting, Question, Reply, Step, Steps};
 use crate::inputs::config::TagRules;
 use crate::metadata::{PlannedTag, Policy, TagSource};
+use crate::model::stamp::RunNumber;
 use crate::model::{Digest, Repository, Stamp, Stamped, Tag};
 use crate::plan::publish::{CommitTags, Ours, PublishPlan};
 
@@ -38,6 +40,18 @@ fn planned(name: &str, source: TagSource, policy: Policy) -> PlannedTag {
     PlannedTag { tag: tag(name), source, policy, reason: String::new() }
 }
 
+/// The same by a run that the image names.
+fn by_run(commit: u8, id: u64) -> Stamped {
+    let run = Some(RunNumber { id, attempt: 1 });
+    let there = image(commit, usize::try_from(id).unwrap());
+    Stamped { stamp: Stamp { run, ..there.stamp }, ..there }
+}
+
+/// The same for another ref.
+fn on(reference: &str, there: Stamped) -> Stamped {
+    Stamped { stamp: Stamp { reference: Some(reference.into()), ..there.stamp }, ..there }
+}
+
 impl World {
     fn of(shape: &Shape, longest: usize, tags: &'static [(&'static str, TagSource)]) -> Self {
         let before = image(0, 99);
@@ -61,29 +75,42 @@ struct Run {
     images: BTreeMap<Digest, Stamped>,
     read: Vec<Option<Stamped>>,
     put: Vec<Putting>,
+    /// Where its ref is, if that is not the one that is pushed to.
+    tip: Option<u8>,
 }
 
 impl Run {
     fn of(commit: u8, build: usize, tags: &[(&str, TagSource)]) -> Self {
-        let own = image(commit, build);
-        let moving = tags.iter().map(|(name, source)| {
+        Self::to_publish(image(commit, build), "main", tags)
+    }
+
+    /// Of this image: the commit's tag on a branch, then moving ones.
+    fn to_publish(own: Stamped, branch: &str, moving: &[(&str, TagSource)]) -> Self {
+        let commit = own.stamp.commit.clone().unwrap();
+        let commit_tag = planned(&format!("{commit}-{branch}"), TagSource::Commit, Policy::COMMIT);
+        let moving = moving.iter().map(|(name, source)| {
             let policy = if *source == TagSource::Latest { Policy::LATEST } else { Policy::MOVING };
             planned(name, *source, policy)
         });
-        let commit_tag = planned(&format!("{}-main", id(commit)), TagSource::Commit, Policy::COMMIT);
+        Self::with(own, branch, std::iter::once(commit_tag).chain(moving).collect())
+    }
+
+    /// Of this image, with these tags in the order of publishing.
+    fn with(own: Stamped, branch: &str, tags: Vec<PlannedTag>) -> Self {
+        let commit = own.stamp.commit.clone().unwrap();
         let plan = PublishPlan {
             repository: Repository::parse("r.io/a").unwrap(),
             digest: own.digest.clone(),
             ours: Ours {
                 stamp: own.stamp.clone(),
                 forced: false,
-                commit_tags: CommitTags::like(&commit_tag.tag, &id(commit)),
+                commit_tags: CommitTags::like(&tag(&format!("{commit}-{branch}")), &commit),
                 rules: TagRules::default(),
             },
-            stages: std::iter::once(vec![commit_tag]).chain(moving.map(|tag| vec![tag])).collect(),
+            stages: tags.chunk_by(|a, b| a.policy.stage == b.policy.stage).map(<[_]>::to_vec).collect(),
         };
         let images = [(own.digest.clone(), own)].into();
-        Self { steps: Steps::new(plan), images, read: Vec::new(), put: Vec::new() }
+        Self { steps: Steps::new(plan), images, read: Vec::new(), put: Vec::new(), tip: None }
     }
 
     fn ended(&self) -> bool {
@@ -111,7 +138,7 @@ impl Run {
                 }
             }
             Step::Ask(Question::History) => {
-                let history = history(world.graph, world.tip, world.longest);
+                let history = history(world.graph, self.tip.unwrap_or(world.tip), world.longest);
                 self.steps.answer(Reply::Answer(Answer::History(Ok(history))));
             }
             Step::Ask(_) | Step::Done | Step::Fail(_) => {}
@@ -315,4 +342,152 @@ fn any_of_them_killed_by_chance() {
             Race::of(shape, 50, BOTH).any(&mut chance, true);
         }
     }
+}
+
+/// Nothing but one commit before the runs; the ref is at its newest commit.
+fn world(graph: Graph, tip: u8) -> World {
+    let before = image(0, 99);
+    let registry = [tag("main"), tag(&format!("{}-main", id(0)))].map(|tag| (tag, before.clone()));
+    World { graph, tip, registry: registry.into(), longest: 50, tags: MAIN }
+}
+
+/// Every interleaving of these runs, which have begun; `always` holds after each request, `end` when all have ended.
+fn interleave(world: &World, runs: &[Run], always: &dyn Fn(&World), end: &dyn Fn(&World, &[Run])) -> usize {
+    let mut count = 0;
+    for who in (0..runs.len()).filter(|who| !runs[*who].ended()) {
+        let (mut world, mut runs) = (world.clone(), runs.to_vec());
+        runs[who].act(&mut world);
+        always(&world);
+        count += interleave(&world, &runs, always, end);
+    }
+    if count == 0 {
+        end(world, runs);
+        return 1;
+    }
+    count
+}
+
+/// One interleaving by chance, and what happened in it.
+fn drawn(mut world: World, mut runs: Vec<Run>, chance: &mut Chance) -> (World, String) {
+    let mut trace = String::new();
+    loop {
+        let ready: Vec<usize> = (0..runs.len()).filter(|who| !runs[*who].ended()).collect();
+        if ready.is_empty() {
+            return (world, trace);
+        }
+        let who = ready[chance.below(ready.len())];
+        let _ = writeln!(trace, "run {who}: {:?}", runs[who].steps.next());
+        runs[who].act(&mut world);
+    }
+}
+
+#[test]
+fn of_two_runs_of_one_commit_the_later_one_has_all_tags_in_every_interleaving() {
+    let graph: Graph = &[(1, &[0])];
+    let (older, newer) = (by_run(1, 7), by_run(1, 8));
+    let commit_tag = tag(&format!("{}-main", id(1)));
+    let runs = [older, newer.clone()].map(|own| Run::to_publish(own, "main", MAIN));
+    let count = interleave(&world(graph, 1), &runs, &|_| (), &|world, runs| {
+        for tag in [&tag("main"), &commit_tag] {
+            assert_eq!(world.registry[tag].digest, newer.digest, "{tag}");
+        }
+        assert_eq!(runs[1].steps.progress().held_back, []);
+    });
+    println!("two runs of one commit: {count} interleavings");
+    assert!(count > 1000, "{count}");
+}
+
+#[test]
+fn two_runs_of_one_commit_keep_its_tags_beside_runs_of_an_older_one() {
+    let graph: Graph = &[(1, &[0]), (2, &[1])];
+    let mut chance = Chance(16);
+    for _ in 0..8000 {
+        let mut world = World { tags: BOTH, ..world(graph, 2) };
+        world.registry.insert(tag("latest"), image(0, 99));
+        let images = [by_run(1, 5), by_run(2, 7), by_run(2, 8), by_run(1, 9)];
+        let runs = images.map(|own| Run::to_publish(own, "main", BOTH)).to_vec();
+        let (world, trace) = drawn(world, runs, &mut chance);
+        for name in ["main", "latest"] {
+            // Which of the two it is, one of the others can undo by a move that it had decided on before.
+            assert_eq!(world.registry[&tag(name)].stamp.commit, Some(id(2)), "{name}\n{trace}");
+        }
+    }
+}
+
+#[test]
+fn a_commit_beside_the_branch_never_has_the_branchs_tag() {
+    // It descends from the branch's tip: that was enough to move the tag.
+    let graph: Graph = &[(1, &[0]), (7, &[1])];
+    let runs = [Run::of(1, 1, MAIN), Run::of(7, 2, MAIN)];
+    let never = |world: &World| assert_ne!(world.registry[&tag("main")].stamp.commit, Some(id(7)));
+    let count = interleave(&world(graph, 1), &runs, &never, &|world, runs| {
+        assert_eq!(world.moving(), [1]);
+        let held = &runs[1].steps.progress().held_back;
+        assert_eq!(held.iter().map(|one| one.tag.as_str()).collect::<Vec<_>>(), ["main"]);
+    });
+    assert!(count > 50, "{count}");
+}
+
+#[test]
+fn a_git_tag_called_as_a_branch_never_takes_its_unstamped_tag() {
+    let graph: Graph = &[(1, &[0]), (2, &[1])];
+    let dev: &[(&str, TagSource)] = &[("dev", TagSource::Branch)];
+    for stamp in [Stamp::default(), Stamp { commit: Some(id(0)), ..Stamp::default() }] {
+        let mut world = World { tags: dev, ..world(graph, 1) };
+        world.registry.insert(tag("dev"), Stamped { digest: Digest::of(b"another tool's"), stamp });
+        let branch = Run::to_publish(on("refs/heads/dev", image(1, 1)), "dev", dev);
+        let mut git_tag =
+            Run::to_publish(on("refs/tags/dev", image(2, 2)), "dev", &[("dev", TagSource::GitTag)]);
+        git_tag.tip = Some(2);
+        let never = |world: &World| {
+            let reference = world.registry[&tag("dev")].stamp.reference.as_deref();
+            assert_ne!(reference, Some("refs/tags/dev"));
+        };
+        let count = interleave(&world, &[branch, git_tag], &never, &|world, runs| {
+            assert_eq!(world.moving(), [1]);
+            assert_eq!(runs[0].steps.progress().held_back, []);
+        });
+        assert!(count > 10, "{count}");
+    }
+}
+
+#[test]
+fn what_git_describes_never_replaces_a_released_version() {
+    let graph: Graph = &[(1, &[0]), (2, &[1])];
+    let released = on("refs/tags/v1.0.0", image(1, 50));
+    let mut world = world(graph, 2);
+    world.registry.insert(tag("v1.0.0"), released.clone());
+    let of_branch = |own: Stamped, described: Policy| {
+        let commit = own.stamp.commit.clone().unwrap();
+        let tags = vec![
+            planned(&format!("{commit}-main"), TagSource::Commit, Policy::COMMIT),
+            planned("v1.0.0", TagSource::Describe, described),
+            planned("main", TagSource::Branch, Policy::MOVING),
+        ];
+        Run::with(own, "main", tags)
+    };
+    // The version's own commit, and another one that is described by the same text.
+    let runs = [of_branch(image(1, 1), Policy::VERSION), of_branch(image(2, 2), Policy::DESCRIPTION)];
+    let unchanged = |world: &World| assert_eq!(world.registry[&tag("v1.0.0")].digest, released.digest);
+    let count = interleave(&world, &runs, &unchanged, &|world, runs| {
+        assert_eq!(world.moving(), [2]);
+        assert_eq!(runs[0].steps.progress().digest, released.digest, "the run's result");
+        let held = &runs[1].steps.progress().held_back;
+        assert_eq!(held.iter().map(|one| one.tag.as_str()).collect::<Vec<_>>(), ["v1.0.0"]);
+    });
+    assert!(count > 1000, "{count}");
+}
+
+#[test]
+fn a_pull_request_built_from_an_older_head_does_not_stay_on_it() {
+    // Its head is 2; one run has checked 1 out, and so has no tag of its commit: it says what it has built.
+    let graph: Graph = &[(1, &[0]), (2, &[1])];
+    let pull: &[(&str, TagSource)] = &[("pr-5", TagSource::PullRequest)];
+    let of_pull = |commit, build| on("refs/pull/5", image(commit, build));
+    let older =
+        Run::with(of_pull(1, 1), "pr-5", vec![planned("pr-5", TagSource::PullRequest, Policy::MOVING)]);
+    let newer = Run::to_publish(of_pull(2, 2), "pr-5", pull);
+    let world = World { tags: pull, ..world(graph, 2) };
+    let count = interleave(&world, &[older, newer], &|_| (), &|world, _| assert_eq!(world.moving(), [2]));
+    assert!(count > 100, "{count}");
 }

@@ -5,11 +5,13 @@
 //! the commit's tag, then the moving ones, stage by stage, each read right before its move. Last the look for newer
 //! commits' tags: after it nothing of ours is on an image that is older than the newest one published.
 
+use std::cmp::Ordering;
 use std::mem;
 
 use super::decide::{Answer, Known, Question, SHOWN, Verdict, decide};
 use super::version::{VersionTaken, VersionVerdict, version};
 use crate::metadata::{Moves, PlannedTag, Stage};
+use crate::model::stamp::RunNumber;
 use crate::model::{CommitId, Digest, History, Stamped, Tag};
 use crate::plan::publish::{HeldBack, Ours, PublishPlan};
 
@@ -75,9 +77,17 @@ pub struct Steps {
     phase: Phase,
     known: Known,
     progress: Progress,
-    /// Moving tags that this run has put, which are on the image of `base` now.
+    /// Tags of the commit that this run has put on its own image.
+    evidence: Vec<PlannedTag>,
+    /// Moving tags that this run has put, which are on `image` now, of the commit `base` by this run.
     moved: Vec<PlannedTag>,
     base: Option<CommitId>,
+    image: Digest,
+    run: Option<RunNumber>,
+    /// The later run that the commit's tags were left to.
+    yielded: Option<RunNumber>,
+    /// An earlier run has put the commit's tag meanwhile: what else it has put is not known.
+    overtaken: bool,
     rounds: usize,
 }
 
@@ -88,10 +98,16 @@ enum Phase {
     Reading(Vec<PlannedTag>),
     Deciding(Vec<PlannedTag>, Vec<Option<Stamped>>, Question),
     Putting(Vec<PlannedTag>),
+    /// The commit's tags go on the image of a later run, then these are read again.
+    Yielding(RunNumber, Digest, Vec<PlannedTag>),
+    /// What is under the tag of `base` now.
+    Comparing(Tag),
+    /// The commit's tags go on our image again.
+    Reclaiming,
     Looking,
     Placing(History, Question),
     Candidates(Vec<CommitId>, Vec<Tag>, History),
-    MovingOn(CommitId, Digest),
+    MovingOn(CommitId, Digest, Option<RunNumber>),
     Done,
     Failed(VersionTaken),
 }
@@ -109,10 +125,19 @@ impl Steps {
                 .into_iter()
                 .partition(|tag| matches!(tag.policy.moves, Moves::Fixed | Moves::IfFree));
         }
-        let progress =
-            Progress { digest, published: Vec::new(), held_back: Vec::new(), warnings: Vec::new() };
+        let progress = Progress {
+            digest: digest.clone(),
+            published: Vec::new(),
+            held_back: Vec::new(),
+            warnings: Vec::new(),
+        };
         let mut steps = Self {
             base: ours.stamp.commit.clone(),
+            image: digest,
+            run: ours.stamp.run,
+            yielded: None,
+            overtaken: false,
+            evidence: Vec::new(),
             ours,
             stages,
             phase: Phase::Done,
@@ -139,9 +164,16 @@ impl Steps {
             Phase::Putting(tags) => {
                 Step::Put(tags.iter().map(|tag| (tag.tag.clone(), self.progress.digest.clone())).collect())
             }
+            Phase::Yielding(_, digest, _) => {
+                Step::Put(self.evidence.iter().map(|tag| (tag.tag.clone(), digest.clone())).collect())
+            }
+            Phase::Comparing(tag) => Step::Read(vec![tag.clone()]),
+            Phase::Reclaiming => {
+                Step::Put(self.evidence.iter().map(|tag| (tag.tag.clone(), self.image.clone())).collect())
+            }
             Phase::Looking => Step::Ask(Question::History),
             Phase::Candidates(_, tags, _) => Step::Read(tags.clone()),
-            Phase::MovingOn(_, digest) => {
+            Phase::MovingOn(_, digest, _) => {
                 Step::Put(self.moved.iter().map(|tag| (tag.tag.clone(), digest.clone())).collect())
             }
             Phase::Done => Step::Done,
@@ -174,6 +206,21 @@ impl Steps {
                 }
                 self.next_stage();
             }
+            (Phase::Yielding(run, _, stage), Reply::Put(results)) => {
+                for (tag, result) in self.evidence.clone().iter().zip(results) {
+                    if result == Putting::Done {
+                        self.hold(tag, of_later(run));
+                    }
+                }
+                // A still later one may have put all of them meanwhile.
+                self.yielded = Some(run);
+                self.phase = Phase::Reading(stage);
+            }
+            (Phase::Comparing(_), Reply::Read(found)) => self.compare(found.into_iter().next().flatten()),
+            (Phase::Reclaiming, Reply::Put(_)) => {
+                self.overtaken = true;
+                self.phase = Phase::Reading(self.moved.clone());
+            }
             (Phase::Looking, Reply::Answer(Answer::History(history))) => self.look(history),
             (Phase::Placing(history, question), Reply::Answer(answer)) => {
                 self.known.learn(question, answer);
@@ -182,20 +229,28 @@ impl Steps {
             (Phase::Candidates(commits, _, history), Reply::Read(found)) => {
                 self.newest(&commits, &found, &history);
             }
-            (Phase::MovingOn(commit, _), Reply::Put(results)) => {
-                let name = commit.cut(SHOWN).to_owned();
+            (Phase::MovingOn(commit, digest, run), Reply::Put(results)) => {
+                let name = match run {
+                    Some(run) if self.ours.stamp.commit.as_ref() == Some(&commit) => {
+                        for tag in self.evidence.clone() {
+                            self.hold(&tag, of_later(run));
+                        }
+                        format!("later run {run} of the same commit")
+                    }
+                    _ => format!("newer commit {}", commit.cut(SHOWN)),
+                };
                 for (tag, result) in self.moved.clone().iter().zip(results) {
                     match result {
                         Putting::Done => {
-                            self.hold(tag, format!("the newer commit {name} was published meanwhile: it has it"));
+                            self.hold(tag, format!("the {name} was published meanwhile: it has it"));
                         }
                         Putting::Immutable(why) => self.progress.warnings.push(format!(
-                            "`{}` should be on the newer commit {name}, but the registry lets nobody move it ({why})",
+                            "`{}` should be on the {name}, but the registry lets nobody move it ({why})",
                             tag.tag
                         )),
                     }
                 }
-                self.base = Some(commit);
+                (self.base, self.image, self.run) = (Some(commit), digest, run);
                 self.begin_look();
             }
             _ => {}
@@ -221,6 +276,7 @@ impl Steps {
             }
         }
         if let Some(kept) = kept {
+            self.image = kept.clone();
             self.progress.digest = kept;
         }
         let mut first = if self.stages.is_empty() { Vec::new() } else { self.stages.remove(0) };
@@ -239,6 +295,9 @@ impl Steps {
     fn is_put(&mut self, tag: PlannedTag) {
         if tag.policy.moves == Moves::ByCommit && !self.moved.contains(&tag) {
             self.moved.push(tag.clone());
+        }
+        if tag.policy.moves == Moves::Free && !self.evidence.contains(&tag) {
+            self.evidence.push(tag.clone());
         }
         if !self.progress.published.contains(&tag) {
             self.progress.published.push(tag);
@@ -263,7 +322,7 @@ impl Steps {
 
     /// Puts those tags of a stage that may move, as soon as that is known of all.
     fn decide(&mut self, tags: Vec<PlannedTag>, found: Vec<Option<Stamped>>) {
-        let mut moves = Vec::new();
+        let (mut moves, mut later) = (Vec::new(), None);
         let (mut there, mut kept, mut warned) = (Vec::new(), Vec::new(), Vec::new());
         for (tag, current) in tags.iter().zip(&found) {
             match decide(tag, current.as_ref(), &self.ours, &self.progress.digest, &self.known) {
@@ -278,11 +337,21 @@ impl Steps {
                     moves.push(tag.clone());
                 }
                 Verdict::Keep(why) => kept.push((tag.clone(), why)),
+                Verdict::Yield(run) => {
+                    kept.push((tag.clone(), of_later(run)));
+                    let digest = current.as_ref().map(|current| current.digest.clone());
+                    later = later.max(digest.map(|digest| (run, digest)));
+                }
                 Verdict::Ask(question) => {
                     self.phase = Phase::Deciding(tags, found, question);
                     return;
                 }
             }
+        }
+        let later = later.filter(|(run, _)| self.yielded.is_none_or(|yielded| yielded < *run));
+        if let Some((run, digest)) = later.filter(|_| !self.evidence.is_empty()) {
+            self.phase = Phase::Yielding(run, digest, tags);
+            return;
         }
         for tag in there {
             self.is_put(tag);
@@ -299,6 +368,9 @@ impl Steps {
         if moves.is_empty() && self.stages.is_empty() && self.rounds > 0 {
             // Read again after the last move, and all is well.
             self.phase = Phase::Done;
+            if mem::take(&mut self.overtaken) {
+                self.begin_look();
+            }
         } else {
             self.put(moves);
         }
@@ -307,8 +379,40 @@ impl Steps {
     /// Looks whether newer images have appeared, if there is anything that they should have.
     fn begin_look(&mut self) {
         let wanted = self.ours.rules.hold_back && self.base.is_some() && !self.moved.is_empty();
-        self.phase = if wanted && self.rounds < ROUNDS { Phase::Looking } else { Phase::Done };
+        self.phase = match self.tag_of_base() {
+            _ if !wanted || self.rounds >= ROUNDS => Phase::Done,
+            Some(tag) if self.run.is_some() => Phase::Comparing(tag),
+            _ => Phase::Looking,
+        };
         self.rounds += 1;
+    }
+
+    /// The tag of the commit whose image has the moved tags.
+    fn tag_of_base(&self) -> Option<Tag> {
+        self.ours.commit_tags.as_ref()?.of(self.base.as_ref()?)
+    }
+
+    /// Looks whether another run of the same commit has put the commit's tag since.
+    fn compare(&mut self, found: Option<Stamped>) {
+        self.phase = Phase::Looking;
+        let (Some(found), Some(run)) = (found, self.run) else { return };
+        let reference = &self.ours.stamp.reference;
+        let right = reference.is_none() || found.stamp.reference == *reference;
+        let right = right && found.stamp.commit == self.base;
+        let Some(theirs) = found.stamp.run.filter(|_| right) else { return };
+        if found.digest == self.image {
+            return;
+        }
+        let own = self.image == self.progress.digest && self.yielded.is_none() && !self.evidence.is_empty();
+        match theirs.cmp(&run) {
+            Ordering::Greater => {
+                let commit = found.stamp.commit.or_else(|| self.base.clone());
+                let moving = commit.map(|commit| Phase::MovingOn(commit, found.digest, Some(theirs)));
+                self.phase = moving.unwrap_or(Phase::Looking);
+            }
+            Ordering::Less if own => self.phase = Phase::Reclaiming,
+            Ordering::Less | Ordering::Equal => {}
+        }
     }
 
     fn look(&mut self, history: Result<History, String>) {
@@ -362,15 +466,20 @@ impl Steps {
             // A tag made by somebody else is no evidence.
             let right = found.stamp.commit.as_ref() == Some(commit)
                 && (ours.reference.is_none() || found.stamp.reference == ours.reference);
-            right.then_some((commit, &found.digest))
+            right.then_some((commit, found))
         });
-        let genuine: Vec<(&CommitId, &Digest)> = genuine.collect();
+        let genuine: Vec<(&CommitId, &Stamped)> = genuine.collect();
         let newest = genuine.iter().find(|(commit, _)| {
             let newer = history.descendants(commit);
             !genuine.iter().any(|(other, _)| newer.contains(other))
         });
-        if let Some((commit, digest)) = newest {
-            self.phase = Phase::MovingOn((*commit).clone(), (*digest).clone());
+        if let Some((commit, found)) = newest {
+            self.phase = Phase::MovingOn((*commit).clone(), found.digest.clone(), found.stamp.run);
         }
     }
+}
+
+/// Why a tag is not on our image, when a later run has built the same commit.
+fn of_later(run: RunNumber) -> String {
+    format!("run {run} of the same commit has it")
 }
