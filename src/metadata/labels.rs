@@ -31,7 +31,7 @@ pub fn labels(
         ("source", repository.html_url.clone()),
         ("version", metadata.version.clone().unwrap_or_default()),
         ("created", metadata.created.map(date::rfc3339).unwrap_or_default()),
-        ("revision", metadata.revision.as_str().to_owned()),
+        ("revision", metadata.built.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("licenses", repository.license.clone()),
     ];
     let known = defaults.into_iter().filter(|(_, value)| !value.is_empty());

@@ -12,6 +12,7 @@ pub(crate) mod date;
 pub(crate) mod fixture;
 pub mod labels;
 mod planned;
+mod remote;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -38,8 +39,10 @@ pub struct Metadata {
     pub tags: Vec<PlannedTag>,
     /// The version, without a leading `v` when it is semantic. Set on a pull request too, where it is no tag.
     pub version: Option<String>,
-    /// The commit that is built: what the revision label says.
+    /// The commit that is built; where only who fetches the context knows that, the one that the run is about.
     pub revision: CommitId,
+    /// The commit that is built, if it is known: what the revision label says.
+    pub built: Option<CommitId>,
     /// That commit's time (Unix seconds, within the years 1970 to 9999), if anybody knows it. Never now.
     pub created: Option<i64>,
     /// The commit that the tags name, and that decides which image is newer: the head of a pull request, if that is what is

@@ -4,13 +4,14 @@
 //! the commit's own tag is written. And a tag belongs to one thing: what could be taken for somebody else's name
 //! (`latest`, a version, `pr-N`) is left to its owner. Nothing here knows what a registry holds.
 
+use super::remote::{self, Sources};
 use super::trigger::{Trigger, branch_to_look_up, trigger, triggering_commit};
 use super::{
     Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Policy, Subject, TagSource, date, quoted,
     slug,
 };
 use crate::inputs::config::{Config, Push, VersionInput};
-use crate::model::{CommitId, Tag};
+use crate::model::{CommitId, ContextSource, Tag};
 use crate::runner::context::{Event, RunnerContext};
 
 /// The inputs that tags depend on.
@@ -24,6 +25,8 @@ pub struct Rules<'a> {
     pub latest_branch: &'a str,
     /// `push`.
     pub push: Push,
+    /// `context`, where the sources are.
+    pub context: &'a ContextSource,
 }
 
 impl<'a> From<&'a Config> for Rules<'a> {
@@ -33,6 +36,7 @@ impl<'a> From<&'a Config> for Rules<'a> {
             sha_length: config.sha_length,
             latest_branch: &config.latest_branch,
             push: config.push,
+            context: &config.context,
         }
     }
 }
@@ -110,8 +114,28 @@ pub fn derive(
             (subject, occasion, pull_request_head, push)
         }
     };
-    let revision = checkout.head.clone().unwrap_or_else(|| triggering_commit(context).clone());
-    let mut run = Strategy { context, checkout, rules, revision, tags: Vec::new(), warnings: Vec::new() };
+    let remote = match rules.context {
+        ContextSource::Directory(_) => None,
+        ContextSource::Remote(url) => Some(remote::sources(url, context, &subject)),
+    };
+    let fetched = remote.as_ref().map(|sources| fetched(sources, checkout, triggering_commit(context)));
+    let checkout = fetched.as_ref().unwrap_or(checkout);
+    let checked_out = || checkout.head.clone().unwrap_or_else(|| triggering_commit(context).clone());
+    let built = match &remote {
+        Some(sources) => sources.commit().cloned(),
+        None => Some(checked_out()),
+    };
+    let revision = built.clone().unwrap_or_else(checked_out);
+    // The order of images goes by this repository's commits.
+    let own = matches!(remote, None | Some(Sources::Own(_)));
+    let (tags, warnings) = (Vec::new(), Vec::new());
+    let mut run = Strategy { context, checkout, rules, revision, own, tags, warnings };
+    if remote == Some(Sources::OwnRef) {
+        run.warnings.push(
+            "there is no commit tag and no revision label: `context` names a ref, whose commit is known when it is fetched (`#${{ github.sha }}` names the commit)"
+                .into(),
+        );
+    }
     run.warnings.extend(checkout.warning.clone());
     if let Some(name) = branch_to_look_up(context)
         && let Err(why) = run.on_its_branch(&name, &github.on_branch)
@@ -132,6 +156,7 @@ pub fn derive(
             "the event names no pull request (GitHub leaves it out for forks): there is no tag to publish"
                 .into(),
         ),
+        Subject::Queue if !own => {}
         Subject::Queue => {
             let sha = run.revision.cut(rules.sha_length);
             run.add(
@@ -145,6 +170,7 @@ pub fn derive(
     run.tags.sort_by_key(|tag| tag.policy.stage);
     let Strategy { revision, tags, warnings, .. } = run;
     let named = match subject {
+        _ if !own => None,
         Subject::PullRequest(_) => match head {
             Some(head) if holds(checkout, &head) => Some(head),
             Some(_) => Some(revision.clone()),
@@ -158,6 +184,7 @@ pub fn derive(
         tags,
         version,
         revision,
+        built,
         created,
         named,
         push_default,
@@ -170,6 +197,8 @@ struct Strategy<'a> {
     checkout: &'a CheckoutFacts,
     rules: Rules<'a>,
     revision: CommitId,
+    /// Whether that is a commit of this repository, and what is built.
+    own: bool,
     tags: Vec<PlannedTag>,
     warnings: Vec<String>,
 }
@@ -231,7 +260,9 @@ impl Strategy<'_> {
             slug(name).ok_or_else(|| StrategyError::EmptySlug { what, name: shortened(&quoted(name)) })?;
         let sha = self.revision.cut(self.rules.sha_length).to_owned();
         let reason = format!("this commit on {what} {}", quoted(name));
-        self.add(format!("{sha}-{slug}"), (TagSource::Commit, Policy::COMMIT), reason, what)?;
+        if self.own {
+            self.add(format!("{sha}-{slug}"), (TagSource::Commit, Policy::COMMIT), reason, what)?;
+        }
         let Some(source) = moving else { return Ok(()) };
         if let Some(drift) = self.drift() {
             self.warnings.push(format!("only the commit tag is written: {drift}"));
@@ -305,6 +336,7 @@ impl Strategy<'_> {
 
     fn on_pull_request(&mut self, number: u64, head: Option<&CommitId>) -> Result<(), StrategyError> {
         match head {
+            _ if !self.own => {}
             Some(head) => {
                 let holds = holds(self.checkout, head);
                 if holds {
@@ -408,6 +440,22 @@ fn semver_of(text: &str) -> Option<semver::Version> {
 
 fn is_pull_request_name(slug: &str) -> bool {
     slug.strip_prefix("pr-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// What the strategy goes by where the context is fetched: nothing of the checkout, unless that is of the same commit.
+fn fetched(sources: &Sources, checkout: &CheckoutFacts, expected: &CommitId) -> CheckoutFacts {
+    let own = match sources {
+        Sources::Own(commit) => Some(commit.clone()),
+        Sources::OwnRef | Sources::Other(_) => None,
+    };
+    if own.is_some() && own == checkout.head {
+        return checkout.clone();
+    }
+    // The run's own commit needs no comparison with itself.
+    let head = own.filter(|commit| commit != expected);
+    let (describe, nothing) =
+        (checkout.describe.clone(), CheckoutFacts::none(checkout.compared_with.clone(), None));
+    CheckoutFacts { head, describe, ..nothing }
 }
 
 /// Whether what is checked out is this commit or made of it: a merge, or a commit on top. Without a checkout there is nothing

@@ -379,6 +379,69 @@ fn a_pull_requests_commit_tag_names_only_a_head_that_was_built() {
 }
 
 #[test]
+fn what_is_fetched_does_not_carry_the_workspaces_commit() {
+    let three = "3".repeat(40);
+    let pull = || Event::PullRequest(pull_request("acme/shop"));
+    let (main, merge) = ("refs/heads/main", "refs/pull/5/merge");
+    for (url, event, git_ref, expected, label, named) in [
+        // The run's own ref at this repository.
+        (
+            "https://github.com/acme/shop.git#main",
+            push(),
+            main,
+            "1111111-main main latest",
+            Some('1'),
+            Some('1'),
+        ),
+        (
+            "https://github.com/acme/shop.git#refs/pull/5/merge",
+            pull(),
+            merge,
+            "2222222-pr-5 pr-5",
+            Some('1'),
+            Some('2'),
+        ),
+        // Another commit or ref of it.
+        (
+            &format!("https://github.com/acme/shop.git#{three}"),
+            push(),
+            main,
+            "3333333-main",
+            Some('3'),
+            Some('3'),
+        ),
+        ("https://github.com/acme/shop.git#v1", push(), main, "main latest", None, None),
+        // Another repository, and an archive.
+        ("https://github.com/acme/other.git#main", push(), main, "main latest", None, None),
+        (
+            &format!("https://github.com/acme/other.git#{three}:api"),
+            push(),
+            main,
+            "main latest",
+            Some('3'),
+            None,
+        ),
+        ("https://example.com/shop.tar.gz", pull(), merge, "pr-5", None, None),
+        ("https://github.com/acme/other.git", Event::MergeGroup, main, "", None, None),
+    ] {
+        let context = context(event, git_ref);
+        let config = crate::inputs::config::Config {
+            context: crate::model::ContextSource::Remote(url.into()),
+            ..config()
+        };
+        // The workspace has something else.
+        let checkout = checkout(commit('4'));
+        let outcome = derive(&context, &checkout, Rules::from(&config), &on_its_branch()).unwrap();
+        let Outcome::Build(metadata) = outcome else { panic!("nothing to do") };
+        assert_eq!(tags(&metadata), expected, "{url}");
+        assert_eq!(metadata.named, named.map(commit), "{url}");
+        let labels = labels::labels(&context, &metadata, &[]);
+        let label = label.map(|digit| commit(digit).to_string());
+        assert_eq!(labels.get(labels::REVISION), label.as_ref(), "{url}");
+    }
+}
+
+#[test]
 fn head_of_a_commented_pull_request() {
     let context = context(Event::IssueComment { number: 5, on_pull_request: true }, "refs/heads/main");
     assert_eq!(pull_request_to_look_up(&context), Some(5));

@@ -79,7 +79,7 @@ fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
         let sha = format!("{}-", plan.revision.cut(config.sha_length));
         let own =
             plan.tags.iter().any(|tag| tag.source == TagSource::Commit && tag.tag.as_str().starts_with(&sha));
-        check(own, "the commit tag does not name what is built");
+        check(own || plan.stamp.commit.is_none(), "the commit tag does not name what is built");
     }
 }
 
@@ -92,7 +92,9 @@ fn labels_of(plan: &RunPlan, created: Option<i64>, config: &Config, check: &mut 
         "`created` and the build's epoch differ",
     );
     let revision = plan.labels().get(labels::REVISION).map(String::as_str) == Some(plan.revision.as_str());
-    check(revision || of_the_user(labels::REVISION), "the revision label is not what is built");
+    // Of what is fetched, the commit may not be known.
+    let unsaid = plan.stamp.commit.is_none() && !plan.labels().contains_key(labels::REVISION);
+    check(revision || unsaid || of_the_user(labels::REVISION), "the revision label is not what is built");
 }
 
 fn build(plan: &RunPlan, work: &BuildWork, config: &Config, check: &mut impl FnMut(bool, &str)) {
