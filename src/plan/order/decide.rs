@@ -208,11 +208,8 @@ fn is_named_after(tag: &PlannedTag, reference: &str) -> bool {
 /// Ours descends from the one that is there: it must be on the ref, too. Who pushed it to another one, or threw it away
 /// since, may not move the ref's tags.
 fn ahead(own: &CommitId, known: &Known) -> Result<Verdict, Question> {
-    let history = match known.history.as_ref().ok_or(Question::History)? {
-        Ok(history) => history,
-        // The event said that it is; where an event does not, nothing but the commit's tag is planned.
-        Err(_) => return Ok(Verdict::Move),
-    };
+    // Unanswered: the event said that it is; where an event does not, nothing but the commit's tag is planned.
+    let Ok(history) = known.history.as_ref().ok_or(Question::History)? else { return Ok(Verdict::Move) };
     let name = own.cut(SHOWN);
     Ok(match known.on_ref(history, own)? {
         Some(true) => Verdict::Move,

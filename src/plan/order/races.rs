@@ -92,11 +92,11 @@ impl Run {
             let policy = if *source == TagSource::Latest { Policy::LATEST } else { Policy::MOVING };
             planned(name, *source, policy)
         });
-        Self::with(own, branch, std::iter::once(commit_tag).chain(moving).collect())
+        Self::with(own, branch, &std::iter::once(commit_tag).chain(moving).collect::<Vec<_>>())
     }
 
     /// Of this image, with these tags in the order of publishing.
-    fn with(own: Stamped, branch: &str, tags: Vec<PlannedTag>) -> Self {
+    fn with(own: Stamped, branch: &str, tags: &[PlannedTag]) -> Self {
         let commit = own.stamp.commit.clone().unwrap();
         let plan = PublishPlan {
             repository: Repository::parse("r.io/a").unwrap(),
@@ -459,12 +459,12 @@ fn what_git_describes_never_replaces_a_released_version() {
     world.registry.insert(tag("v1.0.0"), released.clone());
     let of_branch = |own: Stamped, described: Policy| {
         let commit = own.stamp.commit.clone().unwrap();
-        let tags = vec![
+        let tags = [
             planned(&format!("{commit}-main"), TagSource::Commit, Policy::COMMIT),
             planned("v1.0.0", TagSource::Describe, described),
             planned("main", TagSource::Branch, Policy::MOVING),
         ];
-        Run::with(own, "main", tags)
+        Run::with(own, "main", &tags)
     };
     // The version's own commit, and another one that is described by the same text.
     let runs = [of_branch(image(1, 1), Policy::VERSION), of_branch(image(2, 2), Policy::DESCRIPTION)];
@@ -484,8 +484,7 @@ fn a_pull_request_built_from_an_older_head_does_not_stay_on_it() {
     let graph: Graph = &[(1, &[0]), (2, &[1])];
     let pull: &[(&str, TagSource)] = &[("pr-5", TagSource::PullRequest)];
     let of_pull = |commit, build| on("refs/pull/5", image(commit, build));
-    let older =
-        Run::with(of_pull(1, 1), "pr-5", vec![planned("pr-5", TagSource::PullRequest, Policy::MOVING)]);
+    let older = Run::with(of_pull(1, 1), "pr-5", &[planned("pr-5", TagSource::PullRequest, Policy::MOVING)]);
     let newer = Run::to_publish(of_pull(2, 2), "pr-5", pull);
     let world = World { tags: pull, ..world(graph, 2) };
     let count = interleave(&world, &[older, newer], &|_| (), &|world, _| assert_eq!(world.moving(), [2]));
