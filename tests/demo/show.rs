@@ -35,12 +35,22 @@ pub fn result(result: &StepResult) {
             println!("{name}:");
             value.lines().for_each(|line| println!("    {line}"));
         } else {
-            println!("{name}: {value}");
+            println!("{name}: {}", shortened(value));
         }
     }
     if !result.summary.is_empty() {
         println!("--- summary (Markdown)\n{}", result.summary.trim_end());
     }
+}
+
+/// The beginning of what is for programs.
+fn shortened(value: &str) -> String {
+    let length = value.chars().count();
+    if length <= 160 {
+        return value.to_owned();
+    }
+    let beginning: String = value.chars().take(100).collect();
+    format!("{beginning}… ({length} characters)")
 }
 
 /// The log with its groups opened: a group's lines are indented until it ends or the next one begins.
