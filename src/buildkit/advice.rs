@@ -93,7 +93,8 @@ fn request_hint(message: &str) -> Option<&'static str> {
     ) {
         Some(
             "a Git repository that is not public needs a token: `token` is used for repositories of this \
-             repository's owner on this GitHub server; for others give a secret named `GIT_AUTH_TOKEN.<host>`",
+             repository's owner on this GitHub server; for others give one in `secrets`, as `GIT_AUTH_TOKEN.<host>=…`, \
+             or `GIT_AUTH_TOKEN.<host>:<port>=…` where the URL has a port",
         )
     } else {
         None

@@ -42,6 +42,9 @@ pub(super) async fn foretell(run: &Run<'_>, plan: &RunPlan) -> Result<(), RunErr
 
 fn show(run: &Run<'_>, plan: &RunPlan, text: &str) {
     run.process.reporter.group(&display::title(plan), text);
+    for notice in &plan.notices {
+        run.process.reporter.notice(notice);
+    }
     for warning in &plan.warnings {
         run.process.reporter.warn(warning);
     }

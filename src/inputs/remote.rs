@@ -33,7 +33,7 @@ pub(super) fn url(input: &str, text: &str, server_url: &str) -> Option<Result<St
             shown(host)
         );
         let fault = InputFault::new(input, message)
-            .hint("leave them out: `token` is used for this GitHub server, and a build secret `GIT_AUTH_TOKEN` for another");
+            .hint("leave them out: `token` is used for this GitHub server, and a build secret `GIT_AUTH_TOKEN.<host>[:<port>]` for another");
         return Some(Err(fault));
     }
     if host.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {

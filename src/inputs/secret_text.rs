@@ -1,6 +1,6 @@
 //! The grammar of `secrets`: from one text to ids and values, without quoting.
 //!
-//! A line `NAME=` at its start begins a secret, every other line goes on with the value of the one before. A line
+//! A line `NAME=` at its start begins a secret (`NAME` may end in a port where it names a Git host's token), every other line goes on with the value of the one before. A line
 //! inside an open PEM block or an unfinished JSON document goes on whatever it looks like, and so does the last line
 //! of wrapped base64, whose padding looks like `NAME=`. build-push-action's quoting is read as well: `"NAME=value"`
 //! over several lines, `""` for a quote. Pure; what it says never holds any of the text but ids.
@@ -193,8 +193,18 @@ impl<'a> Open<'a> {
 fn starts_secret(line: &str) -> Option<(&str, &str)> {
     let (name, rest) = line.split_once('=')?;
     let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    (first && plain).then_some((name, rest))
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    (first && without_port(name).bytes().all(plain)).then_some((name, rest))
+}
+
+/// An id without the port that BuildKit puts at the end of those that it forms itself, from a Git URL's host. In other
+/// ids there is no `:`, as it is in many a line of YAML or of a list of hosts.
+fn without_port(name: &str) -> &str {
+    let of_git = ["GIT_AUTH_TOKEN.", "GIT_AUTH_HEADER."].iter().any(|id| name.starts_with(id));
+    match name.rsplit_once(':').filter(|_| of_git) {
+        Some((id, port)) if port.parse::<u16>().is_ok() => id,
+        _ => name,
+    }
 }
 
 /// Whether a line `NAME=` or `NAME==` is the padded end of base64 that was wrapped: whole groups of four, not longer

@@ -34,6 +34,13 @@ fn secrets_as_people_write_them() {
         ("A= x  y =z \nB=2", &[("A", " x  y =z "), ("B", "2")]),
         ("A=\nB=2", &[("A", ""), ("B", "2")]),
         ("a.b-c_d=1", &[("a.b-c_d", "1")]),
+        // As BuildKit asks for the token of a Git host with a port; a `:` begins no other secret.
+        (
+            "A=1\nGIT_AUTH_TOKEN.git.example:8443=t=\nB=2",
+            &[("A", "1"), ("GIT_AUTH_TOKEN.git.example:8443", "t="), ("B", "2")],
+        ),
+        ("GIT_AUTH_HEADER.git.example:80=basic", &[("GIT_AUTH_HEADER.git.example:80", "basic")]),
+        ("A=\nhost:8443=x\nGIT_AUTH_TOKEN.h:x=y", &[("A", "\nhost:8443=x\nGIT_AUTH_TOKEN.h:x=y")]),
         // Lines that begin no secret belong to the one before.
         ("A=one\ntwo\n\n  three=3\nB=2", &[("A", "one\ntwo\n\n  three=3"), ("B", "2")]),
         (

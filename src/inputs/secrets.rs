@@ -1,4 +1,5 @@
-//! The three inputs of build secrets: `secrets`, `secret_envs`, `secret_files`. Each id comes once.
+//! The three inputs of build secrets: `secrets`, `secret_envs`, `secret_files`. Each id comes once. What is empty, or
+//! taken from nowhere (`id=`), is an empty secret and said: a run of a fork gets no secrets and must build all the same.
 //!
 //! A value never appears in a fault, only ids, names of variables and paths do.
 
@@ -68,7 +69,11 @@ fn from_variable(inputs: &RawInputs, id: &str, variable: &str) -> Result<BuildSe
     let id = checked_id(input, id)?;
     // A value in the place of a name must not be shown.
     let plain = variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && variable.len() <= 100;
-    if variable.is_empty() || !plain {
+    // From an expression that came out empty, as one in `secrets`.
+    if variable.is_empty() {
+        return Ok(BuildSecret { id, value: Vec::new() });
+    }
+    if !plain {
         let message = format!("what `{id}` is taken from is no name of a variable");
         return Err(InputFault::new(input, message)
             .hint("write `id=VARIABLE`; a value itself belongs into `secrets`"));
@@ -88,7 +93,7 @@ fn from_file(number: usize, line: &str, shared: &Shared<'_>) -> Result<BuildSecr
     let id = checked_id(input, id.trim())?;
     let path = path.trim();
     if path.is_empty() {
-        return Err(InputFault::new(input, format!("`{id}` has no path")));
+        return Ok(BuildSecret { id, value: Vec::new() });
     }
     Ok(BuildSecret { id, value: shared.bytes(input, path, BuildSecret::MAX)? })
 }

@@ -19,6 +19,7 @@ fn given(given: &Given) -> (Vec<BuildSecret>, Findings) {
     std::fs::write(workspace.join("binary"), b"\x00\xff\n").unwrap();
     std::fs::write(temp.join("token"), "hunter2\n").unwrap();
     std::fs::write(root.path().join("outside"), "hunter2").unwrap();
+    std::fs::write(workspace.join("empty"), "").unwrap();
     std::fs::write(workspace.join("huge"), vec![0; BuildSecret::MAX + 1]).unwrap();
     std::os::unix::fs::symlink("../outside", workspace.join("leaving")).unwrap();
     let paths = Paths {
@@ -67,6 +68,25 @@ fn three_ways() {
 }
 
 #[test]
+fn an_empty_secret_is_a_warning_whichever_input_it_is_in() {
+    for (secrets, envs, files) in [
+        ("a=", "", ""),
+        ("", "a=", ""),
+        ("", "a=EMPTY", ""),
+        ("", "", "a="),
+        ("", "", "a = "),
+        ("", "", "a=empty"),
+    ] {
+        let (found, findings) = given(&Given { secrets, envs, files });
+        assert_eq!(findings.faults, [], "{secrets}{envs}{files}");
+        assert_eq!(found, [BuildSecret { id: "a".into(), value: Vec::new() }]);
+        let [notice] = findings.notices.as_slice() else { panic!("{:?}", findings.notices) };
+        assert_eq!(notice.level, crate::inputs::fault::Level::Warning);
+        assert!(notice.message.contains("the build secret `a` is empty"), "{}", notice.message);
+    }
+}
+
+#[test]
 fn faults() {
     for (secrets, envs, files, input, part) in [
         ("A=1\nA=2", "", "", "secrets", "the id `A` is there twice"),
@@ -75,11 +95,9 @@ fn faults() {
         ("", "a=TOKEN", "a=binary", "secret_files", "the id `a` is there twice"),
         ("hunter2", "", "", "secrets", "before the first `id=`"),
         ("", "a=MISSING", "", "secret_envs", "the variable `MISSING` for `a` is not set"),
-        ("", "a=", "", "secret_envs", "no name of a variable"),
         ("", "a=hunter2!", "", "secret_envs", "no name of a variable"),
         ("", "a b=TOKEN", "", "secret_envs", "an id is up to 128"),
         ("", "", "a", "secret_files", "line 1 has no `=`"),
-        ("", "", "a=", "secret_files", "`a` has no path"),
         ("", "", "a=nothing", "secret_files", "`nothing` does not exist"),
         ("", "", "a=~/.npmrc", "secret_files", "does not exist"),
         ("", "", "a=leaving", "secret_files", "leads out of the workspace"),

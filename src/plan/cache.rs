@@ -13,7 +13,7 @@ use super::facts::CacheTrouble;
 use crate::inputs::config::{CacheMode, CacheOptions, Config};
 use crate::model::{CacheEntry, Platform, Repository, slug};
 use crate::runner::cache_service::CacheAccess;
-use crate::runner::context::{Event, RunnerContext};
+use crate::runner::context::RunnerContext;
 
 /// Longest that reading an index of GitHub's cache may be put off by "too many requests", in BuildKit's spelling;
 /// its own default is ten minutes.
@@ -309,25 +309,7 @@ impl Access {
 
 /// Why what this run builds is not to be trusted by other runs, if it is not.
 fn untrusted(context: &RunnerContext) -> Option<String> {
-    let why = match &context.event {
-        _ if context.actor == "dependabot[bot]" => "a run of Dependabot reads the cache only",
-        Event::PullRequest(_) if context.secrets_withheld() => {
-            "a pull request from a fork reads the cache only"
-        }
-        Event::PullRequestTarget(_) | Event::IssueComment { .. } => {
-            "this event runs beside the default branch's cache and may build somebody else's code: it reads only"
-        }
-        Event::WorkflowRun { event, head_repository, .. }
-            if event.starts_with("pull_request")
-                || !head_repository
-                    .as_ref()
-                    .is_some_and(|head| head.eq_ignore_ascii_case(&context.repository.full_name)) =>
-        {
-            "a run after a pull request's or a fork's reads the cache only"
-        }
-        _ => return None,
-    };
-    Some(why.into())
+    context.stranger().map(|stranger| format!("{} reads the cache only", stranger.run()))
 }
 
 /// An entry's short name for people: nothing of its attributes but where it is.

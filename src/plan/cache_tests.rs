@@ -4,6 +4,7 @@ use super::*;
 use crate::metadata::fixture::{config, context, pull_request, push, workflow_run};
 use crate::plan::build::Export;
 use crate::runner::cache_service::CacheService;
+use crate::runner::context::Event;
 
 fn repository() -> Repository {
     Repository::parse("ghcr.io/acme/shop/api").unwrap()
@@ -108,14 +109,14 @@ fn who_may_read_and_write() {
             with(Event::PullRequestTarget(pull_request("acme/shop"))),
             true,
             false,
-            "beside the default branch's cache",
+            "a run on behalf of a pull request or a comment reads the cache only",
         ),
         (
             "a comment",
             with(Event::IssueComment { number: 5, on_pull_request: true }),
             true,
             false,
-            "beside the default branch's cache",
+            "a run on behalf of a pull request or a comment reads the cache only",
         ),
         ("after a push", with(workflow_run("push", "main", "acme/shop", None)), true, true, ""),
         (

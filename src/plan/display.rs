@@ -92,6 +92,9 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         section(&mut text, "tags", &tags.collect::<Vec<_>>());
     }
     section(&mut text, "labels", &plan.labels().clone().into_iter().collect::<Vec<_>>());
+    for notice in &plan.notices {
+        let _ = writeln!(text, "notice: {}", tame(notice));
+    }
     for warning in &plan.warnings {
         let _ = writeln!(text, "warning: {}", tame(warning));
     }
@@ -144,6 +147,7 @@ pub fn json(plan: &RunPlan) -> String {
         push_reason: why,
         tags: &plan.tags,
         labels: plan.labels(),
+        notices: &plan.notices,
         warnings: &plan.warnings,
     };
     serde_json::to_string(&document).unwrap_or_default()
@@ -178,6 +182,8 @@ struct Document<'a> {
     push_reason: &'a str,
     tags: &'a [PlannedTag],
     labels: &'a std::collections::BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notices: &'a [String],
     warnings: &'a [String],
 }
 

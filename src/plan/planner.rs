@@ -17,6 +17,7 @@ use super::index::IndexPlan;
 use super::legs::{self, LegPlan, MergePlan};
 use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
+use super::remote::TokenSecrets;
 use super::run::{RunPlan, versions};
 use super::{VERSION_ARGUMENT, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
@@ -62,13 +63,14 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let CachePlan { from, with_image, mut writes, notes, warning } =
         plan_cache(config, context, facts.cache_trouble.as_ref(), &export, builder.makes_images());
     warnings.extend(warning);
+    let TokenSecrets { ids: token_secrets, withheld } = remote::token_secrets(config, context);
     let mut image = BuildPlan {
         cache_from: from,
         cache_to: with_image,
         run: run_options(&config.build.run, host_gateway(&builder, &facts.builders))?,
         entitlements,
         export,
-        ..definition(config, context, metadata)
+        ..definition(config, context, metadata, token_secrets)
     };
     let common = inputs_hash::common(&image, config, &facts.dockerfile, &context.paths.workspace);
     let inputs = common.as_ref().map(|common| inputs_hash::inputs_hash(common, &image.platforms));
@@ -103,7 +105,8 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         };
         (metadata.tags.clone(), image)
     };
-    Ok(RunPlan { tags, exports, warnings, ..about(image, config, context, facts, push, stamp) })
+    let notices = withheld.into_iter().collect();
+    Ok(RunPlan { tags, exports, notices, warnings, ..about(image, config, context, facts, push, stamp) })
 }
 
 /// A run that joins what other jobs have built.
@@ -156,13 +159,18 @@ fn about(
         stamp,
         forced: context.forced,
         exports: Vec::new(),
+        notices: Vec::new(),
         warnings: Vec::new(),
     }
 }
 
 /// What the build is, wherever it is carried out.
-fn definition(config: &Config, context: &RunnerContext, metadata: &Metadata) -> BuildPlan {
-    let token_secrets = remote::token_secrets(config, context);
+fn definition(
+    config: &Config,
+    context: &RunnerContext,
+    metadata: &Metadata,
+    token_secrets: Vec<String>,
+) -> BuildPlan {
     let given = config.build.secrets.iter().cloned();
     BuildPlan {
         named_contexts: config.build.named_contexts.clone(),

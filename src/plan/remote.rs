@@ -2,8 +2,8 @@
 //!
 //! Obeys BuildKit: `source/git` asks the session for `GIT_AUTH_TOKEN.HOST[:PORT]` and sends it as HTTP basic
 //! authentication, `source/http` asks for `HTTP_AUTH_TOKEN_HOST` and sends it as a bearer. Refuses every host but this
-//! GitHub server's, over the scheme that the server has; and a Dockerfile from somebody else's repository, whose steps
-//! could mount the secret.
+//! GitHub server's, over the scheme that the server has; a Dockerfile from somebody else's repository, whose steps could
+//! mount the secret; and every run that may build a stranger's code, whatever its contexts are called.
 
 use http::Uri;
 
@@ -16,8 +16,33 @@ const GIT_HEADER: &str = "GIT_AUTH_HEADER";
 const HTTP_TOKEN: &str = "HTTP_AUTH_TOKEN_";
 const HTTP_HEADER: &str = "HTTP_AUTH_HEADER_";
 
-/// Ids of the secrets that are the input `token`, each once, sorted.
-pub(super) fn token_secrets(config: &Config, context: &RunnerContext) -> Vec<String> {
+/// The secrets that are the input `token`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct TokenSecrets {
+    /// Their ids, each once, sorted.
+    pub ids: Vec<String>,
+    /// Why there are none where there would have been some; for people.
+    pub withheld: Option<String>,
+}
+
+/// For which contexts the build is given the token; in a run that may build a stranger's code for none, as any step
+/// could mount it.
+pub(super) fn token_secrets(config: &Config, context: &RunnerContext) -> TokenSecrets {
+    let ids = wanted(config, context);
+    let Some(stranger) = context.stranger().filter(|_| !ids.is_empty()) else {
+        return TokenSecrets { ids, withheld: None };
+    };
+    let withheld = format!(
+        "the build does not get `token` for Git and HTTP contexts: {} may build a stranger's code, whose steps could read \
+         it (a token that they may read can be given by `secret_envs: {}=VARIABLE`)",
+        stranger.run(),
+        ids[0],
+    );
+    TokenSecrets { ids: Vec::new(), withheld: Some(withheld) }
+}
+
+/// Ids of the secrets that the contexts ask for.
+fn wanted(config: &Config, context: &RunnerContext) -> Vec<String> {
     let Some(server) = context.server_url.parse::<Uri>().ok().filter(|_| config.has_token) else {
         return Vec::new();
     };
@@ -87,6 +112,7 @@ mod tests {
     use super::*;
     use crate::metadata::fixture;
     use crate::model::NamedContext;
+    use crate::runner::context::Event;
 
     struct Case {
         main: Option<&'static str>,
@@ -109,10 +135,11 @@ mod tests {
             .map(|text| NamedContext { name: "x".into(), source: NamedSource::Remote((*text).into()) });
         config.build.named_contexts = named.collect();
         config.build.secrets = case.given.iter().map(|id| (*id).to_owned()).collect();
-        let ids = token_secrets(&config, &context);
+        let found = token_secrets(&config, &context);
+        assert_eq!(found.withheld, None);
         config.has_token = false;
-        assert_eq!(token_secrets(&config, &context), Vec::<String>::new());
-        ids
+        assert_eq!(token_secrets(&config, &context), TokenSecrets::default());
+        found.ids
     }
 
     #[test]
@@ -178,6 +205,44 @@ mod tests {
         let mut config = fixture::config();
         config.has_token = true;
         config.context = ContextSource::Remote("https://github.com/other/data.git".into());
-        assert_eq!(token_secrets(&config, &context), ["GIT_AUTH_TOKEN.github.com"]);
+        assert_eq!(token_secrets(&config, &context).ids, ["GIT_AUTH_TOKEN.github.com"]);
+    }
+
+    #[test]
+    fn a_strangers_code_never_gets_the_jobs_token() {
+        const OWN: &str = "https://github.com/acme/shop.git#refs/pull/5/merge";
+        let pull = || fixture::pull_request("mallory/shop");
+        for event in [
+            Event::PullRequestTarget(pull()),
+            Event::PullRequestTarget(fixture::pull_request("acme/shop")),
+            Event::PullRequest(pull()),
+            Event::IssueComment { number: 5, on_pull_request: true },
+            fixture::workflow_run("pull_request", "x", "acme/shop", Some(5)),
+            fixture::workflow_run("push", "x", "mallory/shop", None),
+        ] {
+            let context = fixture::context(event.clone(), "refs/heads/main");
+            // The pull request's own context; a checked-out head beside any other repository of this server.
+            for main in [Some(OWN), None] {
+                let mut config = fixture::config();
+                config.has_token = true;
+                match main {
+                    Some(main) => {
+                        config.context = ContextSource::Remote(main.into());
+                        config.dockerfile.directory = None;
+                    }
+                    None => config.build.named_contexts.push(NamedContext {
+                        name: "x".into(),
+                        source: NamedSource::Remote("https://github.com/acme/lib.git".into()),
+                    }),
+                }
+                let found = token_secrets(&config, &context);
+                assert_eq!(found.ids, Vec::<String>::new(), "{event:?} {main:?}");
+                let said = found.withheld.unwrap();
+                assert!(said.contains("`secret_envs: GIT_AUTH_TOKEN.github.com=VARIABLE`"), "{said}");
+            }
+            let mut local = fixture::config();
+            local.has_token = true;
+            assert_eq!(token_secrets(&local, &context).withheld, None, "nothing would have been given");
+        }
     }
 }

@@ -37,6 +37,8 @@ pub struct RunPlan {
     pub forced: bool,
     /// What else is made of the image when it is published, in order.
     pub exports: Vec<ExportPlan>,
+    /// What a person may want to know and need not act on, one sentence each.
+    pub notices: Vec<String>,
     /// What a person should know, one sentence each.
     pub warnings: Vec<String>,
 }

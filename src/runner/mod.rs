@@ -11,6 +11,7 @@ pub mod markdown;
 pub(crate) mod model;
 pub mod paths;
 mod payload;
+pub mod stranger;
 pub mod summary;
 #[cfg(test)]
 mod summary_tests;
