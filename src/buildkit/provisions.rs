@@ -12,6 +12,8 @@ pub struct Provisions {
     /// Logins of registries. It is asked with the canonical host (`docker.io` for Docker Hub) and should answer
     /// for that host only.
     pub credentials: LoginLookup,
+    /// Build arguments whose values no plan may hold.
+    pub build_args: Vec<(String, Secret)>,
     /// Build secrets, each id once.
     pub secrets: Vec<BuildSecret>,
     /// SSH agents, each id once.
@@ -31,6 +33,12 @@ pub struct GithubCache {
 
 impl Default for Provisions {
     fn default() -> Self {
-        Self { credentials: Arc::new(|_| None), secrets: Vec::new(), ssh: Vec::new(), github_cache: None }
+        Self {
+            credentials: Arc::new(|_| None),
+            build_args: Vec::new(),
+            secrets: Vec::new(),
+            ssh: Vec::new(),
+            github_cache: None,
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::address::Address;
 use super::contexts;
 use super::ids::BuildIds;
 use super::pins;
-use crate::model::{Annotation, AnnotationLevel, HostAddress, NetworkMode, RunOptions};
+use crate::model::{Annotation, AnnotationLevel, HostAddress, NetworkMode, RunOptions, Secret};
 use crate::plan::build::{BuildPlan, Export};
 
 /// The request that carries out this plan at this daemon.
@@ -37,6 +37,13 @@ pub(super) fn solve_request(plan: &BuildPlan, ids: &BuildIds, address: &Address)
         cache: Some(CacheOptions::default()),
         ..SolveRequest::default()
     }
+}
+
+/// Adds the build arguments whose values the plan does not hold.
+pub(super) fn add_arguments(request: &mut SolveRequest, arguments: &[(String, Secret)]) {
+    let all = arguments.iter();
+    let all = all.map(|(name, value)| (format!("build-arg:{name}"), value.expose().to_owned()));
+    request.frontend_attrs.extend(all);
 }
 
 fn frontend_attrs(plan: &BuildPlan, address: &Address) -> HashMap<String, String> {

@@ -27,6 +27,13 @@ fn request(plan: &BuildPlan) -> SolveRequest {
 }
 
 #[test]
+fn arguments_that_no_plan_holds_are_beside_it() {
+    let mut request = request(&plan());
+    add_arguments(&mut request, &[("http_proxy".into(), Secret::new("http://bob:hunter2@p:3128"))]);
+    assert_eq!(request.frontend_attrs["build-arg:http_proxy"], "http://bob:hunter2@p:3128");
+}
+
+#[test]
 fn frontend() {
     type Change = fn(&mut BuildPlan);
     let table: &[(Change, &[&str])] = &[

@@ -15,13 +15,13 @@ use super::diffcopy::Transfer;
 use super::error::BuildError;
 use super::ids::BuildIds;
 use super::provisions::{GithubCache, Provisions};
-use super::request::solve_request;
+use super::request::{add_arguments, solve_request};
 use super::result::exported_digest;
 use super::session::{Services, Session};
 use super::ssh::Agents;
 use super::status::Follower;
 use super::transfers::Transfers;
-use crate::model::Digest;
+use crate::model::{Digest, Secret};
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::event::StatusUpdate;
 
@@ -58,7 +58,7 @@ pub async fn build(
     updates: mpsc::Sender<StatusUpdate>,
     cancel: impl Future<Output = ()>,
 ) -> Result<BuildOutcome, BuildError> {
-    let github_cache = provisions.github_cache;
+    let beside = Beside { build_args: provisions.build_args, github_cache: provisions.github_cache };
     let (stores, plan) = Stores::open(plan);
     let missing_caches = stores.missing.clone();
     let services = Services {
@@ -74,24 +74,31 @@ pub async fn build(
         session = Session::open(connection, ids, &plan.shared_key, services) => session?,
         () = &mut cancel => return Err(BuildError::Cancelled),
     };
-    let outcome = solve(connection, &plan, ids, github_cache.as_ref(), &session, updates, cancel).await;
+    let outcome = solve(connection, &plan, ids, &beside, &session, updates, cancel).await;
     let transfers = session.close().await;
     let outcome = outcome.map_err(|error| error.with_last_words(connection.last_words()));
     outcome.map(|digest| BuildOutcome { digest, transfers, missing_caches })
+}
+
+/// What the request holds and no plan does.
+struct Beside {
+    build_args: Vec<(String, Secret)>,
+    github_cache: Option<GithubCache>,
 }
 
 async fn solve(
     connection: &Connection,
     plan: &BuildPlan,
     ids: &BuildIds,
-    github_cache: Option<&GithubCache>,
+    beside: &Beside,
     session: &Session,
     updates: mpsc::Sender<StatusUpdate>,
     mut cancel: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Option<Digest>, BuildError> {
     let mut follower = Follower::new(connection.control(), &ids.reference, updates);
     let mut request = solve_request(plan, ids, connection.address());
-    add_cache(&mut request, plan, github_cache);
+    add_cache(&mut request, plan, beside.github_cache.as_ref());
+    add_arguments(&mut request, &beside.build_args);
     tracing::debug!(reference = ids.reference, "solving");
     let mut control = connection.control();
     let mut solving = Some(Box::pin(async move { control.solve(request).await }));

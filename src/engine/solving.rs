@@ -16,6 +16,7 @@ pub(super) fn log(run: &Run<'_>, build: &BuildPlan) -> Display {
     let dockerfile = &build.dockerfile;
     let options = PlainOptions {
         fence: run.process.random_id(),
+        quiet_warnings: run.asked.build.quiet_checks,
         dockerfile: Some((dockerfile.file_name.clone(), dockerfile.in_workspace.clone())),
     };
     Display::new(options, run.process.reporter.is_live())
@@ -39,8 +40,10 @@ pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
     let token = run.keyring.token().map(|token| token.expose().as_bytes().to_vec()).unwrap_or_default();
     let tokens = build.token_secrets.iter();
     let tokens = tokens.map(|id| BuildSecret { id: id.clone(), value: token.clone() });
+    let proxies = run.keyring.proxies().iter().filter(|(name, _)| build.proxies.contains(name));
     Provisions {
         credentials,
+        build_args: proxies.cloned().collect(),
         secrets: run.keyring.secrets().iter().cloned().chain(tokens).collect(),
         ssh: run.asked.build.ssh.clone(),
         github_cache: run.process.github_cache(),

@@ -17,7 +17,8 @@ pub(super) struct Attestations {
     pub attests: Vec<Attestation>,
 }
 
-pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Attestations {
+/// `by_default`: what nobody asked for is made as well.
+pub(super) fn read(inputs: &RawInputs, by_default: bool, findings: &mut Findings) -> Attestations {
     let mut all = Attestations {
         provenance: findings.take(single("provenance", &inputs.provenance)).unwrap_or_default(),
         sbom: findings.take(single("sbom", &inputs.sbom)).unwrap_or_default(),
@@ -39,6 +40,13 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Attestations 
             all.attests.push(Attestation { kind: kind.clone(), attrs });
         }
         seen.push(kind);
+    }
+    // `Off` would take away what `attests` asks for.
+    if !by_default
+        && all.provenance == AttestationInput::Auto
+        && !seen.iter().any(|kind| kind == "provenance")
+    {
+        all.provenance = AttestationInput::Off;
     }
     all
 }
@@ -103,7 +111,7 @@ mod tests {
             ..RawInputs::default()
         };
         let mut findings = Findings::default();
-        (read(&inputs, &mut findings), findings.faults)
+        (read(&inputs, true, &mut findings), findings.faults)
     }
 
     fn on(pairs: &[(&str, &str)]) -> AttestationInput {
@@ -131,6 +139,20 @@ mod tests {
             ("yes", "no boolean"),
         ] {
             assert!(single("provenance", text).unwrap_err().message.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_the_default_what_is_asked_for_stays() {
+        for (provenance, attests, expected) in [
+            ("", "", AttestationInput::Off),
+            ("true", "", on(&[])),
+            ("", "type=provenance,mode=max", AttestationInput::Auto),
+            ("", "type=sbom", AttestationInput::Off),
+        ] {
+            let inputs =
+                RawInputs { provenance: provenance.into(), attests: attests.into(), ..RawInputs::default() };
+            assert_eq!(read(&inputs, false, &mut Findings::default()).provenance, expected, "{attests}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::docker_env::DockerEnv;
 use super::fault::{Findings, InputFault, shown};
 use super::raw::RawInputs;
 use super::shared::Shared;
@@ -32,6 +33,11 @@ pub struct BuildOptions {
     pub secrets: Vec<String>,
     /// SSH agents, each id once.
     pub ssh: Vec<SshSource>,
+    /// Names of the proxies that Docker's configuration has for builds: arguments that every Dockerfile knows without an
+    /// `ARG`. Their values, which may hold a password, are in the keyring.
+    pub proxies: Vec<String>,
+    /// What the frontend finds in the Dockerfile stays in the log, without annotations.
+    pub quiet_checks: bool,
 }
 
 /// The inputs `provenance` and `sbom`.
@@ -51,9 +57,10 @@ pub(super) fn read(
     inputs: &RawInputs,
     context: &RunnerContext,
     shared: &Shared<'_>,
+    docker: DockerEnv,
     findings: &mut Findings,
 ) -> (BuildOptions, Vec<BuildSecret>) {
-    let attestations = attestations::read(inputs, findings);
+    let attestations = attestations::read(inputs, docker.default_attestations, findings);
     let secrets = secrets::read(inputs, shared, findings);
     let options = BuildOptions {
         named_contexts: named_contexts::read(&inputs.build_contexts, shared, context, findings),
@@ -66,6 +73,8 @@ pub(super) fn read(
         entitlements: entitlements(&inputs.allow, findings),
         secrets: secrets.iter().map(|secret| secret.id.clone()).collect(),
         ssh: ssh::read(inputs, shared, findings),
+        proxies: Vec::new(),
+        quiet_checks: !docker.annotates_checks,
     };
     (options, secrets)
 }

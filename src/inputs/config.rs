@@ -9,8 +9,8 @@ use super::fault::{Findings, InputFault, Notice};
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    build_options, builder, cache, files, image, logins, mode, parse, remote, scope, script, tag_rules,
-    tags_key::tags_key,
+    build_args, build_options, builder, cache, docker_env, files, image, logins, mode, parse, remote, scope,
+    script, tag_rules, tags_key::tags_key,
 };
 use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
 use crate::runner::context::RunnerContext;
@@ -166,6 +166,7 @@ fn read(
     let inputs = &filled.inputs;
     let facts = &context.repository;
     let place = image::repositories(&image::Place {
+        pushes: parse::push(&inputs.push) != Ok(Push::No),
         repository: &inputs.repository,
         registry: &inputs.registry,
         image_name: &inputs.image_name,
@@ -197,27 +198,25 @@ fn read(
         mode::judge(mode, platforms.as_deref(), tag_rules.promote, findings);
     }
     let target = findings.take(parse::line("target", &inputs.target));
-    let labels = pairs(findings, "labels", &inputs.labels, "write `key=value`, or `key=` for an empty value");
-    let build_args = pairs(
-        findings,
-        "build_args",
-        &inputs.build_args,
-        "write `KEY=value`: the runner's environment does not reach this container, so there is nothing to take a \
-         value from",
-    );
+    let labels = labels(&inputs.labels, findings);
+    let build_args = build_args::read(inputs, findings);
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
     let push = findings.take(parse::push(&inputs.push));
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
-    let summary = findings.take(parse::boolean("summary", &inputs.summary, true));
+    let docker = docker_env::read(inputs, findings);
+    let summary = findings.take(parse::boolean("summary", &inputs.summary, docker.summary));
     let retries = findings.take(parse::retries(&inputs.retries));
-    let (build, secrets) = build_options::read(inputs, context, &shared, findings);
+    let (mut build, secrets) = build_options::read(inputs, context, &shared, docker, findings);
     let cache = cache::read(inputs, &shared, findings);
     let builder = builder::read(inputs, platforms.as_deref().unwrap_or_default(), &shared, findings);
     let (source, dockerfile) = places?;
     let (given, place) = (given?, place?);
-    let keyring =
-        Keyring::new(given.logins, given.identities).with_token(&inputs.token).with_secrets(secrets);
+    build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
+    let keyring = Keyring::new(given.logins, given.identities)
+        .with_token(&inputs.token)
+        .with_secrets(secrets)
+        .with_proxies(given.proxies);
     let tags_key = tags_key(inputs, place.targets.iter());
     let config = Config {
         targets: place.targets,
@@ -306,8 +305,10 @@ fn cache_scope(
     ])
 }
 
-fn pairs(findings: &mut Findings, input: &str, text: &str, missing: &str) -> Vec<(String, String)> {
-    let read = parse::pairs(input, text, missing);
+fn labels(text: &str, findings: &mut Findings) -> Vec<(String, String)> {
+    let hint = "write `key=value`, or `key=` for an empty value";
+    let alone = |number, entry: &str| Err(parse::without_value("labels", number, entry).hint(hint));
+    let read = parse::pairs("labels", text, alone);
     findings.faults.extend(read.faults);
     findings.notices.extend(read.notices);
     read.entries

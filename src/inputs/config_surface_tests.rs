@@ -148,3 +148,54 @@ fn all_faults_of_the_build_surface_in_one_run() {
     assert_eq!(named, expected);
     assert!(faults.iter().all(|fault| !fault.to_string().contains("hunter2")), "{faults:#?}");
 }
+
+#[test]
+fn proxies_of_dockers_configuration_become_build_arguments_and_show_nothing() {
+    let (directory, mut context) = run("push");
+    let temp = tempfile::tempdir().unwrap();
+    let json = r#"{"proxies":{"default":{"httpProxy":"http://bob:hunter%402@p:3128","noProxy":"corp"}}}"#;
+    std::fs::write(temp.path().join("config.json"), json).unwrap();
+    context.paths.temp = temp.path().to_owned();
+    let docker = temp.path().display().to_string();
+    let given = [("INPUT_IMAGE_NAME", "api"), ("DOCKER_CONFIG", docker.as_str())];
+    let Resolved { config, keyring, .. } = resolve_all(&context, &given).unwrap();
+    assert_eq!(config.build.proxies, ["HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"]);
+    assert_eq!(config.build_args, []);
+    assert_eq!(keyring.proxies()[1].1.expose(), "http://bob:hunter%402@p:3128");
+    assert!(!format!("{config:?} {keyring:?}").contains("hunter"));
+    let masks = crate::inputs::mask::of_config(&config, &keyring, &BTreeMap::new());
+    let masks: Vec<&str> = masks.iter().map(crate::model::Secret::expose).collect();
+    assert_eq!(masks, ["hunter%402", "hunter@2"]);
+    drop(directory);
+}
+
+#[test]
+fn a_run_that_does_not_push_needs_no_image_name() {
+    let (_directory, context) = run("push");
+    let (config, notices) = resolve(&context, &[("INPUT_PUSH", "false")]).unwrap();
+    assert_eq!((config.targets.to_string().as_str(), config.push), ("ghcr.io/acme/shop", Push::No));
+    assert!(
+        notices.iter().any(|notice| notice.message.contains("is called `ghcr.io/acme/shop`")),
+        "{notices:?}"
+    );
+    let faults = resolve(&context, &[("INPUT_PUSH", "auto")]).unwrap_err();
+    assert_eq!(faults[0].input, "image_name");
+}
+
+#[test]
+fn build_push_actions_variables_are_read_and_inputs_win() {
+    let (_directory, context) = run("push");
+    let variables = [
+        ("INPUT_IMAGE_NAME", "api"),
+        ("DOCKER_BUILD_SUMMARY", "false"),
+        ("DOCKER_BUILD_CHECKS_ANNOTATIONS", "false"),
+        ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
+    ];
+    let (config, _) = resolve(&context, &variables).unwrap();
+    assert_eq!((config.summary, config.build.quiet_checks), (false, true));
+    assert_eq!(config.build.provenance, AttestationInput::Off);
+    let inputs = [("INPUT_SUMMARY", "true"), ("INPUT_PROVENANCE", "true")];
+    let (config, _) = resolve(&context, &[&variables[..], &inputs].concat()).unwrap();
+    assert!(config.summary);
+    assert_eq!(config.build.provenance, AttestationInput::On(BTreeMap::new()));
+}

@@ -130,7 +130,7 @@ fn all_faults_are_reported_in_one_run() {
             ("INPUT_SHA_LENGTH", "6"),
             ("INPUT_LATEST_BRANCH", "a\nb"),
             ("INPUT_LABELS", "novalue"),
-            ("INPUT_BUILD_ARGS", "TOKEN"),
+            ("INPUT_BUILD_ARGS", "no value"),
             ("INPUT_TARGET", "a\u{7}"),
             ("INPUT_NO_CACHE", "yes"),
             ("INPUT_PULL", "1"),

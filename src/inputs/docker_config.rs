@@ -1,4 +1,4 @@
-//! Docker's own `config.json`, where the job shares one: logins that an earlier step has left.
+//! Docker's own `config.json`, where the job shares one: logins that an earlier step has left, and the proxies of builds.
 //!
 //! A container action has a home of its own: what `docker login` writes on the runner is not in it. What is seen is
 //! `$DOCKER_CONFIG/config.json` if that is in the workspace or in `RUNNER_TEMP`, else `$HOME/.docker/config.json`, which
@@ -36,6 +36,8 @@ pub(super) struct DockerConfig {
     pub ecr_everywhere: bool,
     /// Hosts whose login another program would tell.
     pub helpers: Vec<(RegistryHost, String)>,
+    /// Proxies for builds, by the names of the build arguments that they are.
+    pub proxies: Vec<(String, Secret)>,
     /// What to say if the registry has no login in the end; else nobody needs to know.
     pub trouble: Option<String>,
 }
@@ -43,13 +45,19 @@ pub(super) struct DockerConfig {
 /// Reads the file that `DOCKER_CONFIG` or `HOME` leads to.
 pub(super) fn read(variables: &BTreeMap<String, Secret>, shared: &Shared<'_>) -> DockerConfig {
     match text(variables, shared) {
-        Ok(Some((path, text))) => parse(&text).unwrap_or_else(|why| DockerConfig {
+        Ok(Some((path, text))) => parse(&text, daemon(variables)).unwrap_or_else(|why| DockerConfig {
             trouble: Some(format!("`{}` is not used: {why}", shown(&path))),
             ..DockerConfig::default()
         }),
         Ok(None) => DockerConfig::default(),
         Err(trouble) => DockerConfig { trouble: Some(trouble), ..DockerConfig::default() },
     }
+}
+
+/// The daemon, as its proxies are found by.
+fn daemon(variables: &BTreeMap<String, Secret>) -> &str {
+    let host = variables.get("DOCKER_HOST").map_or("", |host| host.expose().trim());
+    if host.is_empty() { "unix:///var/run/docker.sock" } else { host }
 }
 
 /// The file's name and text, if there is one.
@@ -98,6 +106,69 @@ struct File {
     helpers: BTreeMap<String, String>,
     #[serde(default, rename = "credsStore")]
     store: String,
+    #[serde(default)]
+    proxies: BTreeMap<String, Proxies>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Proxies {
+    #[serde(rename = "httpProxy")]
+    http: String,
+    #[serde(rename = "httpsProxy")]
+    https: String,
+    #[serde(rename = "noProxy")]
+    without: String,
+    #[serde(rename = "ftpProxy")]
+    ftp: String,
+    #[serde(rename = "allProxy")]
+    any: String,
+}
+
+impl Proxies {
+    /// The build arguments that every Dockerfile knows, in both spellings, as docker/cli's `ParseProxyConfig`.
+    fn arguments(&self) -> Vec<(String, Secret)> {
+        let all = [
+            ("HTTP_PROXY", &self.http),
+            ("HTTPS_PROXY", &self.https),
+            ("NO_PROXY", &self.without),
+            ("FTP_PROXY", &self.ftp),
+            ("ALL_PROXY", &self.any),
+        ];
+        let set = all.into_iter().filter(|(_, value)| !value.is_empty());
+        set.flat_map(|(name, value)| {
+            [name.to_owned(), name.to_lowercase()].map(|name| (name, Secret::new(value)))
+        })
+        .collect()
+    }
+}
+
+/// The password in a proxy's URL, as it stands there, and decoded.
+pub(super) fn password(url: &str) -> Vec<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((_, password)) = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) else {
+        return Vec::new();
+    };
+    vec![password.to_owned(), decoded(password)]
+}
+
+/// Text in which `%41` stands for a byte.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let (Some(byte), Some(rest)) = (byte, part.get(2..)) {
+            bytes.push(byte);
+            bytes.extend_from_slice(rest.as_bytes());
+        } else {
+            bytes.push(b'%');
+            bytes.extend_from_slice(part.as_bytes());
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -114,11 +185,13 @@ struct Auth {
 ///
 /// # Errors
 /// In words, never with a part of the text.
-fn parse(text: &str) -> Result<DockerConfig, String> {
+fn parse(text: &str, daemon: &str) -> Result<DockerConfig, String> {
     let file: File = serde_json::from_str(text).map_err(|error| {
         format!("it is no JSON of Docker's (line {}, column {})", error.line(), error.column())
     })?;
     let mut config = DockerConfig { ecr_everywhere: file.store == ECR_LOGIN, ..DockerConfig::default() };
+    let proxies = file.proxies.get(daemon).or_else(|| file.proxies.get("default"));
+    config.proxies = proxies.map(Proxies::arguments).unwrap_or_default();
     let mut asked: BTreeMap<RegistryHost, String> = BTreeMap::new();
     let mut found: BTreeMap<RegistryHost, (bool, Credentials)> = BTreeMap::new();
     for (key, auth) in &file.auths {
@@ -204,6 +277,8 @@ fn host_of_key(key: &str) -> Option<(RegistryHost, bool)> {
 mod tests {
     use super::*;
 
+    const DAEMON: &str = "unix:///var/run/docker.sock";
+
     fn auth(pair: &str) -> String {
         STANDARD.encode(pair)
     }
@@ -231,7 +306,7 @@ mod tests {
             "localhost:5000": { "auth": auth("padded:pw\0\0") },
             "a b": { "auth": auth("x:y") },
         }});
-        let config = parse(&json.to_string()).unwrap();
+        let config = parse(&json.to_string(), DAEMON).unwrap();
         assert_eq!(
             logins(&config),
             [
@@ -249,17 +324,50 @@ mod tests {
     }
 
     #[test]
+    fn proxies_are_build_arguments_in_both_spellings() {
+        let json = r#"{"proxies": {
+            "default": {"httpProxy": "http://p:3128", "noProxy": "a,b", "allProxy": "socks5://p"},
+            "tcp://far:2376": {"httpsProxy": "http://q", "ftpProxy": "http://f"}
+        }}"#;
+        let found = |daemon: &str| -> Vec<String> {
+            let show = |(name, value): &(String, Secret)| format!("{name}={}", value.expose());
+            parse(json, daemon).unwrap().proxies.iter().map(show).collect()
+        };
+        assert_eq!(
+            found(DAEMON),
+            [
+                "HTTP_PROXY=http://p:3128",
+                "http_proxy=http://p:3128",
+                "NO_PROXY=a,b",
+                "no_proxy=a,b",
+                "ALL_PROXY=socks5://p",
+                "all_proxy=socks5://p",
+            ]
+        );
+        assert_eq!(
+            found("tcp://far:2376"),
+            ["HTTPS_PROXY=http://q", "https_proxy=http://q", "FTP_PROXY=http://f", "ftp_proxy=http://f"]
+        );
+        assert_eq!(parse("{}", DAEMON).unwrap().proxies, []);
+        assert_eq!(password("http://bob:hunter%402@p:3128/x"), ["hunter%402", "hunter@2"]);
+        for without in ["http://p:3128", "http://bob@p", "a,b", "http://p/x:y@z"] {
+            assert_eq!(password(without), [""; 0], "{without}");
+        }
+    }
+
+    #[test]
     fn helpers_are_programs_that_are_not_here() {
         let config = parse(
             r#"{"credsStore":"desktop","auths":{"ghcr.io":{},"r.io":{"username":"u","password":"p"}},
                 "credHelpers":{"123456789012.dkr.ecr.eu-west-1.amazonaws.com":"ecr-login","r.io":"pass"}}"#,
+            DAEMON,
         )
         .unwrap();
         let helpers: Vec<_> = config.helpers.iter().map(|(host, name)| format!("{host} {name}")).collect();
         assert_eq!(helpers, ["ghcr.io desktop", "r.io pass"]);
         assert_eq!(config.ecr.len(), 1);
         assert_eq!(config.logins, []);
-        assert!(parse(r#"{"credsStore":"ecr-login"}"#).unwrap().ecr_everywhere);
+        assert!(parse(r#"{"credsStore":"ecr-login"}"#, DAEMON).unwrap().ecr_everywhere);
     }
 
     #[test]
@@ -271,7 +379,7 @@ mod tests {
             "hunter2",
             "",
         ] {
-            let why = parse(bad).unwrap_err();
+            let why = parse(bad, DAEMON).unwrap_err();
             assert!(!why.contains("hunter2") && !why.contains("aHVudGVyMg"), "{why}");
         }
         // A line break would make two headers, and two lines of a log.

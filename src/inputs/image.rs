@@ -13,6 +13,8 @@ pub(super) struct Place<'a> {
     pub repository: &'a str,
     pub registry: &'a str,
     pub image_name: &'a str,
+    /// The image may be pushed: else it needs no name of its own.
+    pub pushes: bool,
     /// `<owner>/<repo>`.
     pub owner_and_name: &'a str,
 }
@@ -40,14 +42,18 @@ pub(super) fn repositories(place: &Place<'_>) -> Result<Given, Vec<InputFault>> 
             }
         };
     }
-    if image_name.is_none() && faults.iter().all(|fault| fault.input != "image_name") {
+    let is_unnamed = image_name.is_none() && !place.pushes;
+    if image_name.is_none() && !is_unnamed && faults.iter().all(|fault| fault.input != "image_name") {
         let message = "missing; it is the last part of the image's repository";
         faults.push(InputFault::new("image_name", message).hint("for example `image_name: api`"));
     }
-    let (Some(registry), Some(image_name), true) = (registry, image_name, faults.is_empty()) else {
+    let path = match image_name {
+        Some(name) => format!("{}/{name}", place.owner_and_name),
+        None => place.owner_and_name.to_owned(),
+    };
+    let (Some(registry), true) = (registry, faults.is_empty()) else {
         return Err(faults);
     };
-    let path = format!("{}/{image_name}", place.owner_and_name);
     let repository = Repository::new(registry, &path).map_err(|error| match error {
         InvalidRepository::TooLong(_) => vec![InputFault::new("image_name", error.to_string())],
         // The name itself is fine: what the workflow's repository is called is not.
@@ -56,7 +62,13 @@ pub(super) fn repositories(place: &Place<'_>) -> Result<Given, Vec<InputFault>> 
         )],
     })?;
     let first = two_parts_on_docker_hub("registry", repository).map_err(|fault| vec![fault])?;
-    Ok(Given { targets: first.into(), notices: Vec::new() })
+    let unnamed = is_unnamed.then(|| {
+        Notice::plain(format!(
+            "there is no `image_name`, and with `push: false` none is needed: the image is called `{first}`, as this \
+             repository is, and goes nowhere"
+        ))
+    });
+    Ok(Given { targets: first.into(), notices: unnamed.into_iter().collect() })
 }
 
 /// The names in `repository`.
@@ -173,7 +185,7 @@ mod tests {
     use super::*;
 
     fn place<'a>(repository: &'a str, registry: &'a str, image_name: &'a str) -> Place<'a> {
-        Place { repository, registry, image_name, owner_and_name: "Acme/Shop" }
+        Place { repository, registry, image_name, pushes: true, owner_and_name: "Acme/Shop" }
     }
 
     #[test]
@@ -191,6 +203,22 @@ mod tests {
             let found = repositories(&place(repository_input, registry, name)).unwrap();
             assert_eq!(found.targets.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn what_is_not_pushed_needs_no_name_and_is_called_as_the_repository_is() {
+        for (repository_input, registry, name, expected, notices) in [
+            ("", "", "", "ghcr.io/acme/shop", 1),
+            ("", "docker.io", "", "docker.io/acme/shop", 1),
+            ("", "", "api", "ghcr.io/acme/shop/api", 0),
+            ("r.io/a/b", "", "", "r.io/a/b", 0),
+        ] {
+            let place = Place { pushes: false, ..place(repository_input, registry, name) };
+            let found = repositories(&place).unwrap();
+            assert_eq!((found.targets.to_string().as_str(), found.notices.len()), (expected, notices));
+        }
+        let wrong = Place { pushes: false, ..place("", "", "-api") };
+        assert_eq!(repositories(&wrong).unwrap_err()[0].input, "image_name", "a wrong name is wrong");
     }
 
     #[test]

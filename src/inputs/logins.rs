@@ -24,6 +24,8 @@ pub(super) struct Given {
     pub logins: Logins,
     pub identities: Vec<Identity>,
     pub create_repository: bool,
+    /// The proxies of Docker's configuration, as build arguments.
+    pub proxies: Vec<(String, Secret)>,
 }
 
 /// With what logins are read.
@@ -122,7 +124,8 @@ pub(super) fn read(place: &Place<'_>, findings: &mut Findings) -> Given {
     for identity in hosts.iter().filter_map(|host| of_environment(host, aws.as_ref())) {
         taken.identity(identity);
     }
-    let docker = docker_config::read(&inputs.variables, shared);
+    let mut docker = docker_config::read(&inputs.variables, shared);
+    let proxies = std::mem::take(&mut docker.proxies);
     let trouble = docker.trouble.clone();
     of_docker(docker, &hosts, aws.as_ref(), &mut taken);
     if let Some(login) = last {
@@ -137,7 +140,7 @@ pub(super) fn read(place: &Place<'_>, findings: &mut Findings) -> Given {
         let helper = taken.given.logins.helper_for(host);
         findings.notices.extend(helper.map(|name| Notice::warning(without_helper(host, name))));
     }
-    let mut given = taken.given;
+    let mut given = Given { proxies, ..taken.given };
     given.identities.retain(|identity| !withheld(identity, context, findings));
     given.create_repository = create_repository(inputs, registry, &hosts, &given, findings);
     given

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::config::Config;
 use super::secret_text::SecretText;
-use super::{logins, node, parse, registry_auth, secrets};
+use super::{docker_config, logins, node, parse, registry_auth, secrets};
 use crate::model::{BuilderAddress, BuilderChoice, CacheEntry, Keyring, Secret, attrs};
 
 /// Shorter than this, a mask hides more of the log than of the secret.
@@ -118,6 +118,9 @@ pub fn of_config(config: &Config, keyring: &Keyring, variables: &BTreeMap<String
     }
     for secret in keyring.secrets() {
         found.extend(std::str::from_utf8(&secret.value).into_iter().flat_map(parts));
+    }
+    for (_, proxy) in keyring.proxies() {
+        found.extend(docker_config::password(proxy.expose()).iter().flat_map(|password| lines(password)));
     }
     if let BuilderChoice::Nodes(nodes) = &config.builder.choice {
         for node in nodes {

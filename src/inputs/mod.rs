@@ -7,6 +7,7 @@
 
 mod annotations;
 mod attestations;
+mod build_args;
 mod build_options;
 mod builder;
 mod cache;
@@ -15,6 +16,7 @@ pub mod config;
 mod config_tests_support;
 mod credentials;
 mod docker_config;
+mod docker_env;
 pub mod fault;
 mod files;
 mod identity;

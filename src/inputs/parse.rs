@@ -133,14 +133,25 @@ pub(super) struct Pairs {
     pub faults: Vec<InputFault>,
 }
 
-/// Reads `key=value` lines. `missing` says what a line without `=` should have been.
-pub(super) fn pairs(input: &str, text: &str, missing: &str) -> Pairs {
+/// Reads `key=value` lines. `alone` says what a line without `=` is, given its number: a value for the key that it is,
+/// nothing, or a fault.
+pub(super) fn pairs(
+    input: &str,
+    text: &str,
+    mut alone: impl FnMut(usize, &str) -> Result<Option<String>, InputFault>,
+) -> Pairs {
     let mut found = Pairs { entries: Vec::new(), notices: Vec::new(), faults: Vec::new() };
     for (number, entry) in entries(text) {
-        let Some((key, value)) = entry.split_once('=') else {
-            let what = if is_name(entry) { format!("`{entry}`") } else { format!("line {number}") };
-            found.faults.push(InputFault::new(input, format!("{what} has no `=`")).hint(missing));
-            continue;
+        let (key, value) = match entry.split_once('=') {
+            Some((key, value)) => (key, value.to_owned()),
+            None => match alone(number, entry) {
+                Ok(Some(value)) => (entry, value),
+                Ok(None) => continue,
+                Err(fault) => {
+                    found.faults.push(fault);
+                    continue;
+                }
+            },
         };
         let key = key.trim_end();
         if key.is_empty() {
@@ -157,10 +168,20 @@ pub(super) fn pairs(input: &str, text: &str, missing: &str) -> Pairs {
                     format!("`{}` is in `{input}` more than once; the last line counts", shown(key));
                 found.notices.push(Notice::warning(message));
             }
-            found.entries.push((key.to_owned(), value.to_owned()));
+            found.entries.push((key.to_owned(), value));
         }
     }
     found
+}
+
+/// A line without `=`, where there has to be one.
+pub(super) fn without_value(input: &str, number: usize, entry: &str) -> InputFault {
+    InputFault::new(input, format!("{} has no `=`", shown_name(number, entry)))
+}
+
+/// The name that stands alone in a line, if that is safe to show; else where it stands.
+pub(super) fn shown_name(number: usize, entry: &str) -> String {
+    if is_name(entry) { format!("`{entry}`") } else { format!("line {number}") }
 }
 
 /// Looks like a variable's name: safe to show. Anything else may be a piece of a secret with several lines.

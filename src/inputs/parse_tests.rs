@@ -95,19 +95,22 @@ fn versions() {
     assert!(version(&format!("{long}a")).unwrap_err().message.contains("too long"));
 }
 
+fn no_value(number: usize, entry: &str) -> Result<Option<String>, InputFault> {
+    Err(without_value("build_args", number, entry).hint("write `KEY=value`"))
+}
+
 #[test]
 fn pair_lines() {
-    let read = pairs("labels", "a=1\r\n# b=2\n\n  c.d/e = x=y # kept \nempty=\n", "");
+    let read = pairs("labels", "a=1\r\n# b=2\n\n  c.d/e = x=y # kept \nempty=\n", no_value);
     let expected = [("a", "1"), ("c.d/e", " x=y # kept"), ("empty", "")];
     assert_eq!(read.entries, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     assert_eq!((read.notices, read.faults), (vec![], vec![]));
 
-    let twice = pairs("build_args", "A=1\nB=2\nA=3", "");
+    let twice = pairs("build_args", "A=1\nB=2\nA=3", no_value);
     assert_eq!(twice.entries, [("B".to_owned(), "2".to_owned()), ("A".to_owned(), "3".to_owned())]);
     assert_eq!(twice.notices[0].message, "`A` is in `build_args` more than once; the last line counts");
 
-    let bad =
-        pairs("build_args", "TOKEN\n=1\nx y=1\n\"k=v\"\nKEY=ok\nMIIEpAIBAAKCAQEAsecret", "write `KEY=value`");
+    let bad = pairs("build_args", "TOKEN\n=1\nx y=1\n\"k=v\"\nKEY=ok\nMIIEpAIBAAKCAQEAsecret", no_value);
     let messages: Vec<&str> = bad.faults.iter().map(|fault| fault.message.as_str()).collect();
     assert_eq!(
         messages,

@@ -69,7 +69,7 @@ pub const INPUTS: &[Input] = &[
         "image_name",
         Kind::Text,
         Default::None,
-        "Last part of the repository: `ghcr.io/<owner>/<repo>/<image_name>`, lower-cased. Required unless `repository` is given.",
+        "Last part of the repository: `ghcr.io/<owner>/<repo>/<image_name>`, lower-cased. Required unless `repository` is given or `push` is `false`.",
     )
     .accepts("`api`, `tools/migrate`")
     .misspelt(&["image", "images", "name"]),
@@ -203,7 +203,7 @@ pub const INPUTS: &[Input] = &[
     .accepts("`key=value` or `level[,level]:key=value`, one a line; levels are `manifest`, `index`, `manifest-descriptor` and `index-descriptor`, the manifests' also as `manifest[linux/amd64]`")
     .misspelt(&["annotation"]),
     row("build_args", Kind::List, Default::None, "Build arguments.")
-        .accepts("`KEY=value`, one a line")
+        .accepts("`KEY=value`, or `KEY` for a variable that `env:` of the workflow, job or step sets, one a line")
         .misspelt(&["build_arg", "buildargs", "args_build"]),
     row(
         "build_contexts",

@@ -1,5 +1,5 @@
 //! Everything secret that a run was given: logins by host, what is exchanged for further ones, the token of this GitHub
-//! server's API, the values of build secrets.
+//! server's API, the values of build secrets, the proxies of builds.
 //!
 //! It is the only home of these: configuration and plans name hosts and ids. A login that ended is renewed here, in
 //! place, so that whoever asks next has the new one.
@@ -15,6 +15,7 @@ pub struct Keyring {
     identities: Vec<Identity>,
     token: Option<Secret>,
     secrets: Vec<BuildSecret>,
+    proxies: Vec<(String, Secret)>,
 }
 
 impl Keyring {
@@ -33,6 +34,12 @@ impl Keyring {
     #[must_use]
     pub fn with_secrets(self, secrets: Vec<BuildSecret>) -> Self {
         Self { secrets, ..self }
+    }
+
+    /// With the proxies of the build's steps, by the names of the build arguments that they are.
+    #[must_use]
+    pub fn with_proxies(self, proxies: Vec<(String, Secret)>) -> Self {
+        Self { proxies, ..self }
     }
 
     /// The login for a host: nobody else's.
@@ -78,6 +85,11 @@ impl Keyring {
     /// The build's secrets, each id once.
     pub fn secrets(&self) -> &[BuildSecret] {
         &self.secrets
+    }
+
+    /// The proxies of the build's steps, by the names of the build arguments that they are. Their URLs may hold a password.
+    pub fn proxies(&self) -> &[(String, Secret)] {
+        &self.proxies
     }
 
     fn read<T>(&self, look: impl FnOnce(&Logins) -> T) -> T {

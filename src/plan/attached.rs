@@ -136,7 +136,7 @@ pub(super) fn annotations(
     if !homeless.is_empty() {
         homeless.dedup();
         warnings.push(format!(
-            "`annotations`: {} left out: this image has no index to hold them (several platforms have one, and `provenance: true` makes one)",
+            "`annotations`: {} left out: this image has no index to hold them (several platforms have one; of one platform `provenance: true` or the build argument `BUILDKIT_MULTI_PLATFORM=1` makes one)",
             homeless.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
         ));
     }

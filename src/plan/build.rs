@@ -23,6 +23,9 @@ pub struct BuildPlan {
     pub target: Option<String>,
     /// Build arguments in order.
     pub build_args: Vec<(String, String)>,
+    /// Names of the build arguments that are proxies of Docker's configuration, in order. Their values are in the keyring,
+    /// as they may hold a password; no trace of them is in the image, so that they make no other image.
+    pub proxies: Vec<String>,
     /// Labels of the image's config.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the image, in order.
@@ -71,6 +74,7 @@ impl BuildPlan {
             platforms,
             target: None,
             build_args: Vec::new(),
+            proxies: Vec::new(),
             labels: BTreeMap::new(),
             annotations: Vec::new(),
             attestations: Vec::new(),

@@ -26,6 +26,7 @@ pub(super) fn rows(plan: &BuildPlan) -> Vec<(&'static str, String)> {
     row("target", plan.target.clone().unwrap_or_default());
     row("platforms", joined(plan.platforms.iter()));
     row("build args", joined(plan.build_args.iter().map(|(name, _)| name)));
+    row("proxies", joined(plan.proxies.iter()));
     row("secrets", joined(plan.secrets.iter()));
     row("ssh", joined(plan.ssh.iter()));
     row("network", network(plan).unwrap_or_default().to_owned());
@@ -74,6 +75,8 @@ pub(super) struct Asked<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     build_contexts: Vec<Context<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    proxies: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     secrets: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     ssh: &'a [String],
@@ -120,6 +123,7 @@ impl<'a> From<&'a BuildPlan> for Asked<'a> {
                 ContextSource::Directory(_) => None,
             },
             build_contexts: named.map(|one| Context { name: &one.name, source: origin(one) }).collect(),
+            proxies: &plan.proxies,
             secrets: &plan.secrets,
             ssh: &plan.ssh,
             network: network(plan),

@@ -302,6 +302,7 @@ mod tests {
     fn what_makes_no_other_image_does_not_count() {
         let plain = hash(&config(), TEXT, |_| {});
         assert_eq!(hash(&config(), TEXT, |build| build.platforms.reverse()), plain);
+        assert_eq!(hash(&config(), TEXT, |build| build.proxies.push("HTTP_PROXY".into())), plain);
         assert_eq!(hash(&config(), TEXT, |build| build.shared_key = "x".into()), plain);
         assert_eq!(hash(&config(), TEXT, |build| drop(build.labels.insert("a".into(), "b".into()))), plain);
         assert_eq!(

@@ -176,6 +176,7 @@ fn definition(
         named_contexts: config.build.named_contexts.clone(),
         target: config.target.clone(),
         build_args: build_args(config, metadata),
+        proxies: proxies(config),
         labels: labels(context, metadata, &config.labels),
         no_cache: config.no_cache,
         no_cache_filters: config.build.no_cache_filters.clone(),
@@ -303,6 +304,13 @@ fn build_args(config: &Config, metadata: &Metadata) -> Vec<(String, String)> {
         arguments.push((VERSION_ARGUMENT.to_owned(), version.clone()));
     }
     arguments
+}
+
+/// The proxies of Docker's configuration, unless the input gives the same one in either spelling: of two, BuildKit would
+/// take the one in lower case, whoever gave it.
+fn proxies(config: &Config) -> Vec<String> {
+    let given = |name: &str| config.build_args.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    config.build.proxies.iter().filter(|name| !given(name)).cloned().collect()
 }
 
 /// What the builder has to allow: what was asked for, and the host's network if steps are to have it.

@@ -277,12 +277,49 @@ fn annotations_of_the_user() {
     assert!(one.annotations().iter().all(|one| one.level == AnnotationLevel::Manifest));
     let [warning] = one.warnings.as_slice() else { panic!("{:?}", one.warnings) };
     assert!(warning.starts_with("`annotations`: `team` left out: this image has no index"), "{warning}");
+    assert!(
+        warning.contains("`provenance: true` or the build argument `BUILDKIT_MULTI_PLATFORM=1`"),
+        "{warning}"
+    );
 
     let foreign = vec![annotation(AnnotationLevel::Manifest, Some("linux/s390x"), "k", "v")];
     let error = planned(&with(options(foreign))).unwrap_err().to_string();
     assert_eq!(
         error,
         "`annotations`: `k` is for `linux/s390x`, which is not built; `platform` has `linux/arm64`, `linux/amd64`"
+    );
+}
+
+#[test]
+fn one_platform_keeps_an_indexs_annotation_in_each_way_that_the_warning_names() {
+    let asked = || BuildOptions {
+        annotations: vec![annotation(AnnotationLevel::Index, None, "team", "shop")],
+        ..BuildOptions::default()
+    };
+    let provenance = AttestationInput::On(BTreeMap::new());
+    let by_provenance = one_platform(BuildOptions { provenance, ..asked() });
+    let mut by_argument = one_platform(asked());
+    by_argument.build_args = vec![("BUILDKIT_MULTI_PLATFORM".into(), "1".into())];
+    for config in [by_provenance, by_argument] {
+        let plan = planned(&config).unwrap();
+        let team = annotation(AnnotationLevel::Index, None, "team", "shop");
+        assert!(plan.annotations().contains(&team), "{:?}", plan.annotations());
+        assert_eq!(plan.warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn proxies_of_dockers_configuration_stand_back_for_the_inputs() {
+    let proxies = ["HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"].map(str::to_owned).to_vec();
+    let mut config = with(BuildOptions { proxies, ..BuildOptions::default() });
+    config.build_args = vec![("HTTP_PROXY".into(), "http://mine".into())];
+    let plan = planned(&config).unwrap();
+    // In both spellings: BuildKit would take the other one.
+    assert_eq!(build(&plan).proxies, ["NO_PROXY", "no_proxy"]);
+    assert!(
+        display::render(&plan).contains("proxies     NO_PROXY, no_proxy\n"),
+        "{}",
+        display::render(&plan)
     );
 }
 

@@ -13,7 +13,6 @@ use super::event::{StatusUpdate, Timestamp};
 use super::plain::{Line, PlainOptions};
 use super::state::{Delta, State, Step, StepId};
 use super::text;
-use crate::runner::command::Command;
 use crate::runner::units;
 
 /// Steps that a frame has room for.
@@ -71,10 +70,10 @@ impl Live {
                 }
                 Delta::Output { step, .. } => self.speaker = Some(step),
                 Delta::Progress(_) => {}
-                Delta::Warning(index) => lines.extend(self.state.warnings().get(index).map(|warning| {
-                    let note = text::annotation(warning, self.options.dockerfile.as_ref());
-                    Line::Command(Command::Annotation(note))
-                })),
+                Delta::Warning(index) => {
+                    let warning = self.state.warnings().get(index);
+                    lines.extend(warning.map(|warning| self.options.warning(warning)));
+                }
                 Delta::Ended(step) => lines.extend(self.ended(step)),
             }
         }

@@ -22,7 +22,7 @@ fn vertex(digest: &str, name: &str, started: u64, completed: Option<u64>) -> Ver
 }
 
 fn live() -> Live {
-    Live::new(PlainOptions { fence: "f".repeat(32), dockerfile: None })
+    Live::new(PlainOptions { fence: "f".repeat(32), dockerfile: None, quiet_warnings: false })
 }
 
 fn vertexes(vertexes: Vec<Vertex>) -> StatusUpdate {

@@ -11,10 +11,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::event::{StatusUpdate, Timestamp};
+use super::event::{StatusUpdate, Timestamp, VertexWarning};
 use super::state::{Delta, State, Step, StepId};
 use super::text;
-use crate::runner::command::{Annotation, Command};
+use crate::runner::command::Command;
+use crate::runner::untrusted;
 
 /// A step with the floor that is silent for this long gives way to one that waits.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -50,6 +51,25 @@ pub struct PlainOptions {
     /// The Dockerfile as the frontend names it, and its path in the workspace: where annotations point to.
     /// Absent when it is not in the workspace.
     pub dockerfile: Option<(String, String)>,
+    /// Warnings are lines of the log, and no annotations.
+    pub quiet_warnings: bool,
+}
+
+impl PlainOptions {
+    /// A finding of the frontend.
+    pub(super) fn warning(&self, warning: &VertexWarning) -> Line {
+        let note = text::annotation(warning, self.dockerfile.as_ref());
+        if !self.quiet_warnings {
+            return Line::Command(Command::Annotation(note));
+        }
+        let place = note.file.as_ref().map(|file| match note.lines {
+            Some((first, _)) => format!(" ({file}:{first})"),
+            None => format!(" ({file})"),
+        });
+        let title = note.title.as_ref().map(|title| format!("{title}: ")).unwrap_or_default();
+        let said = format!("{title}{}{}", note.message.replace('\n', "; "), place.unwrap_or_default());
+        Line::Text(format!("warning: {}", untrusted::plain(&said)))
+    }
 }
 
 /// Output of a step that does not have the floor.
@@ -86,7 +106,7 @@ pub struct Plain {
     /// Local time of the last line of the step with the floor.
     spoke: Timestamp,
     waiting: VecDeque<Waiting>,
-    notes: Vec<Annotation>,
+    notes: Vec<Line>,
     /// Local time of the last line, and how long to wait for the next heartbeat.
     quiet_since: Option<Timestamp>,
     patience: Duration,
@@ -318,13 +338,13 @@ impl Plain {
 
     fn note(&mut self, index: usize) {
         let Some(warning) = self.state.warnings().get(index) else { return };
-        self.notes.push(text::annotation(warning, self.options.dockerfile.as_ref()));
+        self.notes.push(self.options.warning(warning));
         if self.floor.is_none() {
             self.speak_notes();
         }
     }
 
     fn speak_notes(&mut self) {
-        self.out.extend(self.notes.drain(..).map(|note| Line::Command(Command::Annotation(note))));
+        self.out.append(&mut self.notes);
     }
 }

@@ -182,3 +182,51 @@ fn what_reads_metadata_actions_outputs_reads_ours() {
     assert_eq!(target["args"]["DOCKER_META_IMAGES"], result.outputs["image"]);
     assert_eq!(target["args"]["DOCKER_META_VERSION"], result.outputs["tag"]);
 }
+
+/// Both ways that the warning names, and what stands in the registry then.
+#[test]
+fn one_platform_keeps_an_indexs_annotation_where_an_index_is_asked_for() {
+    let parts = parts();
+    for (name, input, value) in [
+        ("index-by-provenance", "provenance", "true"),
+        ("index-by-argument", "build_args", "BUILDKIT_MULTI_PLATFORM=1"),
+    ] {
+        let arguments = match input {
+            "build_args" => format!("BASE={}\n{value}", parts.base),
+            _ => format!("BASE={}", parts.base),
+        };
+        let mut job = Job::usual(name)
+            .input("platform", "linux/amd64")
+            .input("annotations", "index:team=crates")
+            .input("build_args", &arguments);
+        if input != "build_args" {
+            job = job.input(input, value);
+        }
+        let result = job.run();
+        assert!(result.success, "{}", result.log());
+        let left_out = result.of(Level::Warning).iter().any(|note| note.message.contains("left out"));
+        assert!(!left_out, "{:?}", result.annotations);
+        let image = format!("{}/{}@{}", parts.registry, job.repository(), result.outputs["digest"]);
+        let raw = docker(&["buildx", "imagetools", "inspect", "--raw", &image]);
+        let index: Value = serde_json::from_str(&raw).unwrap();
+        assert_eq!(index["annotations"]["team"], "crates", "{raw}");
+    }
+}
+
+#[test]
+fn a_variable_is_a_build_argument_by_its_name_and_an_unpushed_image_needs_none() {
+    let parts = parts();
+    let dockerfile = "ARG BASE\nFROM ${BASE}\nARG WORD\nRUN test \"$WORD\" = env\n";
+    let mut job = Job::new("named-argument", &[("Dockerfile", dockerfile)])
+        .without("image_name")
+        .without("registry")
+        .input("platform", "linux/amd64")
+        .input("push", "false")
+        .input("build_args", "BASE\nWORD\nUNSET_HERE");
+    job.env.insert("BASE".into(), parts.base.clone());
+    job.env.insert("WORD".into(), "env".into());
+    let result = job.run();
+    assert!(result.success, "{}", result.log());
+    let said = |part: &str| result.of(Level::Notice).iter().any(|note| note.message.contains(part));
+    assert!(said("`UNSET_HERE` left out") && said("there is no `image_name`"), "{:?}", result.annotations);
+}

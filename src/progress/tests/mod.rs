@@ -20,6 +20,7 @@ fn plain() -> Plain {
     Plain::new(PlainOptions {
         fence: FENCE.into(),
         dockerfile: Some(("Dockerfile".into(), "services/api/Dockerfile".into())),
+        quiet_warnings: false,
     })
 }
 

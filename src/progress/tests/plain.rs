@@ -236,3 +236,24 @@ fn a_gigabyte_of_output_stays_outside() {
     let kept = format!("{plain:?}").len();
     assert!(kept < 200_000, "{kept}");
 }
+
+#[test]
+fn quiet_warnings_are_lines_of_the_log_that_obey_nothing() {
+    let warning = VertexWarning {
+        vertex: "l".into(),
+        short: "FromAsCasing: casing\n::error::x".into(),
+        detail: vec!["two".into()],
+        location: Some(SourceLocation { file: "Dockerfile".into(), line: 3, end_line: 3, excerpt: vec![] }),
+        ..VertexWarning::default()
+    };
+    let mut plain = Plain::new(PlainOptions {
+        fence: FENCE.into(),
+        dockerfile: Some(("Dockerfile".into(), "api/Dockerfile".into())),
+        quiet_warnings: true,
+    });
+    let update = StatusUpdate { warnings: vec![warning], ..StatusUpdate::default() };
+    let lines = plain.update(&update, ms(1));
+    let [Line::Text(said)] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(said.starts_with("warning: FromAsCasing: casing"), "{said}");
+    assert!(said.contains("two") && said.ends_with("(api/Dockerfile:3)") && !said.contains('\n'), "{said}");
+}
