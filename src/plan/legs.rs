@@ -10,7 +10,9 @@ use super::attached::place;
 use super::index::IndexPlan;
 use super::inputs_hash;
 use crate::metadata::{PlannedTag, TagSource, labels::CREATED};
-use crate::model::{Annotation, AnnotationLevel, Digest, InputsHash, Platform, stamp::INPUTS, stamp::RUN};
+use crate::model::{
+    Annotation, AnnotationLevel, Digest, InputsHash, Platform, stamp::INPUTS, stamp::RUN, stamp::RunNumber,
+};
 
 /// One platform of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,22 @@ impl LegInputs {
             }
         }
     }
+}
+
+/// The index of legs once it is known which attempt of the run has built the last of them: the image says that one, and not
+/// the merge's own, so that a merge which is run again makes the same bytes. What the user says wins.
+#[must_use]
+pub fn with_attempt(mut index: IndexPlan, merge: &MergePlan, legs: impl Iterator<Item = u64>) -> IndexPlan {
+    let by = |attempt| RunNumber { id: merge.run, attempt }.to_string();
+    let (planned, built) = (by(merge.attempt), by(legs.max().unwrap_or(merge.attempt)));
+    let ours = index
+        .annotations
+        .iter_mut()
+        .find(|one| (one.level, one.key.as_str(), &one.value) == (AnnotationLevel::Index, RUN, &planned));
+    if let Some(ours) = ours {
+        ours.value = built;
+    }
+    index
 }
 
 /// The index of legs once it is known what they were built from: where that was the same, the image says it. An index

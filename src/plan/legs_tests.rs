@@ -199,6 +199,23 @@ fn what_legs_say_of_their_inputs() {
     }
 }
 
+/// A re-run of the merge alone joins the same legs: to the same bytes.
+#[test]
+fn a_merge_that_is_run_again_says_the_legs_attempt() {
+    let plan = merged_in(3, push(), &config());
+    let ImageWork::Merge(work) = &plan.image else { panic!("{plan:?}") };
+    let run = |index: IndexPlan| {
+        let said = index.annotations.into_iter().find(|one| one.key == RUN);
+        said.map(|one| one.value)
+    };
+    let by = |attempt| Some(RunNumber { id: work.merge.run, attempt }.to_string());
+    assert_eq!(run(work.index.clone()), by(3));
+    assert_eq!(run(with_attempt(work.index.clone(), &work.merge, [1, 2].into_iter())), by(2));
+    let mut own = work.index.clone();
+    own.annotations.iter_mut().find(|one| one.key == RUN).unwrap().value = "mine".into();
+    assert_eq!(with_attempt(own.clone(), &work.merge, [1].into_iter()), own);
+}
+
 #[test]
 fn a_leg_has_caches_of_its_own() {
     let mut config = config();

@@ -18,7 +18,9 @@ use crate::error::RunError;
 use crate::model::{Digest, Patience, Repository};
 use crate::plan::image::MergeWork;
 use crate::plan::index::IndexPlan;
-use crate::plan::legs::{LegInputs, Published, is_merged, left_by_an_earlier_attempt, with_inputs};
+use crate::plan::legs::{
+    LegInputs, Published, is_merged, left_by_an_earlier_attempt, with_attempt, with_inputs,
+};
 use crate::plan::{PushPlan, RunPlan};
 use crate::registry::{self, Deletion, Manifest, NodeImage, Recorded, RegistryClient, RegistryError};
 
@@ -139,7 +141,8 @@ impl Joiner<'_> {
         };
         let said: Vec<_> = legs.iter().map(|one| (&one.leg.platform, one.leg.inputs.as_ref())).collect();
         let said = LegInputs::of(&said);
-        let index = with_inputs(work.index.clone(), &said);
+        let attempts = legs.iter().map(|one| one.leg.attempt);
+        let index = with_attempt(with_inputs(work.index.clone(), &said), &work.merge, attempts);
         let different = match said {
             LegInputs::Different(why) => Some(why),
             LegInputs::Same(_) | LegInputs::Unknown => None,
