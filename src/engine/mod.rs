@@ -9,6 +9,8 @@
 //! reported as it happens, so that a run that fails or is cancelled still tells it.
 
 mod background;
+mod container;
+mod emulation;
 mod export;
 mod gather;
 mod history;

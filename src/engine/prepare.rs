@@ -22,7 +22,7 @@ use crate::model::{Logins, Platform};
 use crate::plan::builder::ContainerPlan;
 use crate::plan::prepare::plan_ahead;
 
-use super::obtain::{Registration, register};
+use super::emulation::{Registration, register};
 use super::process::Process;
 use super::run::label;
 use super::{gather, read_context};

@@ -134,6 +134,28 @@ fn is_of_the_dockerfile(step: &Step) -> bool {
     })
 }
 
+/// What the daemon said, and in plain words what it means where it is known.
+pub fn explained(why: &str) -> String {
+    const MEANINGS: &[(&[&str], &str)] = &[
+        (
+            &["resource_exhausted", "429", "Too Many Requests", "toomanyrequests"],
+            "too many requests at this time",
+        ),
+        (
+            &["url not set for github actions cache"],
+            "this BuildKit is older than 0.20 and does not know GitHub's present cache",
+        ),
+        (&["cache storage quota", "quota", "Insufficient Storage"], "its storage is full"),
+        (&["permission_denied", "403 Forbidden", "denied"], "it may not be written with this login"),
+        (&["token expired"], "the job's token has expired"),
+    ];
+    let meaning = MEANINGS.iter().find(|(words, _)| words.iter().any(|word| why.contains(word)));
+    match meaning {
+        Some((_, meaning)) => format!("{meaning} ({why})"),
+        None => why.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::event::{StatusUpdate, Vertex, VertexStatus};

@@ -22,7 +22,7 @@ use crate::model::CacheEntry;
 use crate::plan::build::BuildPlan;
 use crate::plan::cache::place;
 use crate::plan::export::CacheExport;
-use crate::progress::cache::{Exported, exports, running_again};
+use crate::progress::cache::{Exported, explained, exports, running_again};
 use crate::progress::plain::Line;
 use crate::runner::command::Command;
 use crate::runner::units;
@@ -142,28 +142,6 @@ fn ends(to: &[CacheEntry], found: &[Exported], why: Option<&str>, whole: Duratio
             found.iter().map(|exported| end(exported.name.clone(), Some(exported))).collect()
         }
         several => several.iter().map(|entry| end(place(entry), None)).collect(),
-    }
-}
-
-/// What the daemon said, and in plain words what it means where it is known.
-pub(in crate::engine) fn explained(why: &str) -> String {
-    const MEANINGS: &[(&[&str], &str)] = &[
-        (
-            &["resource_exhausted", "429", "Too Many Requests", "toomanyrequests"],
-            "too many requests at this time",
-        ),
-        (
-            &["url not set for github actions cache"],
-            "this BuildKit is older than 0.20 and does not know GitHub's present cache",
-        ),
-        (&["cache storage quota", "quota", "Insufficient Storage"], "its storage is full"),
-        (&["permission_denied", "403 Forbidden", "denied"], "it may not be written with this login"),
-        (&["token expired"], "the job's token has expired"),
-    ];
-    let meaning = MEANINGS.iter().find(|(words, _)| words.iter().any(|word| why.contains(word)));
-    match meaning {
-        Some((_, meaning)) => format!("{meaning} ({why})"),
-        None => why.to_owned(),
     }
 }
 

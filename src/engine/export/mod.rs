@@ -8,8 +8,6 @@ use super::run::Run;
 use crate::error::RunError;
 use crate::plan::export::ExportPlan;
 
-pub(super) use cache::explained;
-
 /// Makes each thing that the plan names, in its order, of an image that was built by this run.
 pub(super) async fn all(run: &Run<'_>, plan: &[ExportPlan], image: Image<'_>) -> Result<(), RunError> {
     let Origin::Built(workshop) = image.origin else { return Ok(()) };

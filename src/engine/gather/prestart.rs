@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::buildkit::Connection;
 use crate::docker::builder::BuilderContainer;
 use crate::engine::background::Background;
-use crate::engine::obtain::{ContainerMaker, own_container};
+use crate::engine::container::{ContainerMaker, own_container};
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::inputs::prepare::Preparation;

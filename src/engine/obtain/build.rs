@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::builder::{Builder, Node};
-use super::emulation::{Registration, register};
 use super::push::LeftOut;
 use super::{Image, Located, Origin, Workshop, nodes};
 use crate::buildkit::{BuildError, BuildOutcome};
+use crate::engine::emulation::{Registration, register};
 use crate::engine::gather::{AccessCheck, Open};
 use crate::engine::login;
 use crate::engine::run::Run;
@@ -22,7 +22,7 @@ use crate::plan::RunPlan;
 use crate::plan::build::BuildPlan;
 use crate::plan::image::{BuildWork, Stalled};
 use crate::plan::index::IndexPlan;
-use crate::progress::cache::{CacheUse, cache_use};
+use crate::progress::cache::{CacheUse, cache_use, explained};
 
 /// Builds, and pushes by digest if planned.
 pub(super) async fn image<'a>(
@@ -322,7 +322,7 @@ fn say_unread(run: &Run<'_>, used: &CacheUse) {
         if unread.missing {
             run.process.reporter.info(&format!("{from} is not there yet"));
         } else {
-            let why = crate::engine::export::explained(&unread.why);
+            let why = explained(&unread.why);
             run.process.reporter.warn(&format!("{from} could not be read: {why}; built without it"));
         }
     }

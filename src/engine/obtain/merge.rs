@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::nodes::index_of;
 use super::{Image, Located, Merged, Origin};
 use crate::engine::gather::AccessCheck;
+use crate::engine::report::TargetOutcome;
 use crate::engine::retry::{hurry, patience, retry};
 use crate::engine::run::Run;
 use crate::error::RunError;
@@ -43,7 +44,7 @@ pub(super) async fn image<'a>(
         access.settle(run).await?;
     }
     for target in plan.targets.iter() {
-        run.report.target(target);
+        run.report.target(&TargetOutcome::begun(target, None));
     }
     let clients: Vec<_> =
         plan.targets.iter().map(|target| (target, run.registries.client(target.registry()))).collect();

@@ -3,13 +3,13 @@
 
 mod build;
 mod builder;
-mod emulation;
 mod existing;
 mod merge;
 mod nodes;
 mod push;
 
 use super::gather::Open;
+use super::report::{ImageSummary, TargetOutcome};
 use super::run::{Closing, Run};
 use crate::error::RunError;
 use crate::model::{Digest, Repository};
@@ -20,8 +20,7 @@ use crate::plan::index::IndexPlan;
 use crate::registry::Recorded;
 
 use builder::Builder;
-pub(super) use builder::{ContainerMaker, Node, own_container};
-pub(super) use emulation::{Registration, register};
+pub(super) use builder::Node;
 pub(super) use existing::choose;
 pub(super) use merge::clear;
 
@@ -35,6 +34,17 @@ pub(super) struct Image<'a> {
     pub located: Vec<Located>,
     /// Repositories that it should be in and is not, and why.
     pub failed: Vec<(Repository, RunError)>,
+}
+
+impl Image<'_> {
+    fn summary(&self) -> ImageSummary {
+        let annotations = match &self.origin {
+            Origin::Merged(merged) => Some(merged.index.annotations.clone()),
+            Origin::Built(_) | Origin::Promoted => None,
+        };
+        let promoted = matches!(self.origin, Origin::Promoted);
+        ImageSummary { digest: self.digest.clone(), promoted, annotations }
+    }
 }
 
 /// Where an image came from.
@@ -116,7 +126,12 @@ pub(super) async fn image<'a>(
         }
     };
     if let Some(image) = &image {
-        run.report.image(image);
+        run.report.image(image.summary());
+        let located = image.located.iter().map(|one| (&one.repository, Some(&one.digest)));
+        let failed = image.failed.iter().map(|(repository, _)| (repository, None));
+        for (repository, digest) in located.chain(failed) {
+            run.report.target(&TargetOutcome::begun(repository, digest));
+        }
     }
     Ok(image)
 }

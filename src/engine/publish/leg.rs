@@ -1,7 +1,7 @@
 //! A leg that was pushed is recorded, so that the merge finds it.
 
-use super::TargetOutcome;
 use crate::engine::obtain::Located;
+use crate::engine::report::TargetOutcome;
 use crate::engine::retry::{patience, retry};
 use crate::engine::run::Run;
 use crate::error::RunError;
@@ -68,5 +68,5 @@ pub(super) async fn record_in(
             None
         }
     };
-    Ok(TargetOutcome { pushed: true, metadata, ..TargetOutcome::begun(located) })
+    Ok(TargetOutcome { pushed: true, metadata, ..TargetOutcome::begun(repository, Some(digest)) })
 }

@@ -9,50 +9,11 @@ use tokio::sync::Mutex;
 
 use super::history::Historian;
 use super::login::Renewals;
-use super::obtain::{Image, Located, Origin, clear};
+use super::obtain::{Image, Origin, clear};
 use super::run::Run;
 use crate::error::RunError;
-use crate::metadata::PlannedTag;
-use crate::model::{Digest, Repository};
+use crate::model::Repository;
 use crate::plan::RunPlan;
-use crate::plan::publish::HeldBack;
-use crate::registry::ImageMetadata;
-
-/// What became of the image in one repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TargetOutcome {
-    /// The repository.
-    pub repository: Repository,
-    /// The result there: what was built, what was copied there, or what a version's tag was on already.
-    pub digest: Option<Digest>,
-    /// Tags that are on the digest now.
-    pub published: Vec<PlannedTag>,
-    /// Tags that are not, and why.
-    pub held_back: Vec<HeldBack>,
-    /// All are where they belong.
-    pub pushed: bool,
-    /// The image as the registry holds it.
-    pub metadata: Option<ImageMetadata>,
-}
-
-impl TargetOutcome {
-    /// Nothing is there yet.
-    pub(super) fn nothing(repository: &Repository) -> Self {
-        Self {
-            repository: repository.clone(),
-            digest: None,
-            published: Vec::new(),
-            held_back: Vec::new(),
-            pushed: false,
-            metadata: None,
-        }
-    }
-
-    /// The image is known, and has no tag yet.
-    fn begun(located: &Located) -> Self {
-        Self { digest: Some(located.digest.clone()), ..Self::nothing(&located.repository) }
-    }
-}
 
 /// Publishes the image in every repository that it is in, unless the run is stopped.
 ///
@@ -84,7 +45,7 @@ async fn publish(
     });
     for (located, published) in image.located.iter().zip(join_all(publishing).await) {
         match published {
-            Ok(outcome) => run.report.progress(&outcome),
+            Ok(outcome) => run.report.target(&outcome),
             Err(error) => failed.push((located.repository.clone(), error)),
         }
     }
@@ -92,7 +53,7 @@ async fn publish(
     run.process.reporter.phase(what, began.elapsed());
     // In the plan's order, whenever it went wrong.
     failed.sort_by_key(|(repository, _)| plan.targets.iter().position(|target| target == repository));
-    RunError::each(plan_of(image, &failed), failed)?;
+    RunError::each(repositories(image, &failed), failed)?;
     if let Origin::Merged(merged) = &image.origin {
         clear(run, &merged.records).await;
     }
@@ -100,7 +61,7 @@ async fn publish(
 }
 
 /// In how many repositories the image was to be.
-fn plan_of(image: &Image<'_>, failed: &[(Repository, RunError)]) -> usize {
+fn repositories(image: &Image<'_>, failed: &[(Repository, RunError)]) -> usize {
     let elsewhere = failed
         .iter()
         .filter(|(repository, _)| image.located.iter().all(|located| located.repository != *repository));

@@ -5,9 +5,9 @@
 use futures_util::StreamExt as _;
 use tokio::sync::Mutex;
 
-use super::TargetOutcome;
 use crate::engine::history::Historian;
 use crate::engine::obtain::Located;
+use crate::engine::report::TargetOutcome;
 use crate::engine::repository_view::{IN_PARALLEL, RepositoryView};
 use crate::engine::retry::{patience, retry};
 use crate::engine::run::Run;
@@ -28,7 +28,7 @@ pub(super) async fn put_in(
 ) -> Result<TargetOutcome, RunError> {
     let reporter = &run.process.reporter;
     let repository = &located.repository;
-    let mut outcome = TargetOutcome::begun(located);
+    let mut outcome = TargetOutcome::begun(repository, Some(&located.digest));
     let Some(publish) = plan_publish(plan, repository, located.digest.clone()) else { return Ok(outcome) };
     let client = run.registries.client(repository.registry());
     let patience = patience(run, repository.registry());
@@ -105,7 +105,7 @@ async fn carry_out(
                     let names: Vec<Tag> = put.map(|(tag, ..)| tag).collect();
                     let planned = plan.tags.iter().filter(|one| names.contains(&one.tag));
                     outcome.published.extend(planned.cloned());
-                    run.report.progress(outcome);
+                    run.report.target(outcome);
                     return Err(error.into());
                 }
                 Reply::Put(done.into_iter().map(|(_, _, putting)| putting).collect())
@@ -127,7 +127,7 @@ async fn carry_out(
         outcome.digest = Some(progress.digest.clone());
         outcome.published.clone_from(&progress.published);
         outcome.held_back.clone_from(&progress.held_back);
-        run.report.progress(outcome);
+        run.report.target(outcome);
     }
 }
 

@@ -3,10 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::engine::obtain::{Image, Origin};
-use crate::engine::publish::TargetOutcome;
+use super::target::TargetOutcome;
 use crate::inputs::config::Config;
-use crate::model::{Annotation, Digest, Repository};
+use crate::model::{Annotation, Digest};
 use crate::plan::RunPlan;
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
@@ -23,6 +22,17 @@ pub(in crate::engine) struct Written {
     pub layers: usize,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+/// What is reported of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct ImageSummary {
+    /// What it is; none where none is made.
+    pub digest: Option<Digest>,
+    /// It was there already: nothing was built.
+    pub promoted: bool,
+    /// Its annotations, where not all of them were planned.
+    pub annotations: Option<Vec<Annotation>>,
 }
 
 /// What happened so far. It only grows, and no phase reads it.
@@ -45,8 +55,8 @@ enum Entry {
     Built(Box<State>, CacheUse),
     /// No registry would take the image, and that is no failure: why.
     Refused(String),
-    /// There is an image; with its annotations, where not all of them were planned.
-    Image { digest: Option<Digest>, promoted: bool, annotations: Option<Vec<Annotation>> },
+    /// There is an image.
+    Image(ImageSummary),
     /// What became of it in one repository so far.
     Target(TargetOutcome),
     /// Caches were written, or not.
@@ -95,30 +105,13 @@ impl Report {
         self.add(Entry::Refused(why));
     }
 
-    /// There is an image, and nothing has become of it yet.
-    pub(in crate::engine) fn image(&self, image: &Image<'_>) {
-        let promoted = matches!(image.origin, Origin::Promoted);
-        let annotations = match &image.origin {
-            Origin::Merged(merged) => Some(merged.index.annotations.clone()),
-            Origin::Built(_) | Origin::Promoted => None,
-        };
-        self.add(Entry::Image { digest: image.digest.clone(), promoted, annotations });
-        for located in &image.located {
-            let digest = Some(located.digest.clone());
-            self.add(Entry::Target(TargetOutcome { digest, ..TargetOutcome::nothing(&located.repository) }));
-        }
-        for (repository, _) in &image.failed {
-            self.target(repository);
-        }
-    }
-
-    /// The image is to go to this repository.
-    pub(in crate::engine) fn target(&self, repository: &Repository) {
-        self.add(Entry::Target(TargetOutcome::nothing(repository)));
+    /// There is an image.
+    pub(in crate::engine) fn image(&self, image: ImageSummary) {
+        self.add(Entry::Image(image));
     }
 
     /// What became of the image in one repository, so far.
-    pub(in crate::engine) fn progress(&self, outcome: &TargetOutcome) {
+    pub(in crate::engine) fn target(&self, outcome: &TargetOutcome) {
         self.add(Entry::Target(outcome.clone()));
     }
 
@@ -187,9 +180,9 @@ impl<'a> Account<'a> {
                     account.cache_used = Some(cache);
                 }
                 Entry::Refused(why) => account.refused = Some(why),
-                Entry::Image { digest, promoted, annotations } => {
-                    (account.digest, account.promoted) = (digest.as_ref(), *promoted);
-                    account.annotations = annotations.as_deref();
+                Entry::Image(image) => {
+                    (account.digest, account.promoted) = (image.digest.as_ref(), image.promoted);
+                    account.annotations = image.annotations.as_deref();
                 }
                 Entry::Target(outcome) => account.target(outcome),
                 Entry::CacheWritten(written) => account.cache_written.extend(written),

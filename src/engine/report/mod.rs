@@ -2,9 +2,9 @@
 
 mod account;
 mod outputs;
+mod target;
 
 use super::process::Process;
-use super::publish::TargetOutcome;
 use crate::buildkit::BuildError;
 use crate::error::{RunError, chain, explain};
 use crate::model::Repository;
@@ -17,8 +17,9 @@ use crate::runner::summary::{self, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use account::Account;
-pub(super) use account::{Report, Written};
+pub(super) use account::{ImageSummary, Report, Written};
 use outputs::{put, reference};
+pub(super) use target::TargetOutcome;
 
 /// Prints the end of the log and writes outputs and summary. Trouble with these is reported, not fatal: what was
 /// done is done.

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::account::Account;
+use super::target::TargetOutcome;
 use crate::engine::process::Process;
-use crate::engine::publish::TargetOutcome;
 use crate::error::chain;
 use crate::metadata::{PlannedTag, most_specific};
 use crate::model::{Annotation, AnnotationLevel, Digest, Repository};

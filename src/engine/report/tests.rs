@@ -35,12 +35,12 @@ fn two_targets() -> [TargetOutcome; 2] {
         held_back: vec![held],
         pushed: true,
         metadata: Some(image()),
-        ..TargetOutcome::nothing(&at("ghcr.io/a/b"))
+        ..TargetOutcome::begun(&at("ghcr.io/a/b"), None)
     };
     let second = TargetOutcome {
         digest: Some(Digest::of(b"top")),
         published: vec![tag("a-main")],
-        ..TargetOutcome::nothing(&at("docker.io/a/b"))
+        ..TargetOutcome::begun(&at("docker.io/a/b"), None)
     };
     [first, second]
 }
@@ -50,8 +50,8 @@ fn of<T>(targets: &[TargetOutcome], read: impl FnOnce(&Account<'_>) -> T) -> T {
     let report = Report::default();
     for target in targets {
         // What was said before counts no more.
-        report.target(&target.repository);
-        report.progress(target);
+        report.target(&TargetOutcome::begun(&target.repository, None));
+        report.target(target);
     }
     report.account(read)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::process::Process;
+use super::pulls::said_pulls;
+use super::run::Run;
 use crate::docker::{DaemonClient, EmulatorOptions, emulated_by_container, register_emulators};
-use crate::engine::process::Process;
-use crate::engine::pulls::said_pulls;
-use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::model::{Logins, Platform};
 
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// With what emulators are registered.
 #[derive(Debug)]
-pub(in crate::engine) struct Registration<'a> {
+pub(super) struct Registration<'a> {
     /// The builder's container, if it is one.
     pub container: Option<&'a str>,
     /// The image.
@@ -38,7 +38,7 @@ impl<'a> Registration<'a> {
 
 /// Registers emulators for these platforms on the machine of the Docker daemon behind `socket`. A failure ends the run:
 /// a step needs what is missing.
-pub(in crate::engine) async fn register(
+pub(super) async fn register(
     process: &Process,
     socket: &Path,
     platforms: &[Platform],
