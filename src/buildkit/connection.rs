@@ -21,10 +21,10 @@ use hyper_util::rt::TokioTimer;
 use proto::control_client::ControlClient;
 
 use super::address::Address;
+use super::connect_error::ConnectError;
 use super::dial::{self, Io, Witness};
 use super::error::BuildError;
 use super::tasks::Tasks;
-use super::unreached::ConnectError;
 
 /// Longest wait for a list of workers.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::advice;
+use super::connect_error::ConnectError;
 use super::detail::Details;
 use super::diffcopy::TransferError;
 use super::push_trouble;
 use super::ssh::{SshError, joined};
 use super::status::FailedStep;
-use super::unreached::ConnectError;
 use crate::model::Trouble;
 use crate::progress::event::SourceLocation;
 use crate::progress::node::step_of_node;

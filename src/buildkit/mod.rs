@@ -18,7 +18,7 @@
 //! | `request`, `contexts` | plan → `SolveRequest` |
 //! | `pins`, `push_trouble` | for a push that is tried again: which images were meant, what its failure means |
 //! | `solve`, `status`, `result` | a build from beginning to end, its updates, its digest |
-//! | `error`, `unreached`, `detail`, `advice` | what went wrong, on the way and in the build, where in the Dockerfile, what to change |
+//! | `error`, `connect_error`, `detail`, `advice` | what went wrong, on the way and in the build, where in the Dockerfile, what to change |
 //!
 //! Wire types (prost, tonic, hyper) end here. It obeys BuildKit's `api/services/control`, `session/`
 //! and `client/solve.go`. It does not use the gateway (`LLBBridge`): plain Solve is enough but for subrequests.
@@ -27,6 +27,7 @@ mod address;
 mod advice;
 mod auth;
 mod cache;
+mod connect_error;
 mod connection;
 mod content;
 mod contexts;
@@ -51,9 +52,9 @@ mod ssh;
 mod status;
 mod tasks;
 mod transfers;
-mod unreached;
 
 pub use address::{Address, InvalidAddress};
+pub use connect_error::ConnectError;
 pub use connection::{Connection, Worker};
 pub use content::MissingCache;
 pub use dial::tls::TlsFault;
@@ -64,4 +65,3 @@ pub use pins::Pins;
 pub use provisions::{GithubCache, Provisions};
 pub use solve::{BuildOutcome, build};
 pub use ssh::{KeyFault, SshError};
-pub use unreached::ConnectError;

@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::address::Address;
 use super::auth::{self, LoginLookup};
+use super::connect_error::ConnectError;
 use super::connection::Connection;
 use super::content::{self, Stores};
 use super::dial::Io;
@@ -31,7 +32,6 @@ use super::secrets;
 use super::ssh::Agents;
 use super::tasks::{Spawner, Tasks};
 use super::transfers::Transfers;
-use super::unreached::ConnectError;
 use crate::model::BuildSecret;
 
 /// What the daemon may call. It calls `GetTokenAuthority` too, told or not.

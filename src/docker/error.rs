@@ -26,7 +26,7 @@ pub enum DockerError {
     },
     /// The daemon refused.
     #[error("cannot {doing}: the Docker daemon answered {status}: {message}")]
-    Answered {
+    ErrorResponse {
         /// Continues "cannot …".
         doing: String,
         /// HTTP status.
@@ -62,7 +62,7 @@ impl DockerError {
                 Some("run as a user who may use Docker (root, or a member of the group `docker`)")
             }
             Self::Connect { .. } => Some("check that the Docker daemon is running"),
-            Self::Answered { .. } | Self::Failed { .. } => None,
+            Self::ErrorResponse { .. } | Self::Failed { .. } => None,
         }
     }
 
@@ -70,7 +70,7 @@ impl DockerError {
         let doing = doing.into();
         match error {
             bollard::errors::Error::DockerResponseServerError { status_code, message } => {
-                Self::Answered { doing, status: *status_code, message: clean(message) }
+                Self::ErrorResponse { doing, status: *status_code, message: clean(message) }
             }
             bollard::errors::Error::RequestTimeoutError => {
                 Self::Failed { doing, why: "the Docker daemon does not answer".into() }
@@ -81,12 +81,12 @@ impl DockerError {
 
     /// Whether the daemon knows no such thing.
     pub(super) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Answered { status: 404, .. })
+        matches!(self, Self::ErrorResponse { status: 404, .. })
     }
 
     /// Whether it stands in the way of another request, or of what is there.
     pub(super) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Answered { status: 409, .. })
+        matches!(self, Self::ErrorResponse { status: 409, .. })
     }
 
     pub(super) fn connect(path: &Path, error: &std::io::Error) -> Self {

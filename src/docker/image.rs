@@ -106,7 +106,7 @@ async fn pull(
         };
         let Some(said) = next else { return Ok(()) };
         let said = said.map_err(|error| match DockerError::of("pull", &error) {
-            DockerError::Answered { message, .. } => ImageError::Pull(message),
+            DockerError::ErrorResponse { message, .. } => ImageError::Pull(message),
             DockerError::Failed { why, .. } => ImageError::Pull(why),
             other => other.into(),
         })?;

@@ -4,8 +4,8 @@
 //! bollard stays inside. The daemon is reached through a Unix socket; its API version is negotiated, as
 //! engines differ in the oldest one that they take. Building goes another way: `buildkit/`.
 
-mod ahead;
 mod archive;
+mod binfmt_probe;
 pub mod builder;
 mod connection;
 mod emulator;
@@ -14,18 +14,18 @@ mod helper;
 mod image;
 mod ours;
 mod own_container;
-mod processor;
+mod prepare_helper;
 mod reach;
 pub mod relay;
 mod version;
 
-pub use ahead::{AheadOptions, start_ahead};
+pub use binfmt_probe::platforms_of_machine;
 pub use connection::DaemonClient;
 pub use emulator::{EmulatorError, EmulatorOptions, emulated_by_container, register_emulators};
 pub use error::DockerError;
 pub use helper::RelayOptions;
 pub use image::Pulled;
 pub use own_container::{OwnContainer, OwnMount};
-pub use processor::platforms_of_machine;
+pub use prepare_helper::{PrepareHelperOptions, start_prepare_helper};
 pub use reach::{ReachError, Reached, Tried, reach_loopback_as_it_is, reach_loopback_telling};
 pub use version::daemon_version;

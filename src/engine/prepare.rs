@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::buildkit::Address;
 use crate::docker::builder::{BuilderContainer, BuilderSetup};
-use crate::docker::{AheadOptions, DaemonClient, DockerError, start_ahead};
+use crate::docker::{DaemonClient, DockerError, PrepareHelperOptions, start_prepare_helper};
 use crate::error::{RunError, explain};
 use crate::inputs::mask::secrets_to_mask;
 use crate::inputs::prepare::Preparation;
@@ -107,7 +107,7 @@ async fn begin(process: &Process) -> Result<String, RunError> {
         doing: "write a helper's order".into(),
         why: error.to_string(),
     };
-    let options = AheadOptions {
+    let options = PrepareHelperOptions {
         run: order.run.clone(),
         makes: order.container.as_ref().map(|container| container.name.as_str()),
         id: process.random_id(),
@@ -116,7 +116,7 @@ async fn begin(process: &Process) -> Result<String, RunError> {
         orders: &serde_json::to_string(&order).map_err(failed)?,
         shared: &[address.path(), &context.paths.temp],
     };
-    start_ahead(&DaemonClient::connect(address.path()).await?, &options).await?;
+    start_prepare_helper(&DaemonClient::connect(address.path()).await?, &options).await?;
     Ok(format!("a helper container prepares {}", what.join("; ")))
 }
 

@@ -7,11 +7,11 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
-use super::answered::clean;
 use super::body::Passing;
 use super::challenge::{self, Challenge};
 use super::client::{Reference, RegistryClient};
 use super::error::{Kind, RegistryError};
+use super::error_response::clean;
 use super::index::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::login::Proof;
 use super::token::{Access, Wanted};
@@ -199,7 +199,7 @@ impl RegistryClient {
         }
         let answer = answer(response, request.limit, request.what).await.map_err(fail)?;
         self.login.forget(&proof).await;
-        Err(fail(Kind::Answered(self.login.read_error(&answer, &proof))))
+        Err(fail(Kind::ErrorResponse(self.login.read_error(&answer, &proof))))
     }
 
     /// Sends what another registry is sending; the same holds.
@@ -232,7 +232,7 @@ impl RegistryClient {
         if answer.status.is_success() {
             return Ok(());
         }
-        Err(self.fail(doing, Kind::Answered(self.login.read_error(answer, proof))))
+        Err(self.fail(doing, Kind::ErrorResponse(self.login.read_error(answer, proof))))
     }
 
     /// Where something of a repository is.
@@ -255,7 +255,10 @@ impl RegistryClient {
             match self.contact(origin(&self.host, true)).await {
                 Ok((base, status)) if status != StatusCode::BAD_REQUEST => Ok(base),
                 Err(
-                    error @ (Kind::Refused(_) | Kind::Connect(_) | Kind::Timeout { .. } | Kind::Answered(_)),
+                    error @ (Kind::Refused(_)
+                    | Kind::Connect(_)
+                    | Kind::Timeout { .. }
+                    | Kind::ErrorResponse(_)),
                 ) => Err(error),
                 plain => match self.contact(secure).await {
                     Ok((base, _)) => Ok(base),
@@ -291,7 +294,7 @@ impl RegistryClient {
             StatusCode::BAD_REQUEST if self.host.is_loopback() && uri.scheme_str() == Some("http") => {
                 Ok((Base { origin, uri, challenge: None }, answer.status))
             }
-            _ => Err(Kind::Answered(self.login.read_error(&answer, &Proof::None))),
+            _ => Err(Kind::ErrorResponse(self.login.read_error(&answer, &Proof::None))),
         }
     }
 }

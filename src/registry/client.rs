@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::OnceCell;
 
-use super::answered::clean;
 use super::ask::{Base, Request, origin};
 use super::error::{Kind, RegistryError};
+use super::error_response::clean;
 use super::login::Login;
 use super::transport::{Timeouts, Transport};
 use crate::model::{Credentials, Dial, Digest, RegistryHost, Repository, Tag};
@@ -271,7 +271,7 @@ impl RegistryClient {
             404 | 410 => Ok(Deletion::Absent),
             405 | 501 => Ok(Deletion::Unsupported),
             _ if unsupported => Ok(Deletion::Unsupported),
-            _ => Err(self.fail(&doing, Kind::Answered(said))),
+            _ => Err(self.fail(&doing, Kind::ErrorResponse(said))),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::answered::{Answered, clean};
+use super::error_response::{ErrorResponse, clean};
 use crate::model::{Credentials, Ecr, LoginSource, RegistryHost, how_to_log_in};
 use crate::net::dial::DialFault;
 
@@ -66,7 +66,7 @@ pub enum Kind {
     Broken(String),
     /// It answered, with an error status.
     #[error("{0}")]
-    Answered(Answered),
+    ErrorResponse(ErrorResponse),
     /// It wants a login, and there is none to give or the one given was not taken.
     #[error("it wants a login{}{}", colon(.0), .0)]
     Unauthorized(String),
@@ -120,7 +120,7 @@ impl RegistryError {
     /// The registry's words, if it lets nobody move a tag that is there: ECR's `TAG_INVALID`, Harbor's 412, the 400 of
     /// Google's Artifact Registry.
     pub fn immutable(&self) -> Option<String> {
-        let Kind::Answered(answer) = self.kind() else { return None };
+        let Kind::ErrorResponse(answer) = self.kind() else { return None };
         let said = answer.message.clone().or_else(|| answer.code.clone()).unwrap_or_default();
         let lower = said.to_lowercase();
         let means = ["immutab", "cannot be overwritten"].iter().any(|word| lower.contains(word));
@@ -129,7 +129,7 @@ impl RegistryError {
 
     /// Whether the registry would not take a document for what is in it: the same in another form it may take.
     pub(super) fn refuses_content(&self) -> bool {
-        let answered = matches!(self.kind(), Kind::Answered(answer) if matches!(answer.status, 400 | 404 | 405 | 415 | 422));
+        let answered = matches!(self.kind(), Kind::ErrorResponse(answer) if matches!(answer.status, 400 | 404 | 405 | 415 | 422));
         answered && !self.is_denial() && self.immutable().is_none()
     }
 
@@ -153,7 +153,7 @@ impl RegistryError {
 
     /// Whether the registry said that there is no such thing.
     pub fn is_absence(&self) -> bool {
-        matches!(&*self.kind, Kind::Answered(answered) if answered.status == 404)
+        matches!(&*self.kind, Kind::ErrorResponse(answered) if answered.status == 404)
     }
 
     /// Whether the registry said that this login, or nobody, may do this: another try with it is refused again. A 403
@@ -161,7 +161,7 @@ impl RegistryError {
     pub fn is_denial(&self) -> bool {
         match &*self.kind {
             Kind::Unauthorized(_) | Kind::Denied(_) => true,
-            Kind::Answered(answered) => {
+            Kind::ErrorResponse(answered) => {
                 answered.status == 401
                     || answered.status == 403 && answered.in_words
                     || answered.code.as_deref().is_some_and(|code| code.eq_ignore_ascii_case("denied"))
@@ -176,7 +176,7 @@ impl RegistryError {
         let hint = match &*self.kind {
             Kind::Unauthorized(_) => self.login_hint(),
             Kind::Denied(_) => self.right_hint(),
-            Kind::Answered(answered) => match (answered.status, answered.code.as_deref()) {
+            Kind::ErrorResponse(answered) => match (answered.status, answered.code.as_deref()) {
                 (401, _) => self.login_hint(),
                 (403, _) | (_, Some("DENIED" | "denied")) => self.right_hint(),
                 (404, Some("NAME_UNKNOWN")) if self.is_amazons() => {
@@ -273,13 +273,13 @@ fn colon(text: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answered::answered;
+    use super::super::error_response::error_response;
     use super::*;
 
     #[test]
     fn who_denies() {
         let denies = |status, body: &str| {
-            let kind = Kind::Answered(answered(status, None, body.as_bytes()));
+            let kind = Kind::ErrorResponse(error_response(status, None, body.as_bytes()));
             RegistryError::new("r.io", "begin an upload", None, kind).is_denial()
         };
         let said = r#"{"errors":[{"code":"DENIED","message":"permission_denied: write_package"}]}"#;
@@ -304,7 +304,7 @@ mod tests {
                 let host = RegistryHost::parse(host).unwrap();
                 Credentials::new(host, user, crate::model::Secret::new("hunter2"))
             });
-            let answered = Answered {
+            let answered = ErrorResponse {
                 status,
                 code: code.map(Into::into),
                 message: Some("requested access to the resource is denied".into()),
@@ -315,7 +315,7 @@ mod tests {
                 host,
                 "put the tag `v1` on `acme/api`",
                 login.as_ref(),
-                Kind::Answered(answered),
+                Kind::ErrorResponse(answered),
             )
         };
         let denied = error("ghcr.io", Some("octo"), 403, Some("DENIED"));
@@ -327,8 +327,8 @@ mod tests {
         assert!(denied.hint().unwrap().starts_with("give the job `permissions: packages: write`"));
         let message = Some("permission_denied: write_package".into());
         let code = Some("DENIED".into());
-        let answered = Answered { status: 403, code, message, retry_after: None, in_words: true };
-        let package = RegistryError::new("ghcr.io", "begin an upload", None, Kind::Answered(answered));
+        let answered = ErrorResponse { status: 403, code, message, retry_after: None, in_words: true };
+        let package = RegistryError::new("ghcr.io", "begin an upload", None, Kind::ErrorResponse(answered));
         assert!(package.is_denial());
         assert!(package.hint().unwrap().contains("\"Manage Actions access\", and add this repository"));
         assert!(error("r.io", Some("octo"), 401, None).hint().unwrap().contains("`octo` was not taken"));

@@ -116,7 +116,7 @@ pub struct InvalidManifest(String);
 
 /// Reads a manifest or an index; `media_type` is what the registry's header said.
 pub fn parse(bytes: &[u8], media_type: &str) -> Result<Document, InvalidManifest> {
-    let invalid = |why: &str| InvalidManifest(super::answered::clean(why));
+    let invalid = |why: &str| InvalidManifest(super::error_response::clean(why));
     let wire: Wire = serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
     if wire.schema_version != 2 {
         return Err(invalid(&format!("its `schemaVersion` is {}, not 2", wire.schema_version)));

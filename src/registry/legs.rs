@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::answered::clean;
 use super::client::{Deletion, Manifest, RegistryClient};
 use super::error::{Kind, RegistryError};
+use super::error_response::clean;
 use super::index::{self, DOCKER_LIST, Document, OCI_INDEX};
 use super::join::{self, JoinAnnotations, NodeImage};
 use super::metadata::ImageMetadata;

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use tokio::sync::Mutex;
 
-use super::answered::{answered, clean};
 use super::challenge::Challenge;
 use super::error::Kind;
+use super::error_response::{clean, error_response};
 use super::token::{self, Cache, Token, Wanted};
 use super::transport::{Answer, Call, Transport};
 use crate::model::{Credentials, Secret};
@@ -130,23 +130,23 @@ impl Login {
     async fn fetch(&self, transport: &Transport, call: Call) -> Result<Token, Kind> {
         let server = clean(call.uri.host().unwrap_or_default());
         let answer = transport.exchange(call).await.map_err(|kind| match kind {
-            Kind::Answered(_) | Kind::Protocol(_) => kind,
+            Kind::ErrorResponse(_) | Kind::Protocol(_) => kind,
             other => Kind::TokenServer { server: server.clone(), why: Box::new(other) },
         })?;
         if !answer.status.is_success() {
             let mut said = self.read_error(&answer, &Proof::None);
             let message = said.message.take().map_or_else(String::new, |message| format!(": {message}"));
             said.message = Some(format!("no token from `{server}`{message}"));
-            return Err(Kind::Answered(said));
+            return Err(Kind::ErrorResponse(said));
         }
         token::parse_answer(&answer.body).map_err(Kind::Protocol)
     }
 
     /// Reads an error answer; what we hold secret is gone from it.
-    pub fn read_error(&self, answer: &Answer, proof: &Proof) -> super::answered::Answered {
+    pub fn read_error(&self, answer: &Answer, proof: &Proof) -> super::error_response::ErrorResponse {
         let retry_after = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let body = self.scrub(&String::from_utf8_lossy(&answer.body), proof);
-        let mut said = answered(answer.status.as_u16(), retry_after, body.as_bytes());
+        let mut said = error_response(answer.status.as_u16(), retry_after, body.as_bytes());
         // Again, as an escaped one shows only after the JSON was read.
         said.message = said.message.map(|text| self.scrub(&text, proof));
         said.code = said.code.map(|text| self.scrub(&text, proof));

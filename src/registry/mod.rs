@@ -6,7 +6,6 @@
 //! image that is in another repository already passes through here. It never retries by itself, but for one fresh token
 //! when a registry no longer takes the one it gave.
 
-mod answered;
 mod ask;
 mod blobs;
 mod body;
@@ -14,6 +13,7 @@ mod challenge;
 mod client;
 mod copy;
 mod error;
+mod error_response;
 mod index;
 mod join;
 mod legs;
@@ -26,11 +26,11 @@ mod token;
 mod transport;
 mod web;
 
-pub use answered::Answered;
 pub use blobs::{Mount, Upload};
 pub use client::{Deletion, Descriptor, Manifest, Reference, RegistryClient};
 pub use copy::{Copied, Copying};
 pub use error::{Kind, RegistryError};
+pub use error_response::ErrorResponse;
 pub use index::{Attests, Child, Document, Image, InvalidManifest};
 pub use join::{JoinAnnotations, JoinError, NodeImage, annotations_of, join};
 pub use legs::{Leg, LegsError, Recorded, Recording, complete, holds_its_platform};
@@ -40,4 +40,4 @@ pub use token::{Access, form};
 pub use transport::{Answer, Timeouts};
 pub use web::Web;
 
-pub(crate) use answered::clean;
+pub(crate) use error_response::clean;

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Deserialize;
 
-use super::answered::clean;
 use super::ask::Request;
 use super::client::{Manifest, RegistryClient, media_type};
 use super::error::{Kind, RegistryError};
+use super::error_response::clean;
 use super::index::OCI_INDEX;
 use super::token::Access;
 use super::transport::redirect;

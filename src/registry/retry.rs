@@ -15,7 +15,7 @@ impl Kind {
             Kind::Denied(_) => Trouble::Denied,
             // A token server is a registry's own part.
             Kind::TokenServer { why, .. } => why.trouble(),
-            Kind::Answered(answer) => match answer.status {
+            Kind::ErrorResponse(answer) => match answer.status {
                 // 503 is how some say 429.
                 429 | 503 if answer.retry_after.is_some() => Trouble::Busy(answer.retry_after),
                 429 => Trouble::Busy(None),
@@ -34,12 +34,12 @@ impl Kind {
 mod tests {
     use std::time::Duration;
 
-    use super::super::answered::Answered;
+    use super::super::error_response::ErrorResponse;
     use super::*;
 
-    fn answered(status: u16, retry_after: Option<u64>) -> Kind {
+    fn error_response(status: u16, retry_after: Option<u64>) -> Kind {
         let retry_after = retry_after.map(Duration::from_secs);
-        Kind::Answered(Answered { status, code: None, message: None, retry_after, in_words: false })
+        Kind::ErrorResponse(ErrorResponse { status, code: None, message: None, retry_after, in_words: false })
     }
 
     #[test]
@@ -47,18 +47,18 @@ mod tests {
         let server = |why| Kind::TokenServer { server: "auth.r.io".into(), why: Box::new(why) };
         let asked = |seconds| Trouble::Busy(Some(Duration::from_secs(seconds)));
         for (kind, expected) in [
-            (answered(500, None), Trouble::Broken),
-            (answered(504, Some(3)), Trouble::Broken),
-            (answered(521, None), Trouble::Broken),
-            (answered(503, None), Trouble::Broken),
-            (answered(503, Some(9)), asked(9)),
-            (answered(429, Some(3)), asked(3)),
-            (answered(429, None), Trouble::Busy(None)),
-            (answered(403, None), Trouble::Denied),
-            (answered(404, None), Trouble::Lasting),
-            (answered(400, None), Trouble::Lasting),
-            (answered(401, None), Trouble::Lasting),
-            (answered(501, None), Trouble::Lasting),
+            (error_response(500, None), Trouble::Broken),
+            (error_response(504, Some(3)), Trouble::Broken),
+            (error_response(521, None), Trouble::Broken),
+            (error_response(503, None), Trouble::Broken),
+            (error_response(503, Some(9)), asked(9)),
+            (error_response(429, Some(3)), asked(3)),
+            (error_response(429, None), Trouble::Busy(None)),
+            (error_response(403, None), Trouble::Denied),
+            (error_response(404, None), Trouble::Lasting),
+            (error_response(400, None), Trouble::Lasting),
+            (error_response(401, None), Trouble::Lasting),
+            (error_response(501, None), Trouble::Lasting),
             (Kind::Broken("x".into()), Trouble::Broken),
             (Kind::Timeout { what: "answer", limit: Duration::from_secs(30) }, Trouble::Broken),
             (Kind::Refused("x".into()), Trouble::Unreached),
@@ -66,7 +66,7 @@ mod tests {
             (Kind::Unauthorized("x".into()), Trouble::Lasting),
             (Kind::Denied("x".into()), Trouble::Denied),
             (Kind::Tls("x".into()), Trouble::Lasting),
-            (server(answered(502, None)), Trouble::Broken),
+            (server(error_response(502, None)), Trouble::Broken),
             (server(Kind::Unauthorized(String::new())), Trouble::Lasting),
         ] {
             assert_eq!(kind.trouble(), expected, "{kind:?}");

@@ -67,7 +67,7 @@ impl RegistryClient {
 fn tolerated(error: RegistryError) -> Result<Stamp, RegistryError> {
     match error.kind() {
         Kind::Digest { .. } | Kind::TooLarge { .. } => Ok(Stamp::default()),
-        Kind::Answered(answer) if answer.status == 404 => Ok(Stamp::default()),
+        Kind::ErrorResponse(answer) if answer.status == 404 => Ok(Stamp::default()),
         _ => Err(error),
     }
 }

@@ -135,7 +135,7 @@ pub fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 fn uri(registry: &Uri, realm: &str, query: &str) -> Result<Uri, String> {
-    let shown = super::answered::clean(realm);
+    let shown = super::error_response::clean(realm);
     let uri: Uri =
         realm.parse().map_err(|_| format!("the token server that it names is no URL: `{shown}`"))?;
     let authority =

@@ -13,9 +13,9 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-use super::answered::clean;
 use super::body::{Outgoing, Passing};
 use super::error::Kind;
+use super::error_response::clean;
 use crate::net::dial::{Connector, DialFault, Dialer, host_and_port, said};
 
 /// How long the parts of an exchange may take.

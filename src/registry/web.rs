@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::answered::clean;
 use super::error::Kind;
+use super::error_response::clean;
 use super::transport::{Answer, Call, Timeouts, Transport};
 use crate::net::Network;
 use crate::net::dial::{Dialer, host_and_port};

@@ -114,7 +114,7 @@ async fn tags_on_a_digest_in_an_open_registry() {
     // A tag cannot be put on what is not there.
     let source = client.get_manifest(&repository, &digest).await.unwrap();
     let error = client.put_tag(&unknown, &Tag::parse("x").unwrap(), &source).await.unwrap_err();
-    let Kind::Answered(answered) = error.kind() else { panic!("{error}") };
+    let Kind::ErrorResponse(answered) = error.kind() else { panic!("{error}") };
     assert!(answered.status / 100 == 4 && answered.code.is_some(), "{error}");
 }
 

@@ -12,9 +12,9 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 
 use super::super::address::Address;
+use super::super::connect_error::ConnectError;
 use super::super::error::clean;
 use super::super::tasks::Tasks;
-use super::super::unreached::ConnectError;
 use super::{Io, unix};
 
 /// Bytes of a short answer.

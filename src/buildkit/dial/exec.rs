@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::address::Address;
+use super::super::connect_error::ConnectError;
 use super::super::error::clean;
-use super::super::unreached::ConnectError;
 use super::Io;
 use super::docker::{Exchange, asking_for, message_of, request};
 use super::witness::{Watched, Witness};

@@ -25,7 +25,7 @@ use tokio::net::UnixStream;
 pub(super) use witness::{Seen, Witness};
 
 use super::address::Address;
-use super::unreached::ConnectError;
+use super::connect_error::ConnectError;
 use witness::Watched;
 
 /// Longest wait for a Docker daemon: it may be busy with other things.

@@ -3,8 +3,8 @@
 use hyper_util::rt::TokioIo;
 
 use super::super::address::Address;
+use super::super::connect_error::ConnectError;
 use super::super::error::clean;
-use super::super::unreached::ConnectError;
 use super::witness::{Watched, Witness};
 use super::{Io, tls};
 use crate::model::Tls;

@@ -76,9 +76,9 @@ impl Wanted<'_> {
             source: kept,
             ..Mount::default()
         }];
-        mounts.extend(self.place.map(|place| Mount {
+        mounts.extend(self.socket_dir.map(|socket_dir| Mount {
             typ: Some(MountType::BIND),
-            source: Some(place.host.display().to_string()),
+            source: Some(socket_dir.host.display().to_string()),
             target: Some(RUN.into()),
             ..Mount::default()
         }));
@@ -106,7 +106,7 @@ impl Wanted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::builder::place::Place;
+    use crate::docker::builder::socket_dir::SocketDir;
     use crate::docker::own_container::OwnContainer;
     use crate::plan::builder::ContainerPlan;
 
@@ -130,9 +130,9 @@ mod tests {
             networks: vec!["bridge".into(), "github_network_1".into()],
             ..OwnContainer::default()
         };
-        let place = Place { ours: "/github/runner_temp/b".into(), host: "/home/_temp/b".into() };
+        let socket_dir = SocketDir { ours: "/github/runner_temp/b".into(), host: "/home/_temp/b".into() };
         let step = plan(Keep::Step);
-        let wanted = Wanted { plan: &step, own: Some(&own), place: Some(&place), ahead: false };
+        let wanted = Wanted { plan: &step, own: Some(&own), socket_dir: Some(&socket_dir), ahead: false };
         let body = wanted.body(&step.image, Some((0, 0)));
         assert_eq!(body.cmd.unwrap(), ["--allow-insecure-entitlement", "network.host"]);
         let labels = body.labels.unwrap();
@@ -152,7 +152,7 @@ mod tests {
         let mut always = plan(Keep::Always);
         always.config = Some("debug = true".into());
         always.host_network = true;
-        let wanted = Wanted { plan: &always, own: None, place: None, ahead: true };
+        let wanted = Wanted { plan: &always, own: None, socket_dir: None, ahead: true };
         let body = wanted.body(&always.image, Some((1001, 127)));
         assert_eq!(body.cmd.unwrap()[2..], ["--config", "/etc/buildkit/buildkitd.toml", "--group", "127"]);
         assert!(!body.labels.unwrap().contains_key(LABEL_OWNER));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::connection::DaemonClient;
 use super::super::ours::Unfinished;
-use super::place;
+use super::socket_dir;
 
 /// Removes what we make, until it is handed over. Only what we made ourselves: another process's builder in the
 /// making is not ours to end.
@@ -22,7 +22,7 @@ impl Drop for Guard {
         drop(self.armed.take());
         if let Some(directory) = self.directory.take() {
             if self.wanted {
-                place::clear(&directory);
+                socket_dir::clear(&directory);
             } else {
                 // Only if no builder has been there.
                 let _ = std::fs::remove_dir(directory);

@@ -8,10 +8,10 @@ mod body;
 mod error;
 mod existing;
 mod guard;
-mod place;
+mod logs;
 mod reap;
+mod socket_dir;
 mod wanted;
-mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,11 +22,11 @@ use bollard::models::{
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use futures_util::StreamExt as _;
 
-use super::ahead::stop_ahead;
 use super::connection::DaemonClient;
 use super::error::{DockerError, clean};
 use super::ours::{Unfinished, remove};
 use super::own_container::OwnContainer;
+use super::prepare_helper::stop_prepare_helper;
 use crate::model::Logins;
 use crate::plan::builder::{ContainerPlan, Keep};
 
@@ -34,9 +34,9 @@ pub use super::image::Pulled;
 pub use error::BuilderError;
 pub use existing::Existing;
 use guard::Guard;
-use place::Place;
+use logs::last_words;
+use socket_dir::SocketDir;
 use wanted::Wanted;
-use words::last_words;
 
 /// What making a builder takes besides its plan.
 pub struct BuilderSetup<'a> {
@@ -95,8 +95,8 @@ impl BuilderContainer {
         let daemon = DaemonClient::connect(socket).await?;
         let (own, found) = tokio::join!(daemon.own_container(), inspect(&daemon, &plan.name));
         let (own, mut found) = (own?, found?);
-        let place = Place::find(own.as_ref(), setup.directories, &plan.name);
-        let wanted = Wanted { plan, own: own.as_ref(), place: place.as_ref(), ahead: setup.ahead };
+        let socket_dir = SocketDir::find(own.as_ref(), setup.directories, &plan.name);
+        let wanted = Wanted { plan, own: own.as_ref(), socket_dir: socket_dir.as_ref(), ahead: setup.ahead };
         let mut guard = Guard::new(&daemon, &plan.name, plan.keep == Keep::Step && !setup.ahead);
         for _ in 0..ATTEMPTS {
             let usable = match &found {
@@ -117,7 +117,7 @@ impl BuilderContainer {
                 return Ok(Self {
                     name: plan.name.clone(),
                     image: plan.image.clone(),
-                    directory: place.map(|place| place.ours),
+                    directory: socket_dir.map(|socket_dir| socket_dir.ours),
                     joined,
                     runner: plan.runner.clone(),
                     job: plan.job.clone(),
@@ -191,7 +191,7 @@ impl BuilderContainer {
             unfinished.keep();
         }
         if let Some(directory) = &self.directory {
-            place::clear(directory);
+            socket_dir::clear(directory);
         }
         Ok(())
     }
@@ -204,7 +204,7 @@ impl BuilderContainer {
                 unfinished.keep();
             }
             if let Some(directory) = &self.directory {
-                place::clear(directory);
+                socket_dir::clear(directory);
             }
         }
     }
@@ -213,7 +213,7 @@ impl BuilderContainer {
     /// again then.
     pub async fn leave(&self) {
         if self.removed_with_us.is_some() {
-            stop_ahead(&self.daemon, &self.name).await;
+            stop_prepare_helper(&self.daemon, &self.name).await;
         }
         if let (Some(network), None) = (&self.joined, &self.removed_with_us) {
             let request = NetworkDisconnectRequest { container: self.name.clone(), force: Some(true) };
@@ -227,7 +227,7 @@ impl Drop for BuilderContainer {
     fn drop(&mut self) {
         if let (Some(unfinished), Some(directory)) = (self.removed_with_us.take(), &self.directory) {
             drop(unfinished);
-            place::clear(directory);
+            socket_dir::clear(directory);
         }
     }
 }

@@ -6,7 +6,7 @@ use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
 use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 
 use super::super::ours::LABEL_ROLE;
-use super::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_RUNNER, ROLE, RUN, place};
+use super::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_RUNNER, ROLE, RUN, socket_dir};
 use crate::docker::connection::DaemonClient;
 use crate::docker::own_container::OwnContainer;
 
@@ -44,7 +44,7 @@ pub(super) async fn reap(
                     .is_some_and(|name| name.to_string_lossy().starts_with("docker-push-action-builder-"))
             };
             if let Some(ours) = ours.filter(|path| of_a_builder(path)) {
-                place::clear(&ours);
+                socket_dir::clear(&ours);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::super::image::{ImageError, ensure_image};
 use super::super::ours::LABEL_ROLE;
 use super::super::own_container::OwnContainer;
 use super::guard::Guard;
-use super::place::Place;
+use super::socket_dir::SocketDir;
 use super::{BuilderError, BuilderSetup, LABEL_OWNER, ROLE, RUN};
 use crate::plan::builder::{ContainerPlan, Keep};
 
@@ -23,7 +23,7 @@ pub(super) struct Wanted<'a> {
     /// The container that we run in.
     pub(super) own: Option<&'a OwnContainer>,
     /// Where its socket is to appear.
-    pub(super) place: Option<&'a Place>,
+    pub(super) socket_dir: Option<&'a SocketDir>,
     /// It is to outlive us.
     pub(super) ahead: bool,
 }
@@ -46,9 +46,9 @@ impl Wanted<'_> {
         let mounts = found.mounts.iter().flatten();
         let shared = mounts.clone().find(|mount| mount.destination.as_deref() == Some(RUN));
         let shared = shared.and_then(|mount| mount.source.as_deref()).map(Path::new);
-        let place = self.place.map(|place| place.host.as_path());
-        let there = self.place.is_none_or(Place::is_there);
-        Ok(alive && fresh && mine && shared == place && there)
+        let socket_dir = self.socket_dir.map(|socket_dir| socket_dir.host.as_path());
+        let there = self.socket_dir.is_none_or(SocketDir::is_there);
+        Ok(alive && fresh && mine && shared == socket_dir && there)
     }
 
     /// `false`: another process was faster, or is removing the one before.
@@ -58,10 +58,10 @@ impl Wanted<'_> {
         setup: &BuilderSetup<'_>,
         guard: &mut Guard,
     ) -> Result<bool, BuilderError> {
-        let owner = match self.place {
-            Some(place) => {
-                guard.directory = Some(place.ours.clone());
-                Some(place.make()?)
+        let owner = match self.socket_dir {
+            Some(socket_dir) => {
+                guard.directory = Some(socket_dir.ours.clone());
+                Some(socket_dir.make()?)
             }
             None => None,
         };
@@ -134,7 +134,7 @@ impl Wanted<'_> {
                 DockerError::of(format!("put the builder container on the network `{network}`"), &error)
             }) {
                 // It is on it already.
-                Err(DockerError::Answered { status: 403 | 409, .. }) | Ok(()) => {}
+                Err(DockerError::ErrorResponse { status: 403 | 409, .. }) | Ok(()) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -112,7 +112,7 @@ async fn too_many_requests() {
     let error =
         read_from(|| answer(429, &["Retry-After: 17"], "toomanyrequests: slow down"), Timeouts::default())
             .await;
-    let Kind::Answered(answered) = error.kind() else { panic!("{error:?}") };
+    let Kind::ErrorResponse(answered) = error.kind() else { panic!("{error:?}") };
     assert_eq!((answered.status, answered.retry_after), (429, Some(Duration::from_secs(17))));
 }
 

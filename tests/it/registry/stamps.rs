@@ -87,7 +87,7 @@ async fn strangers_say_nothing() {
     }
     let broken = Fake::start(|request| api(request, || answer(500, &[], ""))).await;
     let error = broken.client().stamp(&broken.repository(), &Digest::of(b"x")).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::Answered(_)), "an error of the registry's is one: {error}");
+    assert!(matches!(error.kind(), Kind::ErrorResponse(_)), "an error of the registry's is one: {error}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// An error status with the registry's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct ErrorResponse {
     /// HTTP status.
     pub status: u16,
     /// The registry's own code, `MANIFEST_INVALID`, if it sent one.
@@ -20,7 +20,7 @@ pub struct Answered {
     pub in_words: bool,
 }
 
-impl fmt::Display for Answered {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "it answered {}", self.status)?;
         match (&self.code, &self.message) {
@@ -56,7 +56,7 @@ fn is_reordering(c: char) -> bool {
 }
 
 /// Reads the body of an error answer: the specification's JSON, `{"message": …}`, a page, or plain text.
-pub(super) fn answered(status: u16, retry_after: Option<&str>, body: &[u8]) -> Answered {
+pub(super) fn error_response(status: u16, retry_after: Option<&str>, body: &[u8]) -> ErrorResponse {
     #[derive(serde::Deserialize)]
     struct Body {
         #[serde(default)]
@@ -83,7 +83,7 @@ pub(super) fn answered(status: u16, retry_after: Option<&str>, body: &[u8]) -> A
         Err(_) => (None, page_or_text(&String::from_utf8_lossy(body))),
     };
     let in_words = body.trim_ascii_start().first().is_some_and(|first| *first != b'<');
-    Answered { status, code, message, retry_after, in_words }
+    ErrorResponse { status, code, message, retry_after, in_words }
 }
 
 /// The title of an HTML page, or the text itself.
@@ -126,12 +126,12 @@ mod tests {
             ("a\u{202e}b", None, Some("ab")),
         ];
         for (body, code, message) in cases {
-            let answered = answered(400, None, body.as_bytes());
+            let answered = error_response(400, None, body.as_bytes());
             assert_eq!((answered.code.as_deref(), answered.message.as_deref()), (*code, *message), "{body}");
         }
-        let long = answered(500, Some(" 7 "), "x ".repeat(1_000_000).as_bytes());
+        let long = error_response(500, Some(" 7 "), "x ".repeat(1_000_000).as_bytes());
         assert_eq!(long.message.unwrap().chars().count(), MAX_TEXT + 1);
         assert_eq!(long.retry_after, Some(Duration::from_secs(7)));
-        assert_eq!(answered(429, Some("-1"), b"").retry_after, None);
+        assert_eq!(error_response(429, Some("-1"), b"").retry_after, None);
     }
 }

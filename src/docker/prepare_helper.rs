@@ -22,7 +22,7 @@ use super::own_container::OwnContainer;
 
 /// What the helper needs.
 #[derive(Debug)]
-pub struct AheadOptions<'a> {
+pub struct PrepareHelperOptions<'a> {
     /// The run's id, for the helper's label.
     pub run: String,
     /// Name of the container that it makes, if it makes one.
@@ -49,7 +49,10 @@ const ORDERS: &str = "orders.json";
 ///
 /// # Errors
 /// The daemon's words; no helper is there then.
-pub async fn start_ahead(daemon: &DaemonClient, options: &AheadOptions<'_>) -> Result<(), DockerError> {
+pub async fn start_prepare_helper(
+    daemon: &DaemonClient,
+    options: &PrepareHelperOptions<'_>,
+) -> Result<(), DockerError> {
     let doing = "start a helper container";
     let failed = |why: String| DockerError::Failed { doing: doing.into(), why };
     let own = daemon.own_container().await?.ok_or_else(|| {
@@ -75,7 +78,7 @@ pub async fn start_ahead(daemon: &DaemonClient, options: &AheadOptions<'_>) -> R
 }
 
 /// Removes the helpers that make this container, which is no longer wanted: one that is slow would make it again.
-pub(super) async fn stop_ahead(daemon: &DaemonClient, makes: &str) {
+pub(super) async fn stop_prepare_helper(daemon: &DaemonClient, makes: &str) {
     let filters =
         HashMap::from([("label", vec![format!("{LABEL_ROLE}={ROLE}"), format!("{LABEL_MAKES}={makes}")])]);
     let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
@@ -87,7 +90,7 @@ pub(super) async fn stop_ahead(daemon: &DaemonClient, makes: &str) {
     }
 }
 
-fn body(own: &OwnContainer, options: &AheadOptions<'_>) -> Result<ContainerCreateBody, String> {
+fn body(own: &OwnContainer, options: &PrepareHelperOptions<'_>) -> Result<ContainerCreateBody, String> {
     let mut mounts = Vec::new();
     for path in options.shared {
         let host = own.host_path(path).ok_or_else(|| {
@@ -146,7 +149,7 @@ mod tests {
             ..OwnContainer::default()
         };
         let shared = [Path::new("/var/run/docker.sock"), Path::new("/github/runner_temp")];
-        let options = AheadOptions {
+        let options = PrepareHelperOptions {
             run: "7-1".into(),
             makes: Some("b"),
             id: "x1".into(),
@@ -174,7 +177,7 @@ mod tests {
                 pair("/home/runner/_temp", "/github/runner_temp")
             ]
         );
-        let elsewhere = AheadOptions { shared: &[Path::new("/tmp")], ..options };
+        let elsewhere = PrepareHelperOptions { shared: &[Path::new("/tmp")], ..options };
         assert!(body(&own, &elsewhere).unwrap_err().contains("`/tmp` is not mounted"));
     }
 }

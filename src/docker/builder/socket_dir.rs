@@ -12,7 +12,7 @@ use crate::docker::own_container::OwnContainer;
 
 /// One directory by its two names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SocketDir {
     /// For us.
     pub ours: PathBuf,
     /// For the daemon's machine.
@@ -22,7 +22,7 @@ pub(super) struct Place {
 /// Bytes of a Unix socket's path, without its end (`sun_path` in `unix(7)`).
 const LONGEST: usize = 107;
 
-impl Place {
+impl SocketDir {
     /// The first of these directories that the daemon's machine sees too, whose sockets can be named, and that we may
     /// write into. Without a container of our own this machine is the daemon's.
     pub fn find(own: Option<&OwnContainer>, directories: &[PathBuf], name: &str) -> Option<Self> {
@@ -31,11 +31,11 @@ impl Place {
                 Some(own) => own.host_path(directory)?,
                 None => directory.is_absolute().then(|| directory.clone())?,
             };
-            let place = Self { ours: directory.join(name), host: host.join(name) };
-            let fits = place.ours.join(SOCKET).as_os_str().len() <= LONGEST;
+            let socket_dir = Self { ours: directory.join(name), host: host.join(name) };
+            let fits = socket_dir.ours.join(SOCKET).as_os_str().len() <= LONGEST;
             // What is not there will tell when it is made.
             let ours = !matches!(access(directory, Access::WRITE_OK), Err(Errno::ACCESS | Errno::ROFS));
-            (fits && ours).then_some(place)
+            (fits && ours).then_some(socket_dir)
         })
     }
 
@@ -89,8 +89,8 @@ mod tests {
         };
         let find = |own: Option<&OwnContainer>, directories: &[&str]| {
             let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
-            let place = Place::find(own, &directories, "b")?;
-            Some((place.ours.display().to_string(), place.host.display().to_string()))
+            let socket_dir = SocketDir::find(own, &directories, "b")?;
+            Some((socket_dir.ours.display().to_string(), socket_dir.host.display().to_string()))
         };
         let pair = |ours: &str, host: &str| Some((ours.to_owned(), host.to_owned()));
         let usual = ["/github/runner_temp", "/github/workspace"];
@@ -107,15 +107,15 @@ mod tests {
     #[test]
     fn made_once_and_never_through_a_link() {
         let parent = tempfile::tempdir().unwrap();
-        let place = |name: &str| Place { ours: parent.path().join(name), host: "/x".into() };
-        assert!(!place("a").is_there());
-        let owner = place("a").make().unwrap();
-        assert_eq!(place("a").make().unwrap(), owner);
-        assert!(place("a").is_there());
+        let socket_dir = |name: &str| SocketDir { ours: parent.path().join(name), host: "/x".into() };
+        assert!(!socket_dir("a").is_there());
+        let owner = socket_dir("a").make().unwrap();
+        assert_eq!(socket_dir("a").make().unwrap(), owner);
+        assert!(socket_dir("a").is_there());
         std::os::unix::fs::symlink("/tmp", parent.path().join("link")).unwrap();
-        assert!(place("link").make().is_err());
-        assert!(!place("link").is_there());
-        clear(&place("a").ours);
-        assert!(!place("a").is_there());
+        assert!(socket_dir("link").make().is_err());
+        assert!(!socket_dir("link").is_there());
+        clear(&socket_dir("a").ours);
+        assert!(!socket_dir("a").is_there());
     }
 }
