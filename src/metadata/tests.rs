@@ -7,6 +7,7 @@ use super::*;
 use crate::inputs::config::{Push, VersionInput};
 use crate::model::{GitRef, Tag};
 use crate::runner::context::{Event, RunnerContext};
+use crate::runner::stranger::Stranger;
 
 #[allow(clippy::unnecessary_wraps, reason = "the input may be absent")]
 fn version(text: &str) -> Option<VersionInput> {
@@ -515,6 +516,10 @@ proptest! {
         let Ok(Outcome::Build(metadata)) = derive(&context, &head, Rules::from(&config), &on_its_branch()) else {
             return Ok(());
         };
+        // What a run after another one builds is told by that one's event, too.
+        if context.stranger().is_some_and(|stranger| stranger != Stranger::After) {
+            prop_assert!(!matches!(metadata.push_default, PushDecision::Push { .. }), "{context:?}");
+        }
         let mut names: Vec<&str> = metadata.tags.iter().map(|tag| tag.tag.as_str()).collect();
         let stages: Vec<Stage> = metadata.tags.iter().map(|tag| tag.policy.stage).collect();
         prop_assert!(stages.is_sorted(), "{metadata:?}");

@@ -7,9 +7,7 @@
 use super::{PushDecision, Subject, quoted};
 use crate::model::{CommitId, GitRef};
 use crate::runner::context::{Event, PullRequest, RunnerContext};
-
-/// Runs of this actor have a read-only token and none of the repository's secrets.
-const DEPENDABOT: &str = "dependabot[bot]";
+use crate::runner::stranger::Stranger;
 
 /// What a run is about.
 pub(super) enum Trigger {
@@ -70,8 +68,10 @@ pub fn push_by_event(context: &RunnerContext) -> Option<PushDecision> {
 pub(super) fn trigger(context: &RunnerContext) -> Trigger {
     let trigger = by_event(context);
     match trigger {
-        Trigger::Build { subject, occasion, pull_request_head, .. } if context.actor == DEPENDABOT => {
-            let push = PushDecision::NoPush(format!("runs of {DEPENDABOT} may not publish"));
+        Trigger::Build { subject, occasion, pull_request_head, .. }
+            if context.stranger() == Some(Stranger::Dependabot) =>
+        {
+            let push = PushDecision::NoPush("runs of dependabot[bot] may not publish".into());
             Trigger::Build { subject, occasion, pull_request_head, push }
         }
         other => other,
@@ -132,7 +132,7 @@ fn by_event(context: &RunnerContext) -> Trigger {
 }
 
 fn pull_request(context: &RunnerContext, request: &PullRequest) -> Trigger {
-    let own = is_own(context, request.head_repository.as_deref());
+    let own = context.is_own(request.head_repository.as_deref());
     Trigger::Build {
         subject: Subject::PullRequest(Some(request.number)),
         occasion: format!("pull request #{}{}", request.number, if own { "" } else { " from a fork" }),
@@ -159,7 +159,7 @@ fn workflow_run(context: &RunnerContext) -> Trigger {
             push: PushDecision::NoPush("a merge queue only tests what it may merge".into()),
         };
     }
-    let own = is_own(context, head_repository.as_deref());
+    let own = context.is_own(head_repository.as_deref());
     if !own || event.starts_with("pull_request") || event == "issue_comment" {
         return Trigger::Build {
             subject: Subject::PullRequest(*pull_request),
@@ -225,9 +225,4 @@ fn on_other_ref(name: &str, occasion: String) -> Trigger {
 
 fn only_if_asked(why: &str) -> PushDecision {
     PushDecision::OnlyIfAsked(why.to_owned())
-}
-
-/// GitHub compares names without regard to case. A head whose repository is gone was a fork.
-fn is_own(context: &RunnerContext, head: Option<&str>) -> bool {
-    head.is_some_and(|head| !head.is_empty() && head.eq_ignore_ascii_case(&context.repository.full_name))
 }

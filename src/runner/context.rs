@@ -14,6 +14,9 @@ use super::cache_service::CacheService;
 use super::payload::{self, Payload};
 use crate::model::{CommitId, GitRef};
 
+/// Who causes Dependabot's runs: they have a read-only token and none of the repository's secrets.
+pub(super) const DEPENDABOT: &str = "dependabot[bot]";
+
 /// Everything that the runner told us, read once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunnerContext {
@@ -250,13 +253,10 @@ impl RunnerContext {
     /// any run that Dependabot caused. Secrets arrive as empty text there.
     pub fn secrets_withheld(&self) -> bool {
         let fork = match &self.event {
-            Event::PullRequest(pull) => !pull
-                .head_repository
-                .as_ref()
-                .is_some_and(|head| head.eq_ignore_ascii_case(&self.repository.full_name)),
+            Event::PullRequest(pull) => !self.is_own(pull.head_repository.as_deref()),
             _ => false,
         };
-        fork || self.actor == "dependabot[bot]"
+        fork || self.actor == DEPENDABOT
     }
 }
 

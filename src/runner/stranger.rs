@@ -1,11 +1,11 @@
 //! Whether a run may build code that nobody with write access to the repository has put there: a stranger's.
 //!
 //! The one home of that question. Who asks it: the cache (`plan::cache`), which others would read; the token secrets
-//! (`plan::remote`), which a step of the build could read. It is a question about the event alone: what is checked out,
+//! (`plan::remote`), which a step of the build could read; the push (`metadata::trigger`). It is a question about the event alone: what is checked out,
 //! or which ref a Git context names, is chosen by the workflow, and these are the events whose workflows choose a pull
 //! request's head. Source: GitHub's "Events that trigger workflows" and "Security hardening for GitHub Actions".
 
-use super::context::{Event, RunnerContext};
+use super::context::{DEPENDABOT, Event, RunnerContext};
 use crate::model::GitRef;
 
 /// Why a run may build a stranger's code.
@@ -36,7 +36,7 @@ impl Stranger {
 impl RunnerContext {
     /// Why this run may build a stranger's code, if it may.
     pub fn stranger(&self) -> Option<Stranger> {
-        if self.actor == "dependabot[bot]" {
+        if self.actor == DEPENDABOT {
             return Some(Stranger::Dependabot);
         }
         match &self.event {
