@@ -9,7 +9,23 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::markdown::{block, label};
-use super::summary::StepRow;
+
+/// One step of the build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepRow {
+    /// As in the log, `#7`.
+    pub number: usize,
+    /// `[linux/amd64 2/4] RUN make`.
+    pub name: String,
+    /// Since the build's first step began.
+    pub start: Duration,
+    /// Time of work.
+    pub time: Duration,
+    /// Taken from the cache.
+    pub cached: bool,
+    /// How it ended, if not well.
+    pub failed: bool,
+}
 
 /// More bars than this cannot be read.
 pub const MAX_BARS: usize = 30;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::command::{Annotation, Level};
 use super::gantt;
+pub use super::gantt::StepRow;
 use super::markdown::{block, code, escape};
 use super::units;
 use crate::model::{Digest, Platform};
@@ -58,23 +59,6 @@ pub struct PlatformRow {
     pub digest: Digest,
     /// Compressed size of config and layers in bytes, when known.
     pub size: Option<u64>,
-}
-
-/// One step of the build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StepRow {
-    /// As in the log, `#7`.
-    pub number: usize,
-    /// `[linux/amd64 2/4] RUN make`.
-    pub name: String,
-    /// Since the build's first step began.
-    pub start: Duration,
-    /// Time of work.
-    pub time: Duration,
-    /// Taken from the cache.
-    pub cached: bool,
-    /// How it ended, if not well.
-    pub failed: bool,
 }
 
 /// The step that failed.

@@ -36,6 +36,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
         &[
             "advice",
             "cache",
+            "connect_error",
             "connection",
             "detail",
             "dial",
@@ -44,7 +45,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "push_trouble",
             "session",
             "status",
-            "unreached",
         ],
     ),
     ("context", &["carriers", "credentials", "entry", "follow", "glob", "ignore", "walk"]),
@@ -82,7 +82,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ),
     ("progress", &["cache", "state"]),
     ("registry", &["ask", "client"]),
-    ("runner", &["context", "gantt", "payload", "summary"]),
+    ("runner", &["context", "payload"]),
 ];
 
 /// Rooms that do no input or output: these crates must not appear in them.
