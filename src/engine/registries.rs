@@ -1,6 +1,6 @@
 //! Clients of registries, with all that stands around their connections, and the ways to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::background::Background;
@@ -33,6 +33,8 @@ impl Clients {
 pub(super) struct Registries {
     clients: Clients,
     ways: Mutex<BTreeMap<RegistryHost, Way>>,
+    /// Those that have let this run begin to push.
+    proven: Mutex<BTreeSet<RegistryHost>>,
 }
 
 /// How a registry is reached from here.
@@ -54,7 +56,7 @@ impl Way {
 impl Registries {
     /// No way is known yet.
     pub(super) fn new(clients: Clients) -> Self {
-        Self { clients, ways: Mutex::default() }
+        Self { clients, ways: Mutex::default(), proven: Mutex::default() }
     }
 
     /// What makes their clients.
@@ -65,6 +67,16 @@ impl Registries {
     /// This is how a registry is reached.
     pub(super) fn reach(&self, host: RegistryHost, way: Way) {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(host, way);
+    }
+
+    /// This registry has let this run begin to push: what it refuses later, or that it is gone, is worth another try.
+    pub(super) fn prove(&self, host: &RegistryHost) {
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
+    }
+
+    /// Whether this registry has let this run begin to push.
+    pub(super) fn is_proven(&self, host: &RegistryHost) -> bool {
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
     }
 
     /// The client of a registry: the one that has gone the way there, unless the login was renewed since.

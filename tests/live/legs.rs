@@ -102,10 +102,17 @@ fn two_legs_and_a_merge_are_one_build() {
         };
         assert_eq!(of(&index, &joined.1), of(&whole.0, &built.1), "the same descriptors");
     }
-    assert_eq!(index.json["annotations"], whole.0.json["annotations"], "which say the same");
-    for output in ["tag_names", "labels", "annotations", "version", "imageid"] {
+    // Which say the same, but for the attempt that has built the last of them.
+    let run = "io.github.docker-push-action.run";
+    let first = whole.0.json["annotations"][run].as_str().unwrap();
+    let second = format!("{}-2", first.strip_suffix("-1").unwrap());
+    let mut said = whole.0.json["annotations"].clone();
+    said[run] = second.as_str().into();
+    assert_eq!(index.json["annotations"], said);
+    for output in ["tag_names", "labels", "version", "imageid"] {
         assert_eq!(merged.outputs[output], whole.1.outputs[output], "{output}");
     }
+    assert_eq!(merged.outputs["annotations"], whole.1.outputs["annotations"].replace(first, &second));
     let mut planned: Vec<&str> = merged.outputs["tag_names"].lines().collect();
     planned.sort_unstable();
     assert_eq!(job.tags(), planned, "the records are gone");

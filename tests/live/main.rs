@@ -40,6 +40,7 @@ mod login;
 mod login_ends;
 mod nodes;
 mod order;
+mod outage;
 mod preflight;
 mod prepare;
 mod reach;

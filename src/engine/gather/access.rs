@@ -181,7 +181,10 @@ impl AccessCheck {
             run.registries.reach(host, way);
             for Seen { repository, access, existing } in seen {
                 let why = match access {
-                    Some(Ok(())) => None,
+                    Some(Ok(())) => {
+                        run.registries.prove(repository.registry());
+                        None
+                    }
                     Some(Err(error)) => {
                         let hint = error.hint().map_or_else(String::new, |hint| format!(" ({hint})"));
                         Some(format!("{error}{hint}"))
