@@ -184,7 +184,7 @@ fn no_link_of_the_checkout_leads_to_what_other_steps_keep() {
 /// The daemon would read it, and wait for ever.
 #[test]
 fn an_ignore_file_that_is_a_pipe_is_refused() {
-    let job = Job::usual("pipe");
+    let job = Job::usual("pipe-as-ignore-file");
     let made =
         std::process::Command::new("mkfifo").arg(job.machine.workspace().join(".dockerignore")).status();
     assert!(made.unwrap().success());
