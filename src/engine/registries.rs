@@ -33,8 +33,8 @@ impl Clients {
 pub(super) struct Registries {
     clients: Clients,
     ways: Mutex<BTreeMap<RegistryHost, Way>>,
-    /// Those that have let this run begin to push.
-    proven: Mutex<BTreeSet<RegistryHost>>,
+    /// Those that have answered this run as they should.
+    reached: Mutex<BTreeSet<RegistryHost>>,
 }
 
 /// How a registry is reached from here.
@@ -56,7 +56,7 @@ impl Way {
 impl Registries {
     /// No way is known yet.
     pub(super) fn new(clients: Clients) -> Self {
-        Self { clients, ways: Mutex::default(), proven: Mutex::default() }
+        Self { clients, ways: Mutex::default(), reached: Mutex::default() }
     }
 
     /// What makes their clients.
@@ -69,14 +69,14 @@ impl Registries {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(host, way);
     }
 
-    /// This registry has let this run begin to push: what it refuses later, or that it is gone, is worth another try.
-    pub(super) fn prove(&self, host: &RegistryHost) {
-        self.proven.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
+    /// This registry has answered as it should: that it is gone later is an outage, which is worth waiting for.
+    pub(super) fn note_reached(&self, host: &RegistryHost) {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
     }
 
-    /// Whether this registry has let this run begin to push.
-    pub(super) fn is_proven(&self, host: &RegistryHost) -> bool {
-        self.proven.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
+    /// Whether this registry has answered this run as it should.
+    pub(super) fn is_reached(&self, host: &RegistryHost) -> bool {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
     }
 
     /// The client of a registry: the one that has gone the way there, unless the login was renewed since.

@@ -45,7 +45,7 @@ impl Troubled for LoginError {
 /// With a request to a registry of the image, which has let this run push.
 pub(super) fn patience(run: &Run<'_>, registry: &RegistryHost) -> Patience {
     let login = run.keyring.login(registry).is_some();
-    Patience::with_request(run.asked.retries, Standing { login, proven: true })
+    Patience::with_request(run.asked.retries, Standing { login, proven: true, reached: true })
 }
 
 /// With a request before anything was done: to give up costs little then.
@@ -63,7 +63,7 @@ pub(super) fn second_look(retries: Retries) -> Patience {
         Retries::Auto => LOOKS,
         Retries::Times(most) => most.min(LOOKS),
     };
-    let standing = Standing { login: true, proven: true };
+    let standing = Standing { login: true, proven: true, reached: true };
     Patience::with_request(Retries::Times(most), standing).within(LOOKING)
 }
 

@@ -50,6 +50,8 @@ pub struct Standing {
     pub login: bool,
     /// It let us push already in this run.
     pub proven: bool,
+    /// It answered already in this run, as it should: that it is gone is an outage, and no wrong name.
+    pub reached: bool,
 }
 
 /// What is left of the patience with one piece of work.
@@ -108,7 +110,7 @@ impl Patience {
             return None;
         }
         let budget = match trouble {
-            Trouble::Unreached if !self.standing.proven => BUDGET_UNKNOWN,
+            Trouble::Unreached if !self.standing.proven && !self.standing.reached => BUDGET_UNKNOWN,
             Trouble::Unclear => BUDGET_UNCLEAR,
             _ => BUDGET,
         };
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
 
     const MIDDLE: u64 = 250;
-    const KNOWN: Standing = Standing { login: true, proven: true };
+    const KNOWN: Standing = Standing { login: true, proven: true, reached: true };
 
     #[test]
     fn pauses_grow_and_the_budget_ends_them() {
@@ -174,7 +176,7 @@ mod tests {
             let mut patience = Patience::with_push(Retries::Auto, standing);
             patience.after(trouble, Duration::ZERO, MIDDLE)
         };
-        let login = Standing { login: true, proven: false };
+        let login = Standing { login: true, ..Standing::default() };
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         for (trouble, standing, expected) in [
             (Trouble::Lasting, KNOWN, None),
@@ -192,6 +194,20 @@ mod tests {
             (Trouble::Denied, KNOWN, seconds(2)),
         ] {
             assert_eq!(first(trouble, standing), expected, "{trouble:?} {standing:?}");
+        }
+    }
+
+    #[test]
+    fn an_outage_is_waited_for_and_a_name_that_nobody_knows_is_not() {
+        let spent = Duration::from_secs(10);
+        for (standing, waits) in [
+            (Standing::default(), false),
+            (Standing { login: true, ..Standing::default() }, false),
+            (Standing { reached: true, ..Standing::default() }, true),
+            (KNOWN, true),
+        ] {
+            let pause = Patience::with_push(Retries::Auto, standing).after(Trouble::Unreached, spent, MIDDLE);
+            assert_eq!(pause.is_some(), waits, "{standing:?}");
         }
     }
 

@@ -182,7 +182,7 @@ impl AccessCheck {
             for Seen { repository, access, existing } in seen {
                 let why = match access {
                     Some(Ok(())) => {
-                        run.registries.prove(repository.registry());
+                        run.registries.note_reached(repository.registry());
                         None
                     }
                     Some(Err(error)) => {

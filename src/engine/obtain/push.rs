@@ -70,9 +70,8 @@ pub(super) async fn build_and_push(
     let retries = part.run.asked.retries;
     while let (Some(trouble), Some(target)) = (error.push_trouble(), pushed_to(&error, &again)) {
         let login = part.run.keyring.login(target.registry());
-        // It was reached before the build, or by this push: an outage is worth waiting for.
-        let proven = pushed || part.run.registries.is_proven(target.registry());
-        let standing = Standing { login: login.is_some(), proven };
+        let reached = part.run.registries.is_reached(target.registry());
+        let standing = Standing { login: login.is_some(), proven: pushed, reached };
         let patience = Patience::with_push(retries, standing);
         let failed = (error, trouble);
         let tried = persevere(&part, &again, failed, patience, &updates, &mut attempts, cancel.as_mut());
