@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::attached::place;
 use super::build::{BuildPlan, Export};
 use super::export::ExportPlan;
-use super::image::{BuildWork, ImageWork, MergeWork, Stalled};
+use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
 use super::run::RunPlan;
 use crate::inputs::config::Config;
 use crate::metadata::{Stage, Subject, TagSource, date, labels};
@@ -32,13 +32,9 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     check(platforms.len() == plan.platforms().len(), "a platform is there twice");
     check(leg || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
     check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
-    match &plan.image {
-        ImageWork::Build(work)
-        | ImageWork::Leg { build: work, .. }
-        | ImageWork::Promote { otherwise: work, .. } => {
-            build(plan, work, config, &mut check);
-        }
-        ImageWork::Merge(work) => merge(plan, work, config, &mut check),
+    match plan.image.made() {
+        Made::Built(work) => build(plan, work, config, &mut check),
+        Made::Joined(work) => merge(plan, work, config, &mut check),
     }
     broken
 }

@@ -11,7 +11,7 @@ use super::build::Export;
 use super::build_text::{self, Asked};
 use super::cache::place;
 use super::export::ExportPlan;
-use super::image::{ImageWork, Stalled};
+use super::image::{ImageWork, Made, Stalled};
 use super::outlook::{self, Outlook};
 use super::push::PushPlan;
 use super::run::RunPlan;
@@ -49,15 +49,13 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
     }
     rows.extend([("started by", plan.occasion.clone()), ("commit", plan.revision.to_string())]);
     rows.extend(plan.version.clone().map(|version| ("version", version)));
-    match &plan.image {
-        ImageWork::Build(work)
-        | ImageWork::Leg { build: work, .. }
-        | ImageWork::Promote { otherwise: work, .. } => {
+    match plan.image.made() {
+        Made::Built(work) => {
             rows.extend(build_text::rows(&work.image));
             rows.push(("builder", work.builder.text()));
             rows.extend(work.emulation.note.clone().map(|note| ("emulation", note)));
         }
-        ImageWork::Merge(work) => {
+        Made::Joined(work) => {
             rows.extend(build_text::index_rows(&work.index));
             rows.push(("builder", "none: the legs were built by other jobs of this run".into()));
         }

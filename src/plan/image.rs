@@ -80,14 +80,31 @@ pub struct MergeWork {
     pub index: IndexPlan,
 }
 
+/// What the work comes to, if it comes to any.
+#[derive(Clone, Copy, Debug)]
+pub enum Made<'a> {
+    /// A build, of the whole or of one leg.
+    Built(&'a BuildWork),
+    /// An index of what was built elsewhere.
+    Joined(&'a MergeWork),
+}
+
 impl ImageWork {
+    /// How the image is made, if it is not taken from what is there.
+    pub fn made(&self) -> Made<'_> {
+        match self {
+            Self::Build(work) | Self::Leg { build: work, .. } | Self::Promote { otherwise: work, .. } => {
+                Made::Built(work)
+            }
+            Self::Merge(work) => Made::Joined(work),
+        }
+    }
+
     /// The build, if there is one, or may be one.
     pub fn build(&self) -> Option<&BuildWork> {
-        match self {
-            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
-                Some(build)
-            }
-            Self::Merge(_) => None,
+        match self.made() {
+            Made::Built(work) => Some(work),
+            Made::Joined(_) => None,
         }
     }
 
@@ -109,31 +126,25 @@ impl ImageWork {
 
     /// The platforms of the image, in order.
     pub fn platforms(&self) -> &[Platform] {
-        match self {
-            Self::Merge(merge) => &merge.index.platforms,
-            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
-                &build.image.platforms
-            }
+        match self.made() {
+            Made::Built(work) => &work.image.platforms,
+            Made::Joined(work) => &work.index.platforms,
         }
     }
 
     /// The labels of the image's config.
     pub fn labels(&self) -> &BTreeMap<String, String> {
-        match self {
-            Self::Merge(merge) => &merge.index.labels,
-            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
-                &build.image.labels
-            }
+        match self.made() {
+            Made::Built(work) => &work.image.labels,
+            Made::Joined(work) => &work.index.labels,
         }
     }
 
     /// The annotations of the image.
     pub fn annotations(&self) -> &[Annotation] {
-        match self {
-            Self::Merge(merge) => &merge.index.annotations,
-            Self::Build(build) | Self::Leg { build, .. } | Self::Promote { otherwise: build, .. } => {
-                &build.image.annotations
-            }
+        match self.made() {
+            Made::Built(work) => &work.image.annotations,
+            Made::Joined(work) => &work.index.annotations,
         }
     }
 

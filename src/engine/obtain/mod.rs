@@ -15,7 +15,7 @@ use crate::error::RunError;
 use crate::model::{Digest, Repository};
 use crate::plan::RunPlan;
 use crate::plan::build::BuildPlan;
-use crate::plan::image::ImageWork;
+use crate::plan::image::Made;
 use crate::plan::index::IndexPlan;
 use crate::registry::Recorded;
 
@@ -114,16 +114,12 @@ pub(super) async fn image<'a>(
     plan: &RunPlan,
     mut open: Open,
 ) -> Result<Option<Image<'a>>, RunError> {
-    let image = match &plan.image {
-        ImageWork::Merge(work) => run.until_stopped(merge::image(run, plan, work, open.access)).await?,
-        ImageWork::Build(work)
-        | ImageWork::Leg { build: work, .. }
-        | ImageWork::Promote { otherwise: work, .. } => {
-            match run.until_stopped(existing::image(run, plan, &mut open)).await? {
-                Some(there) => Some(there),
-                None => Some(Box::pin(build::image(run, plan, work, open)).await?),
-            }
-        }
+    let image = match plan.image.made() {
+        Made::Joined(work) => run.until_stopped(merge::image(run, plan, work, open.access)).await?,
+        Made::Built(work) => match run.until_stopped(existing::image(run, plan, &mut open)).await? {
+            Some(there) => Some(there),
+            None => Some(Box::pin(build::image(run, plan, work, open)).await?),
+        },
     };
     if let Some(image) = &image {
         run.report.image(image.summary());
