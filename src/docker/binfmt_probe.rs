@@ -144,25 +144,53 @@ fn own() -> Option<Platform> {
     Platform::parse(&format!("linux/{name}")).ok()
 }
 
-/// What the machine of the daemon behind `socket` runs, its own platform first. `None` where that cannot be tried: it is
-/// another machine, perhaps.
-pub async fn platforms_of_machine(socket: &Path) -> Option<Vec<Platform>> {
-    let (here, platforms) = tokio::join!(is_here(socket), platforms());
-    platforms.filter(|_| here)
+/// What can be told of a daemon without asking its BuildKit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonMachine {
+    /// What its machine runs, the machine's own platform first.
+    pub platforms: Vec<Platform>,
+    /// Whether it keeps images in containerd's image store; `None` where that cannot be told.
+    pub containerd_image_store: Option<bool>,
 }
 
-/// Whether the daemon behind this socket shares our kernel: it is a process that we see, or it made our container by the
-/// runtime that all containers here have (another one may bring a kernel of its own).
-async fn is_here(socket: &Path) -> bool {
-    let Ok(stream) = UnixStream::connect(socket).await else { return false };
-    // Who listens; 0 for a process outside of our container. What forwards to another machine has another name.
-    let process = stream.peer_cred().ok().and_then(|peer| peer.pid()).filter(|process| *process > 0);
-    if let Some(process) = process {
-        return std::fs::read_to_string(format!("/proc/{process}/comm"))
-            .is_ok_and(|name| name == "dockerd\n");
+/// The machine of the daemon behind `socket`. `None` where it cannot be tried what that runs (it is another machine,
+/// perhaps), and where the daemon's image store is asked for but does not show.
+pub async fn machine_of_daemon(socket: &Path, with_image_store: bool) -> Option<DaemonMachine> {
+    let own = async {
+        let daemon = DaemonClient::connect(socket).await.ok()?;
+        let own = daemon.own_container().await.ok()??;
+        // Another runtime than that of all containers here may bring a kernel of its own.
+        (own.shares_kernel && (own.containerd_image_store.is_some() || !with_image_store)).then_some(own)
+    };
+    match listener(socket).await? {
+        // It shares our kernel, and has made no container that we know.
+        Listener::Process(name) if name == "dockerd\n" && !with_image_store => {
+            Some(DaemonMachine { platforms: platforms().await?, containerd_image_store: None })
+        }
+        Listener::Process(_) => None,
+        Listener::Outside => {
+            let (own, platforms) = tokio::join!(own, platforms());
+            let containerd_image_store = own?.containerd_image_store;
+            Some(DaemonMachine { platforms: platforms?, containerd_image_store })
+        }
     }
-    let Ok(daemon) = DaemonClient::connect(socket).await else { return false };
-    daemon.own_container().await.is_ok_and(|own| own.is_some_and(|own| own.shares_kernel))
+}
+
+/// Who listens at a socket.
+enum Listener {
+    /// A process that we see, by its name as the kernel has it. What forwards to another machine has another one than the
+    /// daemon.
+    Process(String),
+    /// A process outside of our container.
+    Outside,
+}
+
+async fn listener(socket: &Path) -> Option<Listener> {
+    let stream = UnixStream::connect(socket).await.ok()?;
+    // 0 for a process outside of our container.
+    let process = stream.peer_cred().ok().and_then(|peer| peer.pid()).filter(|process| *process > 0);
+    let Some(process) = process else { return Some(Listener::Outside) };
+    std::fs::read_to_string(format!("/proc/{process}/comm")).ok().map(Listener::Process)
 }
 
 /// Those of all processors known here whose programs run on this machine, its own first. `None` where not even its own do:
@@ -231,11 +259,11 @@ mod tests {
 
     #[tokio::test]
     async fn of_nobodys_socket_nothing_is_known() {
-        assert_eq!(platforms_of_machine(Path::new("/nowhere/docker.sock")).await, None);
+        assert_eq!(machine_of_daemon(Path::new("/nowhere/docker.sock"), false).await, None);
         // Somebody listens who is no daemon: what is behind it is not known.
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("docker.sock");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        assert_eq!(platforms_of_machine(&socket).await, None);
+        assert_eq!(machine_of_daemon(&socket, false).await, None);
     }
 }

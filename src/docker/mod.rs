@@ -19,7 +19,7 @@ mod reach;
 pub mod relay;
 mod version;
 
-pub use binfmt_probe::platforms_of_machine;
+pub use binfmt_probe::{DaemonMachine, machine_of_daemon};
 pub use connection::DaemonClient;
 pub use emulator::{EmulatorError, EmulatorOptions, emulated_by_container, register_emulators};
 pub use error::DockerError;

@@ -27,6 +27,9 @@ pub struct OwnContainer {
     pub host_network: bool,
     /// It shares the host's kernel: its runtime brings none of its own.
     pub shares_kernel: bool,
+    /// Whether its daemon keeps images in containerd's image store; `None` where the driver of its file system leaves that
+    /// open.
+    pub containerd_image_store: Option<bool>,
     /// The networks that it is on, by name.
     pub networks: Vec<String>,
 }
@@ -160,8 +163,19 @@ fn own(found: ContainerInspectResponse, hint: &str) -> Option<OwnContainer> {
         networks: networks.iter().map(|(name, _)| name.clone()).collect(),
         gateways: gateways.flatten().filter_map(|gateway| gateway.parse().ok()).collect(),
         host_network: host.network_mode.as_deref() == Some("host"),
+        containerd_image_store: found.driver.as_deref().and_then(keeps_in_containerd),
         shares_kernel: matches!(host.runtime.as_deref(), Some("runc" | "io.containerd.runc.v2" | "crun")),
     })
+}
+
+/// Whether this driver of a container's file system is one of containerd's snapshotters, and not one of the daemon's own
+/// graph drivers (moby's `daemon/graphdriver/register`, containerd's `plugins/snapshots`). Some names are both's.
+fn keeps_in_containerd(driver: &str) -> Option<bool> {
+    match driver {
+        "overlayfs" | "native" | "stargz" | "soci" | "nydus" => Some(true),
+        "overlay2" | "overlay" | "vfs" | "aufs" | "devicemapper" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -190,7 +204,7 @@ mod tests {
     fn reads_an_inspect() {
         let id = "a1".repeat(32);
         let json = serde_json::json!({
-            "Id": id, "Image": "sha256:00", "State": {"Running": true},
+            "Id": id, "Image": "sha256:00", "State": {"Running": true}, "Driver": "overlayfs",
             "HostConfig": {"NetworkMode": "bridge", "Runtime": "runc"},
             "Mounts": [
                 {"Type": "bind", "Source": "/tmp/runner", "Destination": "/github/runner_temp", "RW": true},
@@ -206,6 +220,19 @@ mod tests {
         let own = parse(&json, "a1a1a1a1a1a1").unwrap();
         assert_eq!(own.gateways, ["10.0.0.1".parse::<IpAddr>().unwrap(), "172.18.0.1".parse().unwrap()]);
         assert!(!own.host_network && own.shares_kernel);
+        for (driver, expected) in [
+            ("overlayfs", Some(true)),
+            ("overlay2", Some(false)),
+            ("vfs", Some(false)),
+            ("btrfs", None),
+            ("zfs", None),
+            ("fuse-overlayfs", None),
+            ("", None),
+        ] {
+            let mut by = json.clone();
+            by["Driver"] = driver.into();
+            assert_eq!(parse(&by, "a1").unwrap().containerd_image_store, expected, "{driver}");
+        }
         for (path, expected) in [
             ("/github/runner_temp/x/y", Some("/tmp/runner/x/y")),
             ("/github/runner_temp", Some("/tmp/runner")),

@@ -6,6 +6,8 @@
 //! the same tags; the cases about transfer push nothing. The binary is the static one of the image; it runs on the
 //! host, since buildx does. Each run's peak memory is the kernel's own figure for the process and its children, taken
 //! by a parent that is small itself (busybox `time`), as a child's figure begins with its parent's.
+//!
+//! `BENCH_BEFORE=BINARY` puts an older binary of ours in buildx's place: what a change costs or saves.
 
 #![allow(
     clippy::unwrap_used,
@@ -48,6 +50,6 @@ fn main() -> ExitCode {
     // cargo adds `--bench`; other words choose cases: `cargo bench --bench bench -- small files`.
     let wanted: Vec<String> = words.into_iter().filter(|word| !word.starts_with("--")).collect();
     let rows = cases::measure(&bench, &wanted);
-    println!("{}", table::render(&rows));
+    println!("{}", table::render(&rows, bench.peer_name()));
     ExitCode::SUCCESS
 }

@@ -69,8 +69,12 @@ pub struct Bench {
     busybox: PathBuf,
     /// How many times too large this busybox prints memory: some versions take KiB for pages.
     factor: u64,
+    /// An older binary of ours, from `BENCH_BEFORE`: it takes buildx's place.
+    before: Option<PathBuf>,
     action: Action,
     prepare: Action,
+    /// The action's image, told to say its version only.
+    idle: Action,
     report: PathBuf,
 }
 
@@ -101,20 +105,38 @@ impl Bench {
         let runs = std::env::var("BENCH_RUNS").ok().and_then(|count| count.parse().ok()).unwrap_or(9);
         let action = |path: &str| Action::read(&project().join(path)).expect("the action's metadata");
         let (action, prepare) = (action("action.yml"), action("prepare/action.yml"));
-        let mut bench =
-            Self { parts, machine, origin, runs, binary, busybox, factor: 1, action, prepare, report };
+        let mut idle = action.clone();
+        idle.runs.args = Some(vec!["--version".to_owned()]);
+        let before = std::env::var_os("BENCH_BEFORE").map(PathBuf::from);
+        let factor = 1;
+        let mut bench = Self {
+            parts,
+            machine,
+            origin,
+            runs,
+            binary,
+            busybox,
+            factor,
+            before,
+            action,
+            prepare,
+            idle,
+            report,
+        };
         bench.factor = bench.calibrate();
         bench
     }
 
     /// What is measured on what.
     pub fn heading(&self) -> String {
-        let buildx = docker(&["buildx", "version"]);
+        let peer = match &self.before {
+            Some(before) => before.display().to_string(),
+            None => docker(&["buildx", "version"]).split_whitespace().take(2).collect::<Vec<_>>().join(" "),
+        };
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         format!(
-            "`{}` beside `{}` on Docker {} ({}), {cpus} CPUs; medians of interleaved runs",
+            "`{}` beside `{peer}` on Docker {} ({}), {cpus} CPUs; medians of interleaved runs",
             self.binary.display(),
-            buildx.split_whitespace().take(2).collect::<Vec<_>>().join(" "),
             self.parts.engine_version,
             self.parts.engine
         )
@@ -159,18 +181,40 @@ impl Bench {
 
     /// One run of the action's binary on the host.
     pub fn ours(&self, build: &Build) -> Run {
+        self.binary_of_ours(&self.binary, build)
+    }
+
+    /// One run of what ours is compared with: buildx, or an older binary of ours.
+    pub fn peer(&self, build: &Build) -> Run {
+        match &self.before {
+            Some(before) => self.binary_of_ours(before, build),
+            None => self.buildx(build),
+        }
+    }
+
+    /// What that is called.
+    pub fn peer_name(&self) -> &'static str {
+        if self.before.is_some() { "before" } else { "buildx" }
+    }
+
+    fn binary_of_ours(&self, binary: &Path, build: &Build) -> Run {
         let wrapper = [self.busybox.display().to_string()]
             .into_iter()
             .chain(["time", "-f", "%M", "-o"].map(str::to_owned))
             .chain([self.report.display().to_string()])
             .collect();
-        let wall = self.step(&self.action, build, Launch::Native(self.binary.clone()), wrapper);
+        let wall = self.step(&self.action, build, Launch::Native(binary.to_owned()), wrapper);
         Run { wall, peak_kib: self.peak() }
     }
 
     /// One run of the action in its container, as the runner starts it.
     pub fn whole_action(&self, build: &Build) -> Run {
         Run { wall: self.step(&self.action, build, image(), Vec::new()), peak_kib: 0 }
+    }
+
+    /// The same image started the same way, to do nothing.
+    pub fn idle_action(&self, build: &Build) -> Run {
+        Run { wall: self.step(&self.idle, build, image(), Vec::new()), peak_kib: 0 }
     }
 
     /// The same with the binary on the host, with all that it said.

@@ -38,11 +38,11 @@ impl Row {
 }
 
 /// The rows as two tables.
-pub fn render(rows: &[Row]) -> String {
-    let mut compared =
-        "| case | runs | ours | buildx | ours/buildx | target | ours, peak | buildx, peak | target |\n\
+pub fn render(rows: &[Row], peer: &str) -> String {
+    let mut compared = format!(
+        "| case | runs | ours | {peer} | ours/{peer} | target | ours, peak | {peer}, peak | target |\n\
                         |---|---|---|---|---|---|---|---|---|\n"
-            .to_owned();
+    );
     let mut alone = "| what | measured | target |\n|---|---|---|\n".to_owned();
     for row in rows {
         let case = row.case;

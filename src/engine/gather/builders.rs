@@ -1,12 +1,13 @@
 //! What can build, connected: the Docker daemon where the choice can need it, and the builders that were given by an
 //! address.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
 use crate::buildkit::{Address, Connection, Worker};
-use crate::docker;
+use crate::docker::{self, DaemonMachine};
 use crate::error::RunError;
 use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, Platform};
 use crate::plan::builder::{may_build_by_daemon, needs_daemon};
@@ -68,10 +69,16 @@ pub(in crate::engine) async fn builders(
         if !needs_daemon(choice) {
             return Ok(None);
         }
-        let beside = if gateway || may_build_by_daemon(choice) { None } else { beside(address).await };
-        match beside {
-            Some(daemon) => Ok(Some(daemon)),
-            None => daemon(address).await.map(Some),
+        let by_daemon = may_build_by_daemon(choice);
+        // Its BuildKit tries every emulator before it says what it can do; it knows where the host is.
+        let machine = if gateway { None } else { docker::machine_of_daemon(address.path(), by_daemon).await };
+        match machine {
+            Some(machine) if !by_daemon => Ok(Some(beside(machine))),
+            Some(DaemonMachine { platforms, containerd_image_store: Some(image_store) }) => {
+                let daemon = daemon(address, async |_: &Connection| Ok((platforms, image_store, None)));
+                Box::pin(daemon).await.map(Some)
+            }
+            _ => Box::pin(daemon(address, said_by_buildkit)).await.map(Some),
         }
     };
     let nodes = try_join_all(nodes.iter().map(|node| given(&node.address)));
@@ -109,35 +116,45 @@ fn platforms(workers: &[Worker]) -> Vec<Platform> {
     platforms
 }
 
-/// The daemon where only a container beside it builds: what its machine runs is all that matters of it, and its BuildKit
-/// would take long to say it. `None` where it cannot be told without the daemon.
-async fn beside(address: &Address) -> Option<Daemon> {
+/// The daemon where only a container beside it builds: what its machine runs is all that matters of it.
+fn beside(machine: DaemonMachine) -> Daemon {
     let facts = DaemonFacts {
         name: UNNAMED.into(),
         containerd_image_store: false,
-        platforms: docker::platforms_of_machine(address.path()).await?,
+        platforms: machine.platforms,
         host_gateway: None,
     };
-    Some(Daemon { connection: None, facts })
+    Daemon { connection: None, facts }
 }
 
 /// A daemon that does not say what it is, or was not asked.
 const UNNAMED: &str = "the Docker daemon";
 
-async fn daemon(address: &Address) -> Result<Daemon, RunError> {
+/// What a daemon can do: its platforms, its own first; whether it has containerd's image store; where its steps reach the
+/// host.
+type Abilities = (Vec<Platform>, bool, Option<IpAddr>);
+
+/// Connects to the daemon's BuildKit.
+async fn daemon(
+    address: &Address,
+    abilities: impl AsyncFnOnce(&Connection) -> Result<Abilities, RunError>,
+) -> Result<Daemon, RunError> {
     let buildkit = async {
         let connection = Connection::open(address).await?;
-        let workers = connection.workers().await.map_err(|error| RunError::Daemon(Box::new(error)))?;
-        Ok::<_, RunError>((connection, workers))
+        let abilities = abilities(&connection).await?;
+        Ok::<_, RunError>((connection, abilities))
     };
     // People want to know which daemon it is; nothing depends on it.
     let (buildkit, version) = tokio::join!(buildkit, docker::daemon_version(address.path()));
-    let (connection, workers) = buildkit?;
-    let facts = DaemonFacts {
-        name: version.map_or_else(|| UNNAMED.into(), |version| format!("Docker Engine {version}")),
-        containerd_image_store: workers.iter().any(|worker| worker.snapshotter().is_some()),
-        platforms: platforms(&workers),
-        host_gateway: workers.iter().find_map(Worker::host_gateway),
-    };
+    let (connection, (platforms, containerd_image_store, host_gateway)) = buildkit?;
+    let name = version.map_or_else(|| UNNAMED.into(), |version| format!("Docker Engine {version}"));
+    let facts = DaemonFacts { name, containerd_image_store, platforms, host_gateway };
     Ok(Daemon { connection: Some(connection), facts })
+}
+
+/// As the daemon's BuildKit lists its workers.
+async fn said_by_buildkit(connection: &Connection) -> Result<Abilities, RunError> {
+    let workers = connection.workers().await.map_err(|error| RunError::Daemon(Box::new(error)))?;
+    let has_image_store = workers.iter().any(|worker| worker.snapshotter().is_some());
+    Ok((platforms(&workers), has_image_store, workers.iter().find_map(Worker::host_gateway)))
 }
