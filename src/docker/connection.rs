@@ -18,7 +18,7 @@ pub struct DaemonClient {
 }
 
 /// Seconds that the daemon may take to begin an answer.
-const TIMEOUT: u64 = 30;
+pub(super) const TIMEOUT: u64 = 30;
 
 impl DaemonClient {
     /// Connects to the daemon's Unix socket and agrees on an API version.

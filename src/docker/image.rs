@@ -54,25 +54,16 @@ pub(super) async fn ensure_image(
     // What was pulled by digest has no tag.
     let pinned = image.pinned();
     for name in std::iter::once(reference).chain(pinned.as_deref()) {
-        if is_there(daemon, name).await? {
+        if daemon.has_image(name).await? {
             return Ok(name.to_owned());
         }
     }
     pull(daemon, &image, logins, heard).await?;
     let name = pinned.unwrap_or_else(|| image.to_string());
-    if !is_there(daemon, &name).await? {
+    if !daemon.has_image(&name).await? {
         return Err(ImageError::Pull("the daemon has pulled it and does not know it".into()));
     }
     Ok(name)
-}
-
-async fn is_there(daemon: &DaemonClient, name: &str) -> Result<bool, DockerError> {
-    let found = daemon.docker.inspect_image(name).await;
-    match found.map_err(|error| DockerError::of(format!("look for the image `{}`", clean(name)), &error)) {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 async fn pull(

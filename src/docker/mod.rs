@@ -12,6 +12,7 @@ mod emulator;
 mod error;
 mod helper;
 mod image;
+mod inspection;
 mod ours;
 mod own_container;
 mod prepare_helper;

@@ -2,14 +2,13 @@
 //!
 //! The container list is the daemon's and others use it too: only what bears our role is ever removed.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
-use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::RemoveContainerOptionsBuilder;
 
 use super::connection::DaemonClient;
+use super::inspection::{Listed, Status};
 
 /// Our label: what the container is for.
 pub(super) const LABEL_ROLE: &str = "docker-push-action.role";
@@ -80,9 +79,7 @@ pub(super) fn remove(socket: &Path, name: &str, patience: Duration) -> std::io::
 /// Removes what runs that were killed have left: containers of this role that never ran, or whose daemon forgot to remove them.
 /// One that is being started now is younger than a minute, by the daemon's own clock.
 pub(super) async fn reap(daemon: &DaemonClient, own: &str, role: &str) {
-    let filters = HashMap::from([("label", vec![format!("{LABEL_ROLE}={role}")])]);
-    let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let Ok(found) = daemon.docker.list_containers(Some(list)).await else { return };
+    let Ok(found) = daemon.list(&[(LABEL_ROLE, role)], false).await else { return };
     for id in orphans(&found, own) {
         let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         // Another run may be at it too.
@@ -93,17 +90,16 @@ pub(super) async fn reap(daemon: &DaemonClient, own: &str, role: &str) {
 /// Seconds after which a container that does not run is nobody's.
 pub(super) const ORPHAN_AGE: i64 = 60;
 
-fn orphans<'a>(found: &'a [ContainerSummary], own: &str) -> Vec<&'a str> {
-    let created = |container: &ContainerSummary| container.created.unwrap_or(i64::MAX);
-    let Some(now) = found.iter().find(|container| container.id.as_deref() == Some(own)).map(created) else {
+fn orphans<'a>(found: &'a [Listed], own: &str) -> Vec<&'a str> {
+    let created = |container: &Listed| container.created.unwrap_or(i64::MAX);
+    let Some(now) = found.iter().find(|container| container.id == own).map(created) else {
         return Vec::new();
     };
-    let ended = [State::CREATED, State::EXITED, State::DEAD];
     found
         .iter()
-        .filter(|one| one.state.is_some_and(|state| ended.contains(&state)))
+        .filter(|one| matches!(one.state, Status::Created | Status::Exited | Status::Dead))
         .filter(|one| created(one) < now.saturating_sub(ORPHAN_AGE))
-        .filter_map(|one| one.id.as_deref())
+        .map(|one| one.id.as_str())
         .collect()
 }
 
@@ -121,7 +117,7 @@ mod tests {
             {"Id": "left", "State": "exited", "Created": 10},
             {"Id": "unknown age", "State": "exited"}
         ]);
-        let containers: Vec<ContainerSummary> = serde_json::from_value(containers).unwrap();
+        let containers: Vec<Listed> = serde_json::from_value(containers).unwrap();
         assert_eq!(orphans(&containers, "own"), ["never ran", "left"]);
         assert_eq!(orphans(&containers, "not listed"), Vec::<&str>::new());
     }

@@ -7,10 +7,9 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use bollard::models::ContainerInspectResponse;
-
 use super::connection::DaemonClient;
 use super::error::DockerError;
+use super::inspection::Inspection;
 
 /// The container that we run in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,15 +77,9 @@ impl DaemonClient {
         let (mountinfo, cgroup) = (read("/proc/self/mountinfo"), read("/proc/self/cgroup"));
         let hostname = read("/proc/sys/kernel/hostname");
         for hint in hints(&mountinfo, &cgroup, &hostname) {
-            let inspected = self.docker.inspect_container(&hint, None).await;
-            match inspected.map_err(|error| DockerError::of("look up our own container", &error)) {
-                Ok(found) => {
-                    if let Some(own) = own(found, &hint) {
-                        return Ok(Some(own));
-                    }
-                }
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error),
+            let found = self.inspect(&hint, "look up our own container").await?;
+            if let Some(own) = found.and_then(|found| own(found, &hint)) {
+                return Ok(Some(own));
             }
         }
         Ok(None)
@@ -139,32 +132,27 @@ fn is_id(text: &str, length: usize) -> bool {
 }
 
 /// Reads the daemon's answer, if it is about a running container of this id.
-fn own(found: ContainerInspectResponse, hint: &str) -> Option<OwnContainer> {
-    let id = found.id.filter(|id| id.starts_with(hint))?;
-    if found.state.and_then(|state| state.running) != Some(true) {
+fn own(found: Inspection, hint: &str) -> Option<OwnContainer> {
+    if !found.id.starts_with(hint) || !found.is_running() || found.image.is_empty() {
         return None;
     }
-    let mounts = found.mounts.unwrap_or_default().into_iter().filter_map(|mount| {
-        Some(OwnMount {
-            source: mount.source.filter(|source| source.starts_with('/'))?.into(),
-            destination: mount.destination?.into(),
-            writable: mount.rw.unwrap_or(false),
-        })
+    let mounts = found.mounts.into_iter().filter(|mount| mount.source.starts_with('/'));
+    let mounts = mounts.map(|mount| OwnMount {
+        source: mount.source.into(),
+        destination: mount.destination.into(),
+        writable: mount.writable,
     });
-    let networks = found.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-    let mut networks: Vec<_> = networks.into_iter().collect();
-    networks.sort_by(|one, other| one.0.cmp(&other.0));
-    let gateways = networks.iter().flat_map(|(_, network)| [&network.gateway, &network.ipv6_gateway]);
-    let host = found.host_config.unwrap_or_default();
+    let networks = found.network_settings.networks;
+    let gateways = networks.values().flat_map(|network| [&network.gateway, &network.ipv6_gateway]);
     Some(OwnContainer {
-        id,
-        image: found.image?,
+        id: found.id,
+        image: found.image,
         mounts: mounts.collect(),
-        networks: networks.iter().map(|(name, _)| name.clone()).collect(),
-        gateways: gateways.flatten().filter_map(|gateway| gateway.parse().ok()).collect(),
-        host_network: host.network_mode.as_deref() == Some("host"),
-        containerd_image_store: found.driver.as_deref().and_then(keeps_in_containerd),
-        shares_kernel: matches!(host.runtime.as_deref(), Some("runc" | "io.containerd.runc.v2" | "crun")),
+        gateways: gateways.filter_map(|gateway| gateway.parse().ok()).collect(),
+        networks: networks.into_keys().collect(),
+        host_network: found.host_config.network_mode == "host",
+        containerd_image_store: keeps_in_containerd(&found.driver),
+        shares_kernel: matches!(&*found.host_config.runtime, "runc" | "io.containerd.runc.v2" | "crun"),
     })
 }
 
@@ -204,7 +192,7 @@ mod tests {
     fn reads_an_inspect() {
         let id = "a1".repeat(32);
         let json = serde_json::json!({
-            "Id": id, "Image": "sha256:00", "State": {"Running": true}, "Driver": "overlayfs",
+            "Id": id, "Image": "sha256:00", "State": {"Status": "running"}, "Driver": "overlayfs",
             "HostConfig": {"NetworkMode": "bridge", "Runtime": "runc"},
             "Mounts": [
                 {"Type": "bind", "Source": "/tmp/runner", "Destination": "/github/runner_temp", "RW": true},
@@ -248,7 +236,7 @@ mod tests {
         inside["HostConfig"]["Runtime"] = "kata".into();
         assert!(!parse(&inside, "a1").unwrap().shares_kernel);
         let mut stopped = json.clone();
-        stopped["State"]["Running"] = false.into();
+        stopped["State"]["Status"] = "exited".into();
         assert_eq!(parse(&stopped, "a1"), None);
     }
 }

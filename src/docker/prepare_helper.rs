@@ -5,13 +5,11 @@
 //! is to do is a file put into the container, so that no argument and no variable says it. The daemon removes it at
 //! its end; one that never ran is removed by the next.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    UploadToContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 
 use super::archive;
@@ -79,11 +77,8 @@ pub async fn start_prepare_helper(
 
 /// Removes the helpers that make this container, which is no longer wanted: one that is slow would make it again.
 pub(super) async fn stop_prepare_helper(daemon: &DaemonClient, makes: &str) {
-    let filters =
-        HashMap::from([("label", vec![format!("{LABEL_ROLE}={ROLE}"), format!("{LABEL_MAKES}={makes}")])]);
-    let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let Ok(found) = daemon.docker.list_containers(Some(list)).await else { return };
-    for id in found.iter().filter_map(|one| one.id.as_deref()) {
+    let Ok(found) = daemon.list(&[(LABEL_ROLE, ROLE), (LABEL_MAKES, makes)], false).await else { return };
+    for id in found.iter().map(|one| one.id.as_str()) {
         let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         // It may be at its end.
         let _ = daemon.docker.remove_container(id, Some(force)).await;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuilderError, RUN, SOCKET, inspect, is_running};
+use super::{BuilderError, RUN, SOCKET, inspect};
 use crate::docker::connection::DaemonClient;
 use crate::docker::error::DockerError;
 
@@ -32,14 +32,13 @@ impl Existing {
             (None, Some(found)) => (found, buildx),
             (None, None) => return Err(BuilderError::Missing { name: name.to_owned() }),
         };
-        if !is_running(&found) {
+        if !found.is_running() {
             let started = daemon.docker.start_container(&called, None).await;
             started.map_err(|error| DockerError::of(format!("start the container `{called}`"), &error))?;
         }
-        let mounts = found.mounts.iter().flatten();
-        let shared = mounts.filter_map(|mount| {
-            let inside = Path::new(RUN).strip_prefix(mount.destination.as_deref()?).ok()?;
-            Some(Path::new(mount.source.as_deref()?).join(inside))
+        let shared = found.mounts.iter().filter_map(|mount| {
+            let inside = Path::new(RUN).strip_prefix(&mount.destination).ok()?;
+            Some(Path::new(&mount.source).join(inside))
         });
         let socket = shared.map(|host| host.join(SOCKET)).find_map(|host| match own.as_ref().ok()? {
             Some(own) => own.our_path(&host),

@@ -16,14 +16,13 @@ mod wanted;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bollard::models::{
-    ContainerInspectResponse, ContainerStateStatusEnum as Status, NetworkDisconnectRequest,
-};
+use bollard::models::NetworkDisconnectRequest;
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use futures_util::StreamExt as _;
 
 use super::connection::DaemonClient;
 use super::error::{DockerError, clean};
+use super::inspection::Inspection;
 use super::ours::{Unfinished, remove};
 use super::own_container::OwnContainer;
 use super::prepare_helper::stop_prepare_helper;
@@ -104,7 +103,7 @@ impl BuilderContainer {
                 None => wanted.create(&daemon, setup, &mut guard).await?,
             };
             let started = match (usable, &found) {
-                (true, Some(found)) if is_running(found) => true,
+                (true, Some(found)) if found.is_running() => true,
                 (true, _) => wanted.start(&daemon).await?,
                 (false, Some(_)) => {
                     discard(&daemon, &plan.name).await?;
@@ -163,15 +162,15 @@ impl BuilderContainer {
             Ok(None) => return Some(gone()),
             Err(error) => return Some(error.into()),
         };
-        if is_running(&found) {
+        if found.is_running() {
             return None;
         }
-        let state = found.state.unwrap_or_default();
+        let state = found.state;
         Some(BuilderError::Ended {
             image: self.image.clone(),
-            code: state.exit_code.unwrap_or_default(),
-            out_of_memory: state.oom_killed.unwrap_or_default(),
-            error: state.error.filter(|text| !text.is_empty()).map(|text| clean(&text)),
+            code: state.exit_code,
+            out_of_memory: state.oom_killed,
+            error: Some(clean(&state.error)).filter(|text| !text.is_empty()),
             said: last_words(&self.daemon, &self.name).await,
         })
     }
@@ -235,17 +234,8 @@ impl Drop for BuilderContainer {
 /// The most that removing the container and its cache may take.
 const REMOVAL: Duration = Duration::from_secs(30);
 
-async fn inspect(daemon: &DaemonClient, name: &str) -> Result<Option<ContainerInspectResponse>, DockerError> {
-    let found = daemon.docker.inspect_container(name, None).await;
-    match found.map_err(|error| DockerError::of("look for the builder container", &error)) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn is_running(found: &ContainerInspectResponse) -> bool {
-    found.state.as_ref().and_then(|state| state.status) == Some(Status::RUNNING)
+async fn inspect(daemon: &DaemonClient, name: &str) -> Result<Option<Inspection>, DockerError> {
+    daemon.inspect(name, "look for the builder container").await
 }
 
 /// Removes a container that cannot be used. A volume with a name stays: that is a kept cache.

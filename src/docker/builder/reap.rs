@@ -1,13 +1,13 @@
 //! Builders that runs which were killed have left: found by their labels and removed. Nobody else's is touched.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
-use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::RemoveContainerOptionsBuilder;
 
 use super::super::ours::LABEL_ROLE;
 use super::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_RUNNER, ROLE, RUN, socket_dir};
 use crate::docker::connection::DaemonClient;
+use crate::docker::inspection::{Listed, Status};
 use crate::docker::own_container::OwnContainer;
 
 /// Removes orphans; `own_name` is the builder of this run.
@@ -18,25 +18,20 @@ pub(super) async fn reap(
     runner: &str,
     job: &str,
 ) {
-    let filters = HashMap::from([("label", vec![format!("{LABEL_ROLE}={ROLE}")])]);
-    let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let Ok(found) = daemon.docker.list_containers(Some(list)).await else { return };
-    let others: Vec<ContainerSummary> = found.into_iter().filter(|one| !is_called(one, own_name)).collect();
+    let Ok(found) = daemon.list(&[(LABEL_ROLE, ROLE)], false).await else { return };
+    let others: Vec<Listed> = found.into_iter().filter(|one| !is_called(one, own_name)).collect();
     if others.is_empty() {
         return;
     }
     // Whoever runs now.
-    let list = ListContainersOptionsBuilder::default().build();
-    let Ok(running) = daemon.docker.list_containers(Some(list)).await else { return };
-    let running: HashSet<&str> = running.iter().filter_map(|one| one.id.as_deref()).collect();
+    let Ok(running) = daemon.list(&[], true).await else { return };
+    let running: HashSet<&str> = running.iter().map(|one| one.id.as_str()).collect();
     for orphan in orphans(&others, &running, runner, job) {
-        let Some(id) = orphan.id.as_deref() else { continue };
         let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         // Another run may be at it too.
-        let removed = daemon.docker.remove_container(id, Some(force)).await;
-        let mounts = orphan.mounts.iter().flatten();
-        let mut shared = mounts.filter(|mount| mount.destination.as_deref() == Some(RUN));
-        let shared = shared.find_map(|mount| mount.source.as_deref()).map(std::path::Path::new);
+        let removed = daemon.docker.remove_container(&orphan.id, Some(force)).await;
+        let shared = orphan.mounts.iter().find(|mount| mount.destination == RUN);
+        let shared = shared.map(|mount| std::path::Path::new(&mount.source));
         if let (Ok(()), Some(host)) = (removed, shared) {
             let ours = own.map_or_else(|| Some(host.to_owned()), |own| own.our_path(host));
             let of_a_builder = |path: &std::path::Path| {
@@ -50,24 +45,19 @@ pub(super) async fn reap(
     }
 }
 
-fn is_called(container: &ContainerSummary, name: &str) -> bool {
-    container.names.iter().flatten().any(|one| one.trim_start_matches('/') == name)
+fn is_called(container: &Listed, name: &str) -> bool {
+    container.names.iter().any(|one| one.trim_start_matches('/') == name)
 }
 
 /// Those of a step whose container is gone, and those that an earlier job of this runner left: a runner has one job at
 /// a time. Kept ones and those whose maker runs are nobody's to remove.
-fn orphans<'a>(
-    found: &'a [ContainerSummary],
-    running: &HashSet<&str>,
-    runner: &str,
-    job: &str,
-) -> Vec<&'a ContainerSummary> {
-    let is_orphan = |one: &&ContainerSummary| {
-        let label = |key: &str| one.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
+fn orphans<'a>(found: &'a [Listed], running: &HashSet<&str>, runner: &str, job: &str) -> Vec<&'a Listed> {
+    let is_orphan = |one: &&Listed| {
+        let label = |key: &str| one.label(key);
         let owner = label(LABEL_OWNER);
         let earlier = label(LABEL_RUNNER) == Some(runner) && label(LABEL_JOB) != Some(job);
         match (label(LABEL_KEEP), owner) {
-            _ if label(LABEL_ROLE) != Some(ROLE) || one.state == Some(State::REMOVING) => false,
+            _ if label(LABEL_ROLE) != Some(ROLE) || one.state == Status::Removing => false,
             (Some("step" | "job"), Some(owner)) if running.contains(owner) => false,
             (Some("step"), Some(_)) => true,
             (Some("step" | "job"), _) => earlier,
@@ -107,9 +97,9 @@ mod tests {
             {"Id": "someone's", "State": "exited", "Labels": {}},
             {"Id": "going", "State": "removing", "Labels": one("", "step", "dead", "r1", "8")["Labels"]}
         ]);
-        let containers: Vec<ContainerSummary> = serde_json::from_value(containers).unwrap();
+        let containers: Vec<Listed> = serde_json::from_value(containers).unwrap();
         let orphans = orphans(&containers, &HashSet::from(["lives"]), "r1", "9");
-        let ids: Vec<&str> = orphans.iter().map(|one| one.id.as_deref().unwrap()).collect();
+        let ids: Vec<&str> = orphans.iter().map(|one| one.id.as_str()).collect();
         assert_eq!(ids, ["killed", "killed in this job", "prepared before", "for a job before"]);
     }
 }

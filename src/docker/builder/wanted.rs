@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum as Status, NetworkConnectRequest};
+use bollard::models::NetworkConnectRequest;
 use bollard::query_parameters::{CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder};
 
 use super::super::archive;
 use super::super::connection::DaemonClient;
 use super::super::error::DockerError;
 use super::super::image::{ImageError, ensure_image};
+use super::super::inspection::{Inspection, Status};
 use super::super::ours::LABEL_ROLE;
 use super::super::own_container::OwnContainer;
 use super::guard::Guard;
@@ -30,22 +31,20 @@ pub(super) struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// Whether what is there can be used; otherwise it must go first.
-    pub(super) fn fits(&self, found: &ContainerInspectResponse) -> Result<bool, BuilderError> {
-        let labels = found.config.as_ref().and_then(|config| config.labels.as_ref());
-        let label = |key: &str| labels.and_then(|labels| labels.get(key)).map(String::as_str);
+    pub(super) fn fits(&self, found: &Inspection) -> Result<bool, BuilderError> {
+        let label = |key: &str| found.config.labels.get(key).map(String::as_str);
         if label(LABEL_ROLE) != Some(ROLE) {
             return Err(BuilderError::Foreign { name: self.plan.name.clone() });
         }
-        let status = found.state.as_ref().and_then(|state| state.status);
-        let alive = matches!(status, Some(Status::RUNNING | Status::CREATED | Status::EXITED));
+        let status = found.state.status;
+        let alive = matches!(status, Status::Running | Status::Created | Status::Exited);
         // One that ended without being asked to may have broken its state: only a cache is worth the risk.
-        let fresh = status != Some(Status::EXITED) || self.plan.keep == Keep::Always;
+        let fresh = status != Status::Exited || self.plan.keep == Keep::Always;
         // Whoever made it for one step removes it: it may be about to.
         let owner = label(LABEL_OWNER).filter(|_| self.plan.keep == Keep::Step);
         let mine = owner.is_none_or(|owner| self.own.is_some_and(|own| own.id == owner));
-        let mounts = found.mounts.iter().flatten();
-        let shared = mounts.clone().find(|mount| mount.destination.as_deref() == Some(RUN));
-        let shared = shared.and_then(|mount| mount.source.as_deref()).map(Path::new);
+        let shared = found.mounts.iter().find(|mount| mount.destination == RUN);
+        let shared = shared.map(|mount| Path::new(&mount.source));
         let socket_dir = self.socket_dir.map(|socket_dir| socket_dir.host.as_path());
         let there = self.socket_dir.is_none_or(SocketDir::is_there);
         Ok(alive && fresh && mine && shared == socket_dir && there)
@@ -122,12 +121,10 @@ impl Wanted<'_> {
     pub(super) async fn join(
         &self,
         daemon: &DaemonClient,
-        found: Option<&ContainerInspectResponse>,
+        found: Option<&Inspection>,
     ) -> Result<Option<String>, BuilderError> {
         let Some(network) = self.network() else { return Ok(None) };
-        let settings = found.and_then(|found| found.network_settings.as_ref());
-        let networks = settings.and_then(|settings| settings.networks.as_ref());
-        if found.is_some() && !networks.is_some_and(|networks| networks.contains_key(&network)) {
+        if found.is_some_and(|found| !found.network_settings.networks.contains_key(&network)) {
             let request = NetworkConnectRequest { container: self.plan.name.clone(), endpoint_config: None };
             let joined = daemon.docker.connect_network(&network, request).await;
             match joined.map_err(|error| {
