@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
-use super::credentials::{Carrier, GitDirectory, included};
+use super::git_config::included;
+use super::git_directory::{Carrier, GitDirectory};
 use super::root::{Kind, Listing, Root, lstat, open_child};
 
 /// Git stops at this depth of includes.
@@ -175,7 +176,8 @@ mod tests {
 
     use rustix::fs::{CWD, mknodat};
 
-    use super::super::walk::{Selection, WalkError, text_of, walk};
+    use super::super::path_text::text_of;
+    use super::super::walk::{Selection, WalkError, walk};
     use super::super::{Filter, entry::Entry};
     use super::*;
 

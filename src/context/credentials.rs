@@ -9,74 +9,10 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 
-use super::root::Listing;
-use super::walk::printable;
-
-/// How a file that can hold credentials is searched for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carrier {
-    /// As Git reads its configuration.
-    Config,
-    /// Line by line, for URLs only.
-    Lines,
-}
-
-impl Carrier {
-    /// The largest file that is searched, in bytes; none of Git's is anywhere near this size. A line of a configuration file is
-    /// kept with where each of its characters stands.
-    pub const fn largest(self) -> u64 {
-        match self {
-            Self::Config => 16 << 20,
-            Self::Lines => 64 << 20,
-        }
-    }
-}
-
-/// Where a walk is, as far as Git directories are concerned.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GitDirectory {
-    inside: bool,
-    /// In one of the directories in which every file holds URLs.
-    among_urls: bool,
-}
-
-impl GitDirectory {
-    /// Where a walk begins that begins at this path.
-    pub fn of(path: &Path) -> Self {
-        path.components()
-            .fold(Self::default(), |at, element| at.below(element.as_os_str().as_encoded_bytes()))
-    }
-
-    /// The same for a directory below: a Git directory is one that is called `.git` or looks like one to Git (a bare repository, a
-    /// submodule's, one that a link called `.git` leads to).
-    #[must_use]
-    pub fn enter(self, name: &[u8], listing: &Listing) -> Self {
-        let looks_so = || [&b"HEAD"[..], b"objects", b"refs"].iter().all(|name| listing.contains(name));
-        let below = self.below(name);
-        Self { inside: below.inside || looks_so(), ..below }
-    }
-
-    /// The same, by the name alone.
-    fn below(self, name: &[u8]) -> Self {
-        let urls = matches!(name, b"logs" | b"remotes" | b"branches");
-        Self { inside: self.inside || name == b".git", among_urls: self.among_urls || (self.inside && urls) }
-    }
-
-    /// How a file of this name can hold credentials here.
-    pub fn carrier(self, name: &[u8]) -> Option<Carrier> {
-        let urls = self.among_urls
-            || name.starts_with(b"FETCH_HEAD")
-            || name == b"credentials"
-            || name == b".git-credentials";
-        match self.inside {
-            true if name.starts_with(b"config") => Some(Carrier::Config),
-            true if urls => Some(Carrier::Lines),
-            _ => None,
-        }
-    }
-}
+use super::git_config::{ConfigLine, config_lines};
+use super::git_directory::Carrier;
+use super::path_text::printable;
 
 /// A file that was sent with parts of it blanked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,20 +53,18 @@ impl fmt::Display for Blanked {
     }
 }
 
-/// What UTF-8 text may begin with; Git passes over it.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// Blanks what is secret in a file that [`GitDirectory::carrier`] or [`super::carriers`] named, and says in which lines.
+/// Blanks what is secret in a file that [`super::git_directory::GitDirectory::carrier`] or [`super::carriers`] named. Says in
+/// which lines that was, counted from 1.
 pub fn blank(carrier: Carrier, content: &mut [u8]) -> Vec<usize> {
     let mut hidden: Vec<(Range<usize>, u8)> = Vec::new();
     match carrier {
         Carrier::Config => {
             for line in config_lines(content) {
                 if let Some(value) = secret_value(&line) {
-                    line.hide(value, b' ', &mut hidden);
+                    hidden.extend(line.in_file(value).into_iter().map(|range| (range, b' ')));
                 }
                 for user in url_users(&line.bytes) {
-                    line.hide(user, b'*', &mut hidden);
+                    hidden.extend(line.in_file(user).into_iter().map(|range| (range, b'*')));
                 }
             }
         }
@@ -161,127 +95,6 @@ pub fn blank(carrier: Carrier, content: &mut [u8]) -> Vec<usize> {
     lines
 }
 
-/// The paths of the files that a configuration file includes, whatever the condition, as they stand in it.
-pub fn included(content: &[u8]) -> Vec<Vec<u8>> {
-    let mut paths = Vec::new();
-    let mut includes = false;
-    for line in config_lines(content) {
-        let (section, member) = read_line(&line);
-        if let Some(section) = section {
-            includes = matches!(section.as_str(), "include" | "includeif");
-        }
-        let Some((_, start)) = member.filter(|(key, _)| includes && key == "path") else { continue };
-        let comment = (start..line.bytes.len())
-            .find(|&at| matches!(line.bytes[at], b'#' | b';') && !line.places[at].quoted);
-        paths.push(line.bytes[start..comment.unwrap_or(line.bytes.len())].trim_ascii_end().to_vec());
-    }
-    paths
-}
-
-/// A line of a configuration file as Git reads it: continued lines joined, quotes dropped, escapes read.
-#[derive(Debug, Default)]
-struct Line {
-    bytes: Vec<u8>,
-    /// Of each byte.
-    places: Vec<Place>,
-}
-
-/// Where a byte of a [`Line`] stands in the file.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    start: u32,
-    length: u8,
-    quoted: bool,
-}
-
-impl Line {
-    /// Adds what a part of the line is in the file: a range for each of the file's lines, without line breaks and quotes.
-    fn hide(&self, part: Range<usize>, filler: u8, hidden: &mut Vec<(Range<usize>, u8)>) {
-        let mut run: Option<Range<usize>> = None;
-        for place in &self.places[part] {
-            let start = place.start as usize;
-            let end = start + usize::from(place.length);
-            match &mut run {
-                Some(run) if run.end == start => run.end = end,
-                _ => hidden.extend(run.replace(start..end).map(|run| (run, filler))),
-            }
-        }
-        hidden.extend(run.map(|run| (run, filler)));
-    }
-}
-
-/// The lines of a configuration file, which is no larger than [`Carrier::largest`].
-fn config_lines(content: &[u8]) -> impl Iterator<Item = Line> {
-    let mut at = if content.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    std::iter::from_fn(move || {
-        (at < content.len()).then(|| {
-            let (line, next) = config_line(content, at);
-            at = next;
-            line
-        })
-    })
-}
-
-/// The line of a configuration file that begins here, and where the next one does.
-fn config_line(content: &[u8], mut at: usize) -> (Line, usize) {
-    let mut line = Line::default();
-    let (mut quoted, mut comment) = (false, false);
-    while let Some(&byte) = content.get(at) {
-        let rest = &content[at + 1..];
-        let (mut byte, mut length) = (byte, 1);
-        match byte {
-            b'\n' => return (line, at + 1),
-            b'\r' if rest.first() == Some(&b'\n') => return (line, at + 2),
-            b'\\' if !comment && rest.starts_with(b"\n") => {
-                at += 2;
-                continue;
-            }
-            b'\\' if !comment && rest.starts_with(b"\r\n") => {
-                at += 3;
-                continue;
-            }
-            b'\\' if !comment && !rest.is_empty() => {
-                byte = rest[0];
-                length = 2;
-            }
-            b'"' if !comment => {
-                quoted = !quoted;
-                at += 1;
-                continue;
-            }
-            b'#' | b';' if !quoted => comment = true,
-            _ => {}
-        }
-        line.bytes.push(byte);
-        line.places.push(Place { start: u32::try_from(at).unwrap_or(u32::MAX), length, quoted });
-        at += usize::from(length);
-    }
-    (line, at)
-}
-
-/// The last section that a line begins, in lower case, and the key that is set in it, in lower case, with where its value starts.
-fn read_line(line: &Line) -> (Option<String>, Option<(String, usize)>) {
-    let bytes = &line.bytes;
-    let skip_blanks =
-        |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    let word = |from: usize| {
-        let word = bytes[from..].iter().take_while(|&&byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        word.map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>()
-    };
-    let mut at = skip_blanks(0);
-    let mut section = None;
-    while bytes.get(at) == Some(&b'[') {
-        section = Some(word(at + 1));
-        let end = (at..bytes.len()).find(|&end| bytes[end] == b']' && !line.places[end].quoted);
-        let Some(end) = end else { return (section, None) };
-        at = skip_blanks(end + 1);
-    }
-    let key = word(at);
-    at = skip_blanks(at + key.len());
-    let member = (bytes.get(at) == Some(&b'=')).then(|| (key, skip_blanks(at + 1)));
-    (section, member)
-}
-
 /// How keys end whose values are secrets, whatever section they are in.
 const SECRET_KEYS: [&str; 8] =
     ["extraheader", "password", "passwd", "pass", "token", "secret", "apikey", "api-key"];
@@ -292,9 +105,9 @@ const ASK_PASS: &str = "askpass";
 /// What an SSH command that is given a password holds.
 const SSH_PASSWORDS: [&[u8]; 4] = [b"sshpass", b"pass=", b"password=", b"-pw "];
 
-/// The part of a configuration line that is to be hidden as a whole.
-fn secret_value(line: &Line) -> Option<Range<usize>> {
-    let (key, start) = read_line(line).1?;
+/// The part of a configuration line that is to be hidden as a whole, if there is one.
+fn secret_value(line: &ConfigLine) -> Option<Range<usize>> {
+    let (key, start) = line.read().1?;
     let value = line.bytes[start..].to_ascii_lowercase();
     let holds = |what: &[u8]| value.windows(what.len()).any(|part| part == what);
     let is_secret = match key.as_str() {
@@ -426,36 +239,6 @@ mod tests {
             for carrier in [Carrier::Config, Carrier::Lines] {
                 blanked(carrier, &text);
             }
-        }
-    }
-
-    #[test]
-    fn included_files() {
-        let text = "[include]\n path = ../a\n[includeIf \"gitdir:/x/]y\"]\n\tPath=\"b #c\" ; d\n[INCLUDE] path = e\\\nf # g\n\
-                    [user]\n path = no\n[include \"sub\"]\n other = no\n";
-        assert_eq!(included(text.as_bytes()), [&b"../a"[..], b"b #c", b"ef"]);
-    }
-
-    #[test]
-    fn where_credentials_can_be() {
-        let at = |path: &str| {
-            let (directory, name) = path.rsplit_once('/').unwrap();
-            GitDirectory::of(Path::new(directory)).carrier(name.as_bytes())
-        };
-        for (path, carrier) in [
-            ("/w/.git/config", Some(Carrier::Config)),
-            ("/w/.git/config.worktree", Some(Carrier::Config)),
-            ("/w/.git/worktrees/x/config.worktree", Some(Carrier::Config)),
-            ("/w/.git/modules/a/b/config", Some(Carrier::Config)),
-            ("/w/.git/modules/a/FETCH_HEAD", Some(Carrier::Lines)),
-            ("/w/.git/remotes/origin", Some(Carrier::Lines)),
-            ("/w/.git/branches/origin", Some(Carrier::Lines)),
-            ("/w/.git/logs/refs/heads/main", Some(Carrier::Lines)),
-            ("/w/.git/description", None),
-            ("/w/config", None),
-            ("/w/remotes/origin", None),
-        ] {
-            assert_eq!(at(path), carrier, "{path}");
         }
     }
 

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{FileType, Stat, lgetxattr, llistxattr};
 use rustix::io::Errno;
 
-use super::credentials::Carrier;
+use super::git_directory::Carrier;
 
 /// The type bits of Go's `os.FileMode`; none of them set means a regular file, whose content can be asked for.
 const GO_TYPE: u32 = GO_DIRECTORY | GO_LINK | GO_DEVICE | GO_FIFO | GO_CHARACTER | GO_IRREGULAR;

@@ -8,10 +8,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use rustix::io::Errno;
 
+use super::error::WalkError;
 use super::glob;
 use super::root::{Listing, Root};
 use super::slash_path::{base, clean, parent, within_root};
-use super::walk::WalkError;
 
 /// The given paths and everything that links among them lead to, sorted, without those below another; nothing when one of them
 /// is the whole context.

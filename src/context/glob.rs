@@ -3,7 +3,10 @@
 //! Two callers need exactly its behaviour, oddities included: a pattern of an ignore file is valid when this accepts it (and Go
 //! stops looking for faults at the first mismatch), and a wildcard in a followed path is expanded with it.
 
-use super::ignore::BadPattern;
+/// A pattern that Go's matcher refuses as malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("syntax error in pattern")]
+pub struct BadPattern;
 
 /// Whether the whole of `name` matches `pattern`. `*`, `?` and classes never match a slash, except that a class may list it.
 pub fn matches(pattern: &str, name: &str) -> Result<bool, BadPattern> {

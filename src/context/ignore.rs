@@ -4,14 +4,9 @@
 //! patterns are tried in order, `!` takes back, a match of a parent directory is handed down, `**` spans directories. BuildKit's
 //! frontend reads the ignore file and sends the patterns; [`parse_dockerignore`] does the same for those who need it before.
 
+use super::path_text::printable;
 use super::pattern::Matcher;
-use super::walk::printable;
 use super::{glob, slash_path};
-
-/// A pattern that Go's matcher refuses as malformed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("syntax error in pattern")]
-pub struct BadPattern;
 
 /// Why a list of patterns cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,10 +7,14 @@
 mod carriers;
 pub mod credentials;
 pub mod entry;
+mod error;
 mod expression;
 pub mod follow;
+mod git_config;
+pub mod git_directory;
 pub mod glob;
 pub mod ignore;
+pub mod path_text;
 mod pattern;
 pub mod root;
 pub mod slash_path;

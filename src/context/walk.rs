@@ -7,7 +7,6 @@
 //!
 //! Memory is one listing per open directory and one line per file with several names; the tree is never held.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
@@ -20,94 +19,14 @@ use rustix::io::Errno;
 
 use super::Filter;
 use super::carriers::Carriers;
-use super::credentials::{Carrier, GitDirectory};
 use super::entry::{self, Entry, XattrReader};
 use super::follow;
+use super::git_directory::{Carrier, GitDirectory};
 use super::ignore::{Inherited, PatternError, PatternList};
+use super::path_text::{as_matched, text_of};
 use super::root::{self, Kind, Listing, Root};
 
-/// Why a context cannot be sent as it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WalkError {
-    /// Reading a file, directory, link or attribute failed.
-    #[error(
-        "cannot read `{}` of the build context: {fault}: make it readable or list it in .dockerignore",
-        printable(path)
-    )]
-    Unreadable {
-        /// Relative to the context.
-        path: String,
-        /// What the system said.
-        fault: String,
-    },
-    /// Whatever a source of `COPY` leads to is asked for by name, and what is asked for is text.
-    #[error(
-        "the link `{}`, which a COPY needs, has a target that is not UTF-8: rename what it leads to",
-        printable(path)
-    )]
-    LinkNotUtf8 {
-        /// Relative to the context.
-        path: String,
-    },
-    /// A file was announced before it was found to be one of a Git directory's.
-    #[error(
-        "`{}` of the build context is another name of a file with credentials of the Git repository in `{}`: \
-         delete it or list it in .dockerignore",
-        printable(path),
-        printable(repository)
-    )]
-    OtherName {
-        /// Relative to the context.
-        path: String,
-        /// The repository's working tree, relative to the context.
-        repository: String,
-    },
-    /// The daemon's patterns: the lines of the `.dockerignore`, the sources of `COPY`.
-    #[error("a pattern of .dockerignore or of a COPY source cannot be used: {0}")]
-    Pattern(#[from] PatternError),
-}
-
-impl WalkError {
-    pub(crate) fn unreadable(path: &str, fault: Errno) -> Self {
-        Self::Unreadable { path: path.to_owned(), fault: std::io::Error::from(fault).to_string() }
-    }
-
-    pub(super) fn link_not_utf8(path: &str) -> Self {
-        Self::LinkNotUtf8 { path: path.to_owned() }
-    }
-}
-
-/// A path as text: bytes that are no UTF-8 as `\xHH`.
-pub fn text_of(path: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in path.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    text
-}
-
-/// A path as Go's patterns see it: a byte that is no UTF-8 is a replacement character.
-fn as_matched(path: &[u8]) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(path) {
-        return Cow::Borrowed(text);
-    }
-    let mut text = String::new();
-    for chunk in path.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    Cow::Owned(text)
-}
-
-/// A path as a message may show it: whoever names the files must not write the log.
-pub fn printable(path: &str) -> String {
-    let mut shown = String::with_capacity(path.len());
-    for ch in path.chars() {
-        if ch.is_control() { shown.extend(ch.escape_default()) } else { shown.push(ch) }
-    }
-    shown
-}
+pub use super::error::WalkError;
 
 /// A filter made ready for one context.
 #[derive(Debug, Clone)]

@@ -47,7 +47,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "status",
         ],
     ),
-    ("context", &["carriers", "credentials", "entry", "follow", "glob", "ignore", "walk"]),
     (
         "inputs",
         &[

@@ -5,8 +5,8 @@
 //! for. Size and modification time as announced are kept with it, to notice a file that changed since.
 
 use super::packet::put_varint;
-use crate::context::credentials::Carrier;
-use crate::context::walk::text_of;
+use crate::context::git_directory::Carrier;
+use crate::context::path_text::text_of;
 
 /// Ids to a page.
 const PAGE: usize = 128;

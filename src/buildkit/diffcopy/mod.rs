@@ -31,8 +31,9 @@ use tokio::task::JoinSet;
 use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop, StopOnPanic};
 use crate::context::Filter;
 use crate::context::credentials::Blanked;
+use crate::context::path_text::printable;
 use crate::context::root::Root;
-use crate::context::walk::{Selection, WalkError, printable, walk};
+use crate::context::walk::{Selection, WalkError, walk};
 
 /// Chunks between the threads and the caller's queue.
 const QUEUE: usize = 4;

@@ -13,8 +13,8 @@ use super::files::{Announced, Files};
 use super::{Transfer, TransferError, TransferProgress, packet};
 use crate::context::credentials::Blanked;
 use crate::context::entry::Entry;
+use crate::context::path_text::text_of;
 use crate::context::root::Root;
-use crate::context::walk::text_of;
 
 /// How many of the largest files are reported.
 const LARGEST: usize = 5;

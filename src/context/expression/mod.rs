@@ -16,7 +16,7 @@ pub(super) struct Expression(Vec<Chain>);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Chain {
     nodes: Vec<Node>,
-    /// Starts with [`Place::Start`], so it is tried at the start only.
+    /// Starts with [`Assertion::Start`], so it is tried at the start only.
     anchored: bool,
     /// Every match ends with this text: a cheap reason to say no.
     tail: String,
@@ -33,7 +33,7 @@ enum Node {
     /// Continues with the next node or this many nodes further.
     Optional(usize),
     /// Consumes nothing, holds at some places only.
-    At(Place),
+    At(Assertion),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,9 @@ enum Set {
     },
 }
 
+/// What is true at a place between two characters, or is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Assertion {
     Start,
     End,
     WordEdge,
@@ -67,7 +68,7 @@ impl Set {
     }
 }
 
-impl Place {
+impl Assertion {
     fn holds(self, before: Option<char>, after: Option<char>) -> bool {
         let word = |ch: Option<char>| ch.is_some_and(|ch| ch.is_ascii_alphanumeric() || ch == '_');
         match self {
@@ -98,7 +99,7 @@ impl Chain {
             _ => None,
         };
         let inner = match nodes.as_slice() {
-            [Node::At(Place::Start), inner @ .., Node::At(Place::End)] => inner,
+            [Node::At(Assertion::Start), inner @ .., Node::At(Assertion::End)] => inner,
             _ => &[],
         };
         let head = inner.iter().map_while(literal).collect();
@@ -110,7 +111,7 @@ impl Chain {
             }
         }
         let tail = tail.into_iter().rev().collect();
-        let anchored = nodes.first() == Some(&Node::At(Place::Start));
+        let anchored = nodes.first() == Some(&Node::At(Assertion::Start));
         Self { nodes, anchored, tail, head }
     }
 
@@ -172,7 +173,7 @@ impl Chain {
             let (one, other) = match node {
                 Node::Many(_) => (at + 1, at + 1),
                 Node::Optional(length) => (at + 1, at + 1 + length),
-                Node::At(place) if place.holds(before, after) => (at + 1, at + 1),
+                Node::At(assertion) if assertion.holds(before, after) => (at + 1, at + 1),
                 Node::One(_) | Node::At(_) => continue,
             };
             set[one / 64] |= 1 << (one % 64);

@@ -1,7 +1,7 @@
 //! Reads an expression: alternatives, repetitions, assertions, quoted text.
 
 use super::class::parse_set;
-use super::{Chain, Expression, Node, Place, Set};
+use super::{Assertion, Chain, Expression, Node, Set};
 
 /// Repetitions could otherwise turn a short pattern into a long chain.
 const MOST_NODES: usize = 16 * 1024;
@@ -65,9 +65,9 @@ impl Expression {
                     atom = Some(Atom::at(nodes.len() - 1));
                 }
                 rest = after;
-            } else if let Some((place, after)) = parse_place(rest) {
+            } else if let Some((assertion, after)) = parse_assertion(rest) {
                 atom = Some(Atom::at(nodes.len()));
-                nodes.push(Node::At(place));
+                nodes.push(Node::At(assertion));
                 rest = after;
             } else if ch == '|' {
                 atom = None;
@@ -150,14 +150,14 @@ fn repeat(nodes: &mut Vec<Node>, atom: Atom, (least, most): (usize, Option<usize
 }
 
 /// An assertion at the start of `rest`, and what follows it.
-fn parse_place(rest: &str) -> Option<(Place, &str)> {
-    let places = [
-        ("^", Place::Start),
-        ("$", Place::End),
-        ("\\A", Place::Start),
-        ("\\z", Place::End),
-        ("\\b", Place::WordEdge),
-        ("\\B", Place::NoWordEdge),
+fn parse_assertion(rest: &str) -> Option<(Assertion, &str)> {
+    let assertions = [
+        ("^", Assertion::Start),
+        ("$", Assertion::End),
+        ("\\A", Assertion::Start),
+        ("\\z", Assertion::End),
+        ("\\b", Assertion::WordEdge),
+        ("\\B", Assertion::NoWordEdge),
     ];
-    places.into_iter().find_map(|(text, place)| Some((place, rest.strip_prefix(text)?)))
+    assertions.into_iter().find_map(|(text, assertion)| Some((assertion, rest.strip_prefix(text)?)))
 }
