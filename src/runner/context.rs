@@ -11,8 +11,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::cache_service::CacheService;
-use super::payload::{self, Payload};
+use super::event::shown;
+use super::payload::{self, Payload, PayloadError};
 use crate::model::{CommitId, GitRef};
+
+pub use super::event::{Event, PullRequest, RepositoryFacts};
 
 /// Who causes Dependabot's runs: they have a read-only token and none of the repository's secrets.
 pub(super) const DEPENDABOT: &str = "dependabot[bot]";
@@ -48,25 +51,6 @@ pub struct RunnerContext {
     pub cache: CacheService,
     /// `RUNNER_DEBUG` is 1.
     pub debug: bool,
-}
-
-/// Facts about the repository, from the payload where it has them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct RepositoryFacts {
-    /// `owner/name`, as GitHub spells it.
-    pub full_name: String,
-    /// The owner.
-    pub owner: String,
-    /// The name.
-    pub name: String,
-    /// Its page.
-    pub html_url: String,
-    /// Its description, empty if none.
-    pub description: String,
-    /// SPDX id of its licence, empty if unknown or `NOASSERTION`.
-    pub license: String,
-    /// From the payload; a `schedule`, whose payload has no repository, runs on it. Unknown otherwise.
-    pub default_branch: Option<String>,
 }
 
 /// Identity of the run.
@@ -110,74 +94,6 @@ pub struct Paths {
     pub summary: Option<PathBuf>,
 }
 
-/// What started the run, with what tags and pushes depend on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Event {
-    /// A branch or tag was pushed.
-    Push {
-        /// It was deleted, there is nothing to build.
-        deleted: bool,
-    },
-    /// A release; `action` as GitHub sends it (`published`, `released`, `prereleased`, `edited`, …).
-    Release {
-        /// The activity.
-        action: String,
-        /// Its Git tag.
-        tag: String,
-        /// `target_commitish`: branch or commit it was made from.
-        target: String,
-    },
-    /// `schedule`.
-    Schedule,
-    /// `workflow_dispatch`.
-    WorkflowDispatch,
-    /// `repository_dispatch`.
-    RepositoryDispatch,
-    /// Another workflow ended.
-    WorkflowRun {
-        /// Branch of that run; absent for some detached runs.
-        head_branch: Option<String>,
-        /// Commit of that run.
-        head_sha: CommitId,
-        /// That run's own event, `push`, `pull_request`, …
-        event: String,
-        /// `owner/name` that the head is in; absent when it was deleted.
-        head_repository: Option<String>,
-        /// Number of the pull request, where the payload names exactly one.
-        pull_request: Option<u64>,
-    },
-    /// `pull_request`.
-    PullRequest(PullRequest),
-    /// `pull_request_target`.
-    PullRequestTarget(PullRequest),
-    /// A comment on an issue or pull request.
-    IssueComment {
-        /// Number of the issue or pull request.
-        number: u64,
-        /// It is a pull request.
-        on_pull_request: bool,
-    },
-    /// A merge queue's group.
-    MergeGroup,
-    /// A branch or tag was deleted.
-    Delete,
-    /// Any other event, by name.
-    Other(String),
-}
-
-/// A pull request as its events describe it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PullRequest {
-    /// Its number.
-    pub number: u64,
-    /// Tip of its head branch: not the merge commit that is checked out.
-    pub head_sha: CommitId,
-    /// `owner/name` that the head is in; absent when the fork was deleted.
-    pub head_repository: Option<String>,
-    /// The event's activity is `closed`.
-    pub closed: bool,
-}
-
 /// Why the run's context cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContextError {
@@ -195,13 +111,8 @@ pub enum ContextError {
         expected: &'static str,
     },
     /// The event payload does not say what the event needs.
-    #[error("the payload of the event `{event}` cannot be used: {problem}")]
-    Payload {
-        /// `GITHUB_EVENT_NAME`.
-        event: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
 }
 
 impl RunnerContext {
@@ -341,11 +252,6 @@ fn paths<'a>(get: impl Fn(&str) -> &'a str, repository_name: &str) -> Paths {
 
 fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
-}
-
-/// Enough of a value that others wrote to recognise it.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
 fn list(names: &[&str]) -> String {

@@ -3,6 +3,7 @@
 pub mod cache_service;
 pub mod command;
 pub mod context;
+pub mod event;
 pub mod event_file;
 pub mod files;
 mod gantt;

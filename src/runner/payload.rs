@@ -7,16 +7,26 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::context::{ContextError, Event, PullRequest, RepositoryFacts, shown};
+use super::event::{Event, PullRequest, RepositoryFacts, shown};
 use crate::model::CommitId;
+
+/// The event payload does not say what its event needs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the payload of the event `{event}` cannot be used: {problem}")]
+pub struct PayloadError {
+    /// `GITHUB_EVENT_NAME`.
+    pub event: String,
+    /// What is wrong with the payload, shortened.
+    pub problem: String,
+}
 
 /// What a payload says.
 pub(super) struct Payload {
     pub event: Event,
     pub repository: Option<RepositoryFacts>,
-    /// What a pushed ref pointed at before.
+    /// The commit that a pushed ref pointed at before.
     pub before: Option<CommitId>,
-    /// A push that threw commits of its ref away.
+    /// It was a push that threw commits of its ref away.
     pub forced: bool,
     pub commit_times: Vec<(CommitId, i64)>,
 }
@@ -132,8 +142,8 @@ struct MergeGroup {
     head_commit: Option<Commit>,
 }
 
-/// Reads what this event needs from the payload.
-pub(super) fn read(name: &str, json: &str) -> Result<Payload, ContextError> {
+/// Reads what the event of this name needs from its payload, which is JSON.
+pub(super) fn read(name: &str, json: &str) -> Result<Payload, PayloadError> {
     let common: Common = parse(name, json)?;
     let (mut before, mut forced) = (None, false);
     let mut commits = Vec::new();
@@ -184,7 +194,7 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, ContextError> {
     Ok(Payload { event, repository: common.repository.map(facts), before, forced, commit_times })
 }
 
-fn pull_request(name: &str, json: &str) -> Result<PullRequest, ContextError> {
+fn pull_request(name: &str, json: &str) -> Result<PullRequest, PayloadError> {
     let PullRequestEvent { action, pull_request } = parse(name, json)?;
     Ok(PullRequest {
         number: pull_request.number,
@@ -209,14 +219,15 @@ fn facts(fields: RepositoryFields) -> RepositoryFacts {
     }
 }
 
-/// RFC 3339 with any offset, to Unix seconds. A commit without a usable time is one whose time is unknown.
+/// A commit's id and time: RFC 3339 with any offset becomes Unix seconds. A commit without a usable time is one whose time is
+/// unknown.
 fn time(commit: Commit) -> Option<(CommitId, i64)> {
     let id = CommitId::parse(&commit.id?).ok()?;
     let timestamp: jiff::Timestamp = commit.timestamp?.parse().ok()?;
     Some((id, timestamp.as_second()))
 }
 
-fn parse<T: DeserializeOwned>(event: &str, json: &str) -> Result<T, ContextError> {
+fn parse<T: DeserializeOwned>(event: &str, json: &str) -> Result<T, PayloadError> {
     serde_json::from_str(json)
-        .map_err(|error| ContextError::Payload { event: shown(event), problem: shown(&error.to_string()) })
+        .map_err(|error| PayloadError { event: shown(event), problem: shown(&error.to_string()) })
 }

@@ -81,7 +81,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ),
     ("progress", &["cache", "state"]),
     ("registry", &["ask", "client"]),
-    ("runner", &["context", "payload"]),
 ];
 
 /// Rooms that do no input or output: these crates must not appear in them.
