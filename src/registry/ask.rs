@@ -1,39 +1,29 @@
 //! One request to a registry: where it goes, what it shows, what a 401 changes.
 //!
-//! The first contact finds out how the registry speaks and what it asks for. After a 401 the request is made once more,
-//! with a new token that also has the scopes which that answer named. What is secret is shown to the registry's own
-//! origin only: an upload's address may be elsewhere.
+//! How the registry speaks and what it asks for is known from the first contact (`endpoint`). After a 401 the request is made
+//! once more, with a new token that also has the scopes which that answer named. What is secret is shown to the registry's
+//! own origin only: an upload's address may be elsewhere.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::body::Passing;
 use super::challenge::{self, Challenge};
-use super::client::{Reference, RegistryClient};
+use super::client::RegistryClient;
+use super::endpoint::Endpoint;
 use super::error::{Kind, RegistryError};
 use super::error_response::clean;
 use super::index::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::login::Proof;
+use super::manifest::{MAX_MANIFEST, Reference};
 use super::token::{Access, Wanted};
 use super::transport::{Answer, Call, answer, same_origin};
-use crate::model::{Digest, RegistryHost, Repository};
-
-/// Most bytes of a manifest, an index or a config: what registries take themselves.
-pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
-
-/// What the first contact told.
-#[derive(Debug)]
-pub struct Base {
-    /// `https://registry-1.docker.io`, `http://localhost:5000`.
-    origin: String,
-    uri: Uri,
-    challenge: Option<Challenge>,
-}
+use crate::model::{Digest, Repository};
 
 /// A request, before it is known how the registry speaks.
 pub struct Request {
     method: Method,
-    place: Place,
+    address: Address,
     wanted: Wanted,
     headers: HeaderMap,
     body: Bytes,
@@ -41,8 +31,8 @@ pub struct Request {
     limit: usize,
 }
 
-/// Where it goes.
-enum Place {
+/// Where a request goes.
+enum Address {
     /// `/v2/` and this.
     Path(String),
     /// Where the registry has sent us.
@@ -50,7 +40,7 @@ enum Place {
 }
 
 impl Request {
-    /// About a manifest.
+    /// A request about the manifest, or tag, of this reference.
     pub fn manifest(method: Method, repository: &Repository, reference: Reference<'_>) -> Self {
         let access = match method {
             Method::PUT => Access::Push,
@@ -67,12 +57,12 @@ impl Request {
         request
     }
 
-    /// About a blob that is there, or not.
+    /// A request about a blob, which may be there or not.
     pub fn blob(method: Method, repository: &Repository, digest: &Digest) -> Self {
         Self::to(method, repository, &format!("blobs/{digest}"), Access::Pull, "blob")
     }
 
-    /// About anything of a repository.
+    /// A request about anything of a repository: `rest` is its address below the repository's, `what` names it in messages.
     pub fn to(
         method: Method,
         repository: &Repository,
@@ -82,7 +72,7 @@ impl Request {
     ) -> Self {
         Self {
             method,
-            place: Place::Path(format!("{}/{rest}", repository.path())),
+            address: Address::Path(format!("{}/{rest}", repository.path())),
             wanted: Wanted::new(repository.path(), access),
             headers: HeaderMap::new(),
             body: Bytes::new(),
@@ -91,19 +81,19 @@ impl Request {
         }
     }
 
-    /// Where the registry has sent us, for something of this repository.
+    /// A request to an address that the registry has sent us to, for something of this repository.
     pub fn at(method: Method, repository: &Repository, url: Uri, access: Access, what: &'static str) -> Self {
-        Self { place: Place::Url(url), ..Self::to(method, repository, "", access, what) }
+        Self { address: Address::Url(url), ..Self::to(method, repository, "", access, what) }
     }
 
-    /// It reads from another repository of the registry, too.
+    /// The same request, which reads from another repository of the registry, too.
     #[must_use]
     pub fn reading(mut self, other: &Repository) -> Self {
         self.wanted = self.wanted.and_pull(other.path());
         self
     }
 
-    /// With this body. A media type that is none is refused when it is sent.
+    /// The same request with this body. A media type that is none is refused when the request is sent.
     #[must_use]
     pub fn sending(mut self, media_type: &str, body: &Bytes) -> Self {
         let value = HeaderValue::from_str(media_type);
@@ -112,26 +102,26 @@ impl Request {
         self
     }
 
-    /// With this header.
+    /// The same request with this header.
     #[must_use]
     pub fn header(mut self, name: header::HeaderName, value: &'static str) -> Self {
         self.headers.insert(name, HeaderValue::from_static(value));
         self
     }
 
-    fn call(&self, base: &Base, proof: &Proof) -> Result<Call, Kind> {
-        let uri = match &self.place {
-            Place::Path(path) => {
-                let url = format!("{}/v2/{path}", base.origin);
+    fn call(&self, endpoint: &Endpoint, proof: &Proof) -> Result<Call, Kind> {
+        let uri = match &self.address {
+            Address::Path(path) => {
+                let url = format!("{}/v2/{path}", endpoint.origin);
                 url.parse().map_err(|_| Kind::Protocol(format!("`{}` is no URL", clean(&url))))?
             }
-            Place::Url(uri) => uri.clone(),
+            Address::Url(uri) => uri.clone(),
         };
         let mut headers = self.headers.clone();
         if headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().trim_ascii().is_empty()) {
             return Err(Kind::Protocol(format!("the {} has no media type that can be sent", self.what)));
         }
-        if same_origin(&base.uri, &uri) {
+        if same_origin(&endpoint.uri, &uri) {
             proof.put(&mut headers);
         }
         let (method, body) = (self.method.clone(), self.body.clone());
@@ -140,20 +130,21 @@ impl Request {
 }
 
 impl RegistryClient {
-    /// An answer, or with the second 401 the error. This is where a retry would decide again.
+    /// Makes a request and gives the registry's answer with what was proved for it, or, with the second 401, the error. This is
+    /// where a retry would decide again.
     pub(super) async fn ask(
         &self,
         doing: &str,
         mut request: Request,
     ) -> Result<(Answer, Proof), RegistryError> {
-        let base = self.base().await?;
+        let endpoint = self.endpoint().await?;
         let fail = |kind| self.fail(doing, kind);
-        let mut challenge = base.challenge.clone();
+        let mut challenge = endpoint.challenge.clone();
         let mut refused = 0;
         loop {
-            let proof = self.login.prove(&self.transport, &base.uri, challenge.as_ref(), &request.wanted);
+            let proof = self.login.prove(&self.transport, &endpoint.uri, challenge.as_ref(), &request.wanted);
             let proof = proof.await.map_err(fail)?;
-            let call = request.call(base, &proof).map_err(fail)?;
+            let call = request.call(endpoint, &proof).map_err(fail)?;
             let answer = self.transport.exchange(call).await.map_err(fail)?;
             if answer.status == StatusCode::FORBIDDEN {
                 // Should this be tried again, then with a fresh token.
@@ -164,7 +155,7 @@ impl RegistryClient {
             }
             self.login.forget(&proof).await;
             refused += 1;
-            let asked = challenges(&answer.headers);
+            let asked = challenge::offered(&answer.headers);
             // The same password again would be refused again; a token may have ended.
             let pointless = matches!((&proof, &asked), (_, None) | (Proof::Basic(_), Some(Challenge::Basic)));
             if refused > 1 || pointless {
@@ -181,15 +172,15 @@ impl RegistryClient {
         }
     }
 
-    /// An answer whose status says that it is done.
+    /// Makes a request and gives an answer whose status says that it is done; any other is an error.
     pub(super) async fn ask_good(&self, doing: &str, request: Request) -> Result<Answer, RegistryError> {
         let (answer, proof) = self.ask(doing, request).await?;
         self.good(doing, &answer, &proof)?;
         Ok(answer)
     }
 
-    /// A good answer whose body comes as it is asked for. Only after another request for the same, as nothing is asked
-    /// twice here: a login that is refused is an error.
+    /// Makes a request and gives a good answer's body, which comes as it is asked for. Only after another request for the same,
+    /// as nothing is asked twice here: a login that is refused is an error.
     pub(super) async fn open(&self, doing: &str, request: Request) -> Result<Passing, RegistryError> {
         let (call, proof) = self.call(doing, &request).await?;
         let fail = |kind| self.fail(doing, kind);
@@ -202,7 +193,7 @@ impl RegistryClient {
         Err(fail(Kind::ErrorResponse(self.login.read_error(&answer, &proof))))
     }
 
-    /// Sends what another registry is sending; the same holds.
+    /// Makes a request whose body is what another registry is sending. As for [`Self::open`], nothing is asked twice.
     pub(super) async fn pass(
         &self,
         doing: &str,
@@ -218,16 +209,20 @@ impl RegistryClient {
         Ok(answer)
     }
 
+    /// The call that a request comes to, with a login proved once.
     async fn call(&self, doing: &str, request: &Request) -> Result<(Call, Proof), RegistryError> {
-        let base = self.base().await?;
+        let endpoint = self.endpoint().await?;
         let fail = |kind| self.fail(doing, kind);
-        let proof =
-            self.login.prove(&self.transport, &base.uri, base.challenge.as_ref(), &request.wanted).await;
+        let proof = self
+            .login
+            .prove(&self.transport, &endpoint.uri, endpoint.challenge.as_ref(), &request.wanted)
+            .await;
         let proof = proof.map_err(fail)?;
-        let call = request.call(base, &proof).map_err(fail)?;
+        let call = request.call(endpoint, &proof).map_err(fail)?;
         Ok((call, proof))
     }
 
+    /// The error of an answer whose status says that it is not done.
     pub(super) fn good(&self, doing: &str, answer: &Answer, proof: &Proof) -> Result<(), RegistryError> {
         if answer.status.is_success() {
             return Ok(());
@@ -235,78 +230,10 @@ impl RegistryClient {
         Err(self.fail(doing, Kind::ErrorResponse(self.login.read_error(answer, proof))))
     }
 
-    /// Where something of a repository is.
+    /// The address of something of a repository.
     pub(super) async fn url(&self, rest: &str, repository: &Repository) -> Result<Uri, RegistryError> {
-        let url = format!("{}/v2/{}/{rest}", self.base().await?.origin, repository.path());
+        let url = format!("{}/v2/{}/{rest}", self.endpoint().await?.origin, repository.path());
         let invalid = || Kind::Protocol(format!("`{}` is no URL", clean(&url)));
         url.parse().map_err(|_| self.fail("ask the registry", invalid()))
     }
-
-    /// The first contact, once per client.
-    pub(super) async fn base(&self) -> Result<&Base, RegistryError> {
-        self.base.get_or_try_init(|| self.first_contact()).await
-    }
-
-    /// On loopback plain HTTP comes first: nothing secret is in this request, no certificate has to be
-    /// loaded for it, and a server that speaks TLS says so by what it answers.
-    async fn first_contact(&self) -> Result<Base, RegistryError> {
-        let secure = origin(&self.host, false);
-        let found = if self.host.is_loopback() {
-            match self.contact(origin(&self.host, true)).await {
-                Ok((base, status)) if status != StatusCode::BAD_REQUEST => Ok(base),
-                Err(
-                    error @ (Kind::Refused(_)
-                    | Kind::Connect(_)
-                    | Kind::Timeout { .. }
-                    | Kind::ErrorResponse(_)),
-                ) => Err(error),
-                plain => match self.contact(secure).await {
-                    Ok((base, _)) => Ok(base),
-                    Err(tls @ Kind::Tls(_)) => Err(tls),
-                    // It does not speak TLS either: what it answered first is the matter.
-                    Err(_) => plain.map(|(base, _)| base),
-                },
-            }
-        } else {
-            self.contact(secure).await.map(|(base, _)| base)
-        };
-        found.map_err(|kind| self.fail("reach the registry", kind))
-    }
-
-    async fn contact(&self, origin: String) -> Result<(Base, StatusCode), Kind> {
-        let url = |path: &str| format!("{origin}{path}").parse::<Uri>();
-        let (Ok(uri), Ok(ping)) = (url("/"), url("/v2/")) else {
-            return Err(Kind::Protocol(format!("`{origin}` is no URL")));
-        };
-        let (headers, body) = (HeaderMap::new(), Bytes::new());
-        let call =
-            Call { method: Method::GET, uri: ping, headers, body, limit: MAX_MANIFEST, what: "answer" };
-        let answer = self.transport.exchange(call).await?;
-        match answer.status {
-            status if status.is_success() => Ok((Base { origin, uri, challenge: None }, status)),
-            StatusCode::UNAUTHORIZED => match challenges(&answer.headers) {
-                Some(challenge) => Ok((Base { origin, uri, challenge: Some(challenge) }, answer.status)),
-                None => Err(Kind::Protocol(
-                    "it wants a login, but none that is known here (Basic or Bearer)".into(),
-                )),
-            },
-            // Go's server answers so when it is spoken to without TLS.
-            StatusCode::BAD_REQUEST if self.host.is_loopback() && uri.scheme_str() == Some("http") => {
-                Ok((Base { origin, uri, challenge: None }, answer.status))
-            }
-            _ => Err(Kind::ErrorResponse(self.login.read_error(&answer, &Proof::None))),
-        }
-    }
-}
-
-/// Where the API of a registry is.
-pub fn origin(host: &RegistryHost, plain: bool) -> String {
-    let authority =
-        if host.as_str() == RegistryHost::DOCKER_HUB { "registry-1.docker.io" } else { host.as_str() };
-    format!("{}://{authority}", if plain { "http" } else { "https" })
-}
-
-fn challenges(headers: &HeaderMap) -> Option<Challenge> {
-    let values = headers.get_all(header::WWW_AUTHENTICATE);
-    challenge::choose(challenge::parse(values.iter().map(HeaderValue::as_bytes)))
 }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
 use super::ask::Request;
-use super::client::{RegistryClient, content_digest, wrong_digest};
+use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
+use super::manifest::{content_digest, wrong_digest};
 use super::token::Access;
 use super::transport::{Answer, redirect};
 use crate::model::{Digest, Repository};

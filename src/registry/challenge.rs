@@ -4,6 +4,8 @@
 //! `Basic` mean something here; other schemes are skipped, whatever their parameters. Text that does not
 //! follow the grammar ends the reading: what was complete before it counts, nothing is guessed.
 
+use http::{HeaderMap, HeaderValue, header};
+
 /// One demand that can be met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
@@ -24,6 +26,12 @@ pub enum Challenge {
 
 /// Longest header that is read; a longer one is cut.
 const MAX: usize = 8 * 1024;
+
+/// The demand of an answer that is to be met, if it makes one that can be.
+pub fn offered(headers: &HeaderMap) -> Option<Challenge> {
+    let values = headers.get_all(header::WWW_AUTHENTICATE);
+    choose(parse(values.iter().map(HeaderValue::as_bytes)))
+}
 
 /// Reads the values of all `WWW-Authenticate` headers of one answer, in order.
 pub fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Vec<Challenge> {

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::blobs::Mount;
-use super::client::{Manifest, RegistryClient};
+use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
 use super::index::{self, Document};
+use super::manifest::Manifest;
 use crate::model::{Digest, Repository};
 
 /// Entries of an index that are copied; BuildKit knows a quarter as many platforms.

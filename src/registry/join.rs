@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::client::Manifest;
 use super::index::{self, Child, Document, InvalidManifest, OCI_INDEX};
+use super::manifest::Manifest;
 use crate::model::{Digest, Platform};
 
 /// What one node has pushed.

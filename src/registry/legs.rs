@@ -14,11 +14,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::client::{Deletion, Manifest, RegistryClient};
+use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
 use super::error_response::clean;
 use super::index::{self, DOCKER_LIST, Document, OCI_INDEX};
 use super::join::{self, JoinAnnotations, NodeImage};
+use super::manifest::Manifest;
+use super::manifests::Deletion;
 use super::metadata::ImageMetadata;
 use crate::model::{CommitId, Digest, InputsHash, InvalidTag, Platform, Repository, Tag};
 

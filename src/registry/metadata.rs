@@ -3,9 +3,10 @@
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
-use super::client::{Manifest, RegistryClient};
+use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
 use super::index::{self, Child, Document, Image};
+use super::manifest::Manifest;
 use crate::model::{Digest, Platform, Repository};
 
 /// An image as the registry holds it: the output `metadata`.

@@ -1,10 +1,11 @@
 //! Registries on the wire: a client of the OCI distribution protocol 1.1, as far as publishing needs it.
 //!
 //! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network;
-//! `login` decides what a request carries, `ask` makes one, `body` is what it sends; `client`, `blobs`, `copy`,
-//! `referrers`, `legs` and `metadata` are what the engine calls. Layers of what is built are BuildKit's matter; only an
-//! image that is in another repository already passes through here. It never retries by itself, but for one fresh token
-//! when a registry no longer takes the one it gave.
+//! `login` decides what a request carries, `endpoint` finds out where requests go, `ask` makes one, `body` is what it
+//! sends; a `client` holds all of these, and `manifests`, `blobs`, `copy`, `referrers`, `legs` and `metadata` are what the
+//! engine calls on it. Layers of what is built are BuildKit's matter; only an image that is in another repository already
+//! passes through here. It never retries by itself, but for one fresh token when a registry no longer takes the one it
+//! gave.
 
 mod ask;
 mod blobs;
@@ -12,12 +13,15 @@ mod body;
 mod challenge;
 mod client;
 mod copy;
+mod endpoint;
 mod error;
 mod error_response;
 mod index;
 mod join;
 mod legs;
 mod login;
+mod manifest;
+mod manifests;
 mod metadata;
 mod referrers;
 mod retry;
@@ -27,13 +31,15 @@ mod transport;
 mod web;
 
 pub use blobs::{Mount, Upload};
-pub use client::{Deletion, Descriptor, Manifest, Reference, RegistryClient};
+pub use client::RegistryClient;
 pub use copy::{Copied, Copying};
 pub use error::{Kind, RegistryError};
 pub use error_response::ErrorResponse;
 pub use index::{Attests, Child, Document, Image, InvalidManifest};
 pub use join::{JoinAnnotations, JoinError, NodeImage, annotations_of, join};
 pub use legs::{Leg, LegsError, Recorded, Recording, complete, holds_its_platform};
+pub use manifest::{Descriptor, Manifest, Reference};
+pub use manifests::Deletion;
 pub use metadata::{AttestationMetadata, ImageMetadata, PlatformMetadata};
 pub use referrers::Referrer;
 pub use token::{Access, form};

@@ -10,10 +10,11 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Deserialize;
 
 use super::ask::Request;
-use super::client::{Manifest, RegistryClient, media_type};
+use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
 use super::error_response::clean;
 use super::index::OCI_INDEX;
+use super::manifest::{Manifest, media_type};
 use super::token::Access;
 use super::transport::redirect;
 use crate::model::{Digest, Repository, Tag};

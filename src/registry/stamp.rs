@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::client::{Manifest, RegistryClient};
+use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
 use super::index::{self, Document, Image};
+use super::manifest::Manifest;
 use crate::model::{Digest, Repository, Stamp};
 
 /// The longest config that is worth reading for its labels, in bytes.

@@ -80,7 +80,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("progress", &["cache", "state"]),
-    ("registry", &["ask", "client"]),
 ];
 
 /// Rooms that do no input or output: these crates must not appear in them.
