@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use super::state::{State, Step};
 
-/// The beginning of the name of a step that reads a cache's index (BuildKit's `solver/llbsolver/bridge.go`).
-const IMPORT: &str = "importing cache manifest from ";
 /// The parts of an export that move something (`cache/remotecache`).
 const WRITING: &str = "writing layer ";
 
@@ -49,11 +47,11 @@ pub struct Exported {
     pub error: Option<String>,
 }
 
-/// What the cache did, after the build.
+/// Sums up what the cache did for a build that has ended.
 pub fn cache_use(state: &State) -> CacheUse {
     let mut found = CacheUse::default();
     for step in state.steps() {
-        if is_import(step) {
+        if step.imported_cache().is_some() {
             found.reading = found.reading.max(step.duration());
             found.unread.extend(unread(step));
         } else if step.number > 0 && is_of_the_dockerfile(step) {
@@ -82,7 +80,7 @@ pub fn idle(state: &State) -> Option<u64> {
     (!state.steps().iter().any(Step::is_running)).then_some(ended)
 }
 
-/// The exports of a solve that made nothing but caches.
+/// The exports of caches, of a solve that made nothing else.
 pub fn exports(state: &State) -> Vec<Exported> {
     let exports = state.steps().iter().filter(|step| step.number > 0 && step.name.starts_with("exporting "));
     exports
@@ -100,14 +98,10 @@ pub fn running_again(state: &State) -> Option<&Step> {
     state.steps().iter().find(|step| step.is_running() && !step.cached && step.name.contains("] RUN "))
 }
 
-/// Whether this step reads a cache.
-pub fn is_import(step: &Step) -> bool {
-    step.name.starts_with(IMPORT)
-}
-
+/// The cache that this step failed to read; nothing when it reads none, or could.
 fn unread(step: &Step) -> Option<Unread> {
     let why = step.error.clone().filter(|_| step.is_failed())?;
-    let from = step.name.strip_prefix(IMPORT)?;
+    let from = step.imported_cache()?;
     // `gha:6264364612648616636`: the number is a hash of the attributes.
     let from = match from.rsplit_once(':') {
         Some((kind, number))
@@ -122,7 +116,8 @@ fn unread(step: &Step) -> Option<Unread> {
     Some(Unread { from: from.to_owned(), why, missing })
 }
 
-/// `[2/4] RUN make`, `[linux/amd64 build 2/4] COPY . .`; not `[internal] load build context`.
+/// Whether the step is one of the Dockerfile: `[2/4] RUN make`, `[linux/amd64 build 2/4] COPY . .`, but not
+/// `[internal] load build context`.
 fn is_of_the_dockerfile(step: &Step) -> bool {
     let Some((head, _)) = step.name.strip_prefix('[').and_then(|name| name.split_once(']')) else {
         return false;
@@ -134,7 +129,7 @@ fn is_of_the_dockerfile(step: &Step) -> bool {
     })
 }
 
-/// What the daemon said, and in plain words what it means where it is known.
+/// What the daemon said of a cache's failure, after plain words for what it means where that is known.
 pub fn explained(why: &str) -> String {
     const MEANINGS: &[(&[&str], &str)] = &[
         (

@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::assemble::Assembler;
-use super::cache;
 use super::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
 use crate::runner::{units, untrusted};
 
@@ -23,6 +22,9 @@ const MAX_NAME: usize = 300;
 const MAX_STEPS: usize = 20_000;
 const MAX_TRANSFERS: usize = 500;
 const MAX_WARNINGS: usize = 500;
+
+/// The beginning of the name of a step that reads a cache's index (BuildKit's `solver/llbsolver/bridge.go`).
+const IMPORT: &str = "importing cache manifest from ";
 
 /// Index of a step in [`State::steps`].
 pub type StepId = usize;
@@ -93,14 +95,14 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// How long it took, once it ended.
+    /// How long the transfer took, once it has ended.
     pub fn duration(&self) -> Option<Duration> {
         Some(self.ended?.saturating_sub(self.began?))
     }
 }
 
 impl Step {
-    /// Time of work, without the pauses between a cache probe and the work itself.
+    /// How long the step worked, without the pauses between a cache probe and the work itself.
     pub fn duration(&self) -> Duration {
         match (self.stretch, self.ended) {
             (Some(start), Some(end)) => self.spent + end.saturating_sub(start),
@@ -108,19 +110,24 @@ impl Step {
         }
     }
 
-    /// It has begun and not ended.
+    /// Whether the step has begun and not ended.
     pub fn is_running(&self) -> bool {
         self.number > 0 && self.ended.is_none()
     }
 
-    /// It ended because something else failed or the build was cancelled.
+    /// Whether the step ended because something else failed or the build was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.error.as_ref().is_some_and(|error| error.ends_with("context canceled"))
     }
 
-    /// It ended by its own fault.
+    /// Whether the step ended by its own fault.
     pub fn is_failed(&self) -> bool {
         self.error.is_some() && !self.is_cancelled()
+    }
+
+    /// The cache that this step reads, as BuildKit names it; nothing when it is a step of another kind.
+    pub fn imported_cache(&self) -> Option<&str> {
+        self.name.strip_prefix(IMPORT)
     }
 
     /// The exit code of its process, when that is why it failed.
@@ -129,7 +136,7 @@ impl Step {
         after.split(|c: char| c != '-' && !c.is_ascii_digit()).next()?.parse().ok()
     }
 
-    /// Bytes moved so far and, where every part says it, bytes in all.
+    /// The bytes that were moved so far and, where every part says how many there are, the bytes in all.
     pub fn bytes(&self) -> (u64, Option<u64>) {
         let moving = || self.transfers.iter().filter(|transfer| transfer.current > 0 || transfer.total > 0);
         let current = moving().fold(0_u64, |sum, transfer| sum.saturating_add(transfer.current));
@@ -167,12 +174,12 @@ impl State {
 
     /// The step that failed first, not counting those that were cancelled for it, nor a cache that could not be read.
     pub fn failed(&self) -> Option<&Step> {
-        let failed = self.steps.iter().filter(|step| step.is_failed() && !cache::is_import(step));
+        let failed = self.steps.iter().filter(|step| step.is_failed() && step.imported_cache().is_none());
         failed.min_by_key(|step| (step.ended, step.number))
     }
 
-    /// Time that the steps' inner parts with this beginning of name took, the longest of each step summed:
-    /// `pushing` is the time of the push.
+    /// How long those inner parts of steps took whose name begins so, from the first start to the last end within a step, summed
+    /// over the steps: with `pushing` it is the time of the push.
     pub fn time_of(&self, prefix: &str) -> Duration {
         self.steps.iter().fold(Duration::ZERO, |sum, step| {
             let parts = step.transfers.iter().filter(|part| part.name.starts_with(prefix));
@@ -182,7 +189,7 @@ impl State {
         })
     }
 
-    /// Takes in one message.
+    /// Takes in one message of the daemon and says what it changed, in the order in which that should be shown.
     pub fn apply(&mut self, update: &StatusUpdate) -> Vec<Delta> {
         let mut deltas = Vec::new();
         let mut ended = Vec::new();

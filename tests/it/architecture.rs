@@ -79,7 +79,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "tags_key",
         ],
     ),
-    ("progress", &["cache", "state"]),
 ];
 
 /// Rooms that do no input or output: these crates must not appear in them.
