@@ -2,12 +2,23 @@
 //!
 //! Obeys buildx `buildflags.Attests`; `type=…,disabled=true` says the same as `false` of the input of that type.
 
-use super::config::AttestationInput;
 use super::fault::{Findings, InputFault, shown};
 use super::parse;
 use super::raw::RawInputs;
 use crate::model::Attestation;
 use crate::model::attrs::{self, Attrs};
+
+/// The inputs `provenance` and `sbom`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AttestationInput {
+    /// Nothing was said.
+    #[default]
+    Auto,
+    /// None.
+    Off,
+    /// With these attributes; none means BuildKit's defaults.
+    On(Attrs),
+}
 
 /// What the three inputs say together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,7 +28,7 @@ pub(super) struct Attestations {
     pub attests: Vec<Attestation>,
 }
 
-/// `by_default`: what nobody asked for is made as well.
+/// Reads the three inputs. Without `by_default`, attestations that nobody asked for are not made.
 pub(super) fn read(inputs: &RawInputs, by_default: bool, findings: &mut Findings) -> Attestations {
     let mut all = Attestations {
         provenance: findings.take(single("provenance", &inputs.provenance)).unwrap_or_default(),
@@ -51,7 +62,7 @@ pub(super) fn read(inputs: &RawInputs, by_default: bool, findings: &mut Findings
     all
 }
 
-/// A boolean, or attributes.
+/// Reads `provenance` or `sbom`: a boolean, or attributes.
 fn single(kind: &str, text: &str) -> Result<AttestationInput, InputFault> {
     match text.trim() {
         "" => return Ok(AttestationInput::Auto),
@@ -68,7 +79,7 @@ fn single(kind: &str, text: &str) -> Result<AttestationInput, InputFault> {
     Ok(if disabled { AttestationInput::Off } else { AttestationInput::On(attrs) })
 }
 
-/// `type=provenance,…`.
+/// Reads a line of `attests`, such as `type=provenance,…`: its type, whether it is switched off, and its attributes.
 fn attestation(line: &str) -> Result<(String, bool, Attrs), InputFault> {
     let fault = |message: String| {
         InputFault::new("attests", message).hint("for example `type=provenance,mode=max` or `type=sbom`")

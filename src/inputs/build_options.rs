@@ -1,12 +1,11 @@
 //! What else a build is asked for: the inputs that `docker buildx build` has options for, read together.
 
-use std::collections::BTreeMap;
-
+use super::attestations::{self, AttestationInput};
 use super::docker_env::DockerEnv;
 use super::fault::{Findings, InputFault, shown};
 use super::raw::RawInputs;
 use super::shared::Shared;
-use super::{annotations, attestations, named_contexts, parse, run_options, secrets, ssh};
+use super::{annotations, named_contexts, parse, run_options, secrets, ssh};
 use crate::model::{Annotation, Attestation, BuildSecret, NamedContext, RunOptions, SshSource};
 use crate::runner::context::RunnerContext;
 
@@ -40,19 +39,7 @@ pub struct BuildOptions {
     pub quiet_checks: bool,
 }
 
-/// The inputs `provenance` and `sbom`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum AttestationInput {
-    /// Nothing was said.
-    #[default]
-    Auto,
-    /// None.
-    Off,
-    /// With these attributes; none means BuildKit's defaults.
-    On(BTreeMap<String, String>),
-}
-
-/// The options, and the values of the secrets that they name.
+/// Reads the options, and the values of the secrets that they name.
 pub(super) fn read(
     inputs: &RawInputs,
     context: &RunnerContext,
@@ -79,7 +66,7 @@ pub(super) fn read(
     (options, secrets)
 }
 
-/// Names of stages by lines and commas, each once.
+/// Reads names of stages, separated by lines and commas, each once.
 fn stages(text: &str, findings: &mut Findings) -> Vec<String> {
     let mut stages: Vec<String> = Vec::new();
     let names = parse::entries(text).flat_map(|(_, line)| line.split(',')).map(str::trim);
@@ -94,7 +81,7 @@ fn stages(text: &str, findings: &mut Findings) -> Vec<String> {
     stages
 }
 
-/// BuildKit's entitlements by lines and commas, each once; a line `device=…` may hold commas of its own.
+/// Reads BuildKit's entitlements, separated by lines and commas, each once; a line `device=…` may hold commas of its own.
 pub(super) fn entitlements(text: &str, findings: &mut Findings) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for (_, line) in parse::entries(text) {

@@ -1,28 +1,30 @@
 //! What the inputs mean, after every check that needs no network.
 //!
-//! Made from [`RawInputs`] and the [`RunnerContext`]; all faults are found in one go. Defaults live here and not in
-//! `action.yml`, because the original script's variables stand in for inputs that are empty.
-
-use std::path::PathBuf;
+//! The top of the room: puts together what the files below read, and is used by none of them. What an input means has its type
+//! beside its parser; other rooms find all of these types here.
+//!
+//! Made from [`RawInputs`] and the [`RunnerContext`]; all faults are found in one go. Defaults live beside what reads an
+//! input and not in `action.yml`, because the original script's variables stand in for inputs that are empty.
 
 use super::fault::{Findings, InputFault, Notice};
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    build_args, build_options, builder, cache, docker_env, files, image, logins, mode, parse, remote, scope,
-    script, tag_rules, tags_key::tags_key,
+    build_args, build_options, builder, cache, docker_env, dockerfile, files, image, logins, mode, parse,
+    push, remote, scope, script, tag_rules, tags_key::tags_key, version,
 };
 use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
 use crate::runner::context::RunnerContext;
 
-pub use super::build_options::{AttestationInput, BuildOptions};
+pub use super::attestations::AttestationInput;
+pub use super::build_options::BuildOptions;
 pub use super::builder::BuilderOptions;
 pub use super::cache::{CacheMode, CacheOptions};
+pub use super::dockerfile::Dockerfile;
 pub use super::mode::Mode;
+pub use super::push::Push;
 pub use super::tag_rules::{ExistingVersion, Promote, TagRules};
-
-pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
-pub(super) const DEFAULT_PLATFORMS: &str = "linux/arm64,linux/amd64";
+pub use super::version::VersionInput;
 
 /// A run, as it was asked for. What is secret of it is in the [`Keyring`].
 #[expect(clippy::struct_excessive_bools, reason = "each is an input of its own")]
@@ -91,42 +93,22 @@ pub struct Resolved {
     pub notices: Vec<Notice>,
 }
 
-/// Where the Dockerfile is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dockerfile {
-    /// The directory that holds it, canonical, inside the workspace; none when it comes with a remote context.
-    pub directory: Option<PathBuf>,
-    /// Its file name; its path in a remote context.
-    pub file_name: String,
-    /// From the workspace, with `/`: what annotations and messages say.
-    pub in_workspace: String,
-}
-
-/// The input `version`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VersionInput {
-    /// A semantic version, without the leading `v`.
-    Semver(semver::Version),
-    /// `auto`: from Git.
-    Auto,
-}
-
-/// The input `push`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Push {
-    /// As the event says.
-    Auto,
-    /// Always.
-    Yes,
-    /// Never.
-    No,
-}
-
 impl Config {
     /// The registry that a builder has to be made for: one on the host's loopback, if it goes to one.
     pub fn nearest_registry(&self) -> &RegistryHost {
         let hosts = self.targets.iter().map(Repository::registry);
         image::nearest(hosts).unwrap_or(self.targets.first().registry())
+    }
+
+    /// Why the input asks for a new build, if one does.
+    pub fn wants_new_build(&self) -> Option<&'static str> {
+        [
+            (self.no_cache, "`no_cache` asks for a new build"),
+            (!self.build.no_cache_filters.is_empty(), "`no_cache_filters` asks for a new build"),
+            (self.pull, "`pull` asks for a new build"),
+        ]
+        .into_iter()
+        .find_map(|(asked, why)| asked.then_some(why))
     }
 
     /// What these inputs ask for in this run. Looks at the workspace's files, at nothing else.
@@ -166,7 +148,7 @@ fn read(
     let inputs = &filled.inputs;
     let facts = &context.repository;
     let place = image::repositories(&image::Place {
-        pushes: parse::push(&inputs.push) != Ok(Push::No),
+        pushes: push::parse(&inputs.push) != Ok(Push::No),
         repository: &inputs.repository,
         registry: &inputs.registry,
         image_name: &inputs.image_name,
@@ -190,7 +172,7 @@ fn read(
         _ => places(inputs, context, findings),
     };
     let platforms = parse::platforms(&inputs.platform).map_err(|faults| findings.faults.extend(faults)).ok();
-    let version = findings.take(parse::version(&inputs.version));
+    let version = findings.take(version::parse(&inputs.version));
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
     let tag_rules = tag_rules::read(inputs, sha_length, findings);
@@ -202,7 +184,7 @@ fn read(
     let build_args = build_args::read(inputs, findings);
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
-    let push = findings.take(parse::push(&inputs.push));
+    let push = findings.take(push::parse(&inputs.push));
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
     let docker = docker_env::read(inputs, findings);
     let summary = findings.take(parse::boolean("summary", &inputs.summary, docker.summary));
@@ -276,7 +258,7 @@ fn places(
     let url = text.as_deref().and_then(|text| remote::url("context", text, &context.server_url));
     if let Some(url) = url {
         let dockerfile =
-            texts.1.and_then(|text| findings.take(remote::dockerfile(&text.unwrap_or_default())));
+            texts.1.and_then(|text| findings.take(dockerfile::in_remote_context(&text.unwrap_or_default())));
         return findings.take(url).map(ContextSource::Remote).zip(dockerfile);
     }
     let workspace = findings.take(files::workspace(paths))?;
@@ -284,7 +266,7 @@ fn places(
     // Without a context the Dockerfile is still looked for, so that both faults show in one run.
     let beside = directory.as_ref().unwrap_or(&workspace);
     let text = texts.1?.unwrap_or_default();
-    let (dockerfile, notice) = findings.take(files::dockerfile(&text, &workspace, beside, paths))?;
+    let (dockerfile, notice) = findings.take(dockerfile::on_disk(&text, &workspace, beside, paths))?;
     findings.notices.extend(notice);
     Some((ContextSource::Directory(directory?), dockerfile))
 }

@@ -1,4 +1,5 @@
-//! The context and the Dockerfile on disk: the only inputs that are looked at in the file system.
+//! Names of files and directories, held against the file system: the context, and what is common to all files that an input
+//! names.
 //!
 //! Everything stays inside the workspace: links are followed first, then the place is judged. A name that
 //! leads out, by `..`, by an absolute path or by a link, is refused even if the file is there; and so is a link into
@@ -9,13 +10,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use super::config::Dockerfile;
-use super::fault::{InputFault, Notice, shown};
+use super::fault::{InputFault, shown};
 use crate::runner::context::Paths;
 
-const DEFAULT_DOCKERFILE: &str = "Dockerfile";
-
-/// The workspace without links in its name.
+/// The workspace's directory, without links in its name.
 pub(super) fn workspace(paths: &Paths) -> Result<PathBuf, InputFault> {
     fs::canonicalize(&paths.workspace).map_err(|error| {
         let message = format!("the workspace `{}` cannot be read: {error}", paths.workspace.display());
@@ -23,7 +21,7 @@ pub(super) fn workspace(paths: &Paths) -> Result<PathBuf, InputFault> {
     })
 }
 
-/// The directory that `context` or `build_contexts` names, without links, inside the workspace.
+/// The directory inside the workspace that `context` or `build_contexts` names, without links in its name.
 pub(super) fn context(
     input: &str,
     text: &str,
@@ -44,96 +42,12 @@ pub(super) fn context(
     }
 }
 
-/// The Dockerfile: tried from the workspace, then from the context. A link counts as the file it leads to.
-pub(super) fn dockerfile(
-    text: &str,
-    workspace: &Path,
-    context: &Path,
-    paths: &Paths,
-) -> Result<(Dockerfile, Option<Notice>), InputFault> {
-    let text = if text.is_empty() { DEFAULT_DOCKERFILE } else { text };
-    let name = localised(text, paths);
-    let places = [workspace.join(name.as_ref()), context.join(name.as_ref())];
-    let found = places.each_ref().map(|place| look(place, &[workspace]));
-    let [in_workspace, in_context] = &found;
-    let (file, notice) = match (in_workspace, in_context) {
-        (Found::File(file), Found::File(other)) if file != other => {
-            let notice = format!(
-                "`dockerfile`: both `{}` and `{}` exist; the first, from the workspace, is used",
-                relative(file, workspace),
-                relative(other, workspace)
-            );
-            (file, Some(Notice::warning(notice)))
-        }
-        (Found::File(file), _) | (_, Found::File(file)) => (file, None),
-        _ => return Err(no_dockerfile(text, &found, &places, workspace, paths)),
-    };
-    fs::File::open(file).map_err(|error| {
-        InputFault::new("dockerfile", format!("`{}` cannot be read: {error}", relative(file, workspace)))
-    })?;
-    let mut own_ignore_file = file.clone().into_os_string();
-    own_ignore_file.push(".dockerignore");
-    for ignore_file in [PathBuf::from(own_ignore_file), context.join(".dockerignore")] {
-        // BuildKit reads it without a look, and would wait for ever.
-        if matches!(look(&ignore_file, &[workspace]), Found::Special) {
-            let message = format!("`{}` is no regular file", relative(&ignore_file, workspace));
-            return Err(
-                InputFault::new("dockerfile", message).hint("the build would wait for its content for ever")
-            );
-        }
-    }
-    let in_workspace = file.strip_prefix(workspace).ok().and_then(Path::to_str);
-    let parts = (file.parent(), file.file_name().and_then(|name| name.to_str()), in_workspace);
-    let (Some(directory), Some(file_name), Some(in_workspace)) = parts else {
-        let message = format!("`{}` has a name that is no UTF-8", relative(file, workspace));
-        return Err(InputFault::new("dockerfile", message));
-    };
-    let dockerfile = Dockerfile {
-        directory: Some(directory.to_owned()),
-        file_name: file_name.to_owned(),
-        in_workspace: in_workspace.to_owned(),
-    };
-    Ok((dockerfile, notice))
-}
-
+/// The hint for whoever has an empty workspace.
 pub(super) const CHECK_OUT: &str =
     "the workspace is empty: is there an `actions/checkout` step before this one?";
 
-/// The most telling of what was found in the places where no Dockerfile is.
-fn no_dockerfile(
-    text: &str,
-    found: &[Found; 2],
-    places: &[PathBuf; 2],
-    workspace: &Path,
-    paths: &Paths,
-) -> InputFault {
-    let fault = |message: String| InputFault::new("dockerfile", message);
-    let text = shown(text);
-    // `../api/Dockerfile` leads out of the workspace but not out of it from the context: only the latter is meant.
-    let meant = |place: &PathBuf| lexical(place).starts_with(workspace);
-    let one_is_meant = places.iter().any(meant);
-    for (found, place) in found.iter().zip(places) {
-        match found {
-            Found::Outside(_) if one_is_meant && !meant(place) => {}
-            Found::Outside(target) => return outside("dockerfile", &text, target.as_deref(), paths),
-            Found::Directory(_) => return fault(format!("`{text}` is a directory, not a file")),
-            Found::Special => return fault(format!("`{text}` is no regular file")),
-            Found::Unreadable(error) => return fault(format!("`{text}` cannot be read: {error}")),
-            Found::Missing | Found::File(_) => {}
-        }
-    }
-    let mut tried: Vec<String> = places
-        .iter()
-        .filter(|place| meant(place))
-        .map(|place| format!("`{}`", relative(&lexical(place), workspace)))
-        .collect();
-    tried.dedup();
-    let tried = tried.join(" and ");
-    let fault = fault(format!("`{text}` does not exist; tried {tried} in the workspace"));
-    if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault }
-}
-
-fn outside(input: &str, text: &str, target: Option<&Path>, paths: &Paths) -> InputFault {
+/// The fault of a path that leads out of the workspace, by a link to `target` if there is one.
+pub(super) fn outside(input: &str, text: &str, target: Option<&Path>, paths: &Paths) -> InputFault {
     let text = shown(text);
     match target {
         Some(target) => misled(input, &text, "the workspace", target, paths),
@@ -210,7 +124,7 @@ fn in_git_directory(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == ".git")
 }
 
-/// The path with `.` and `..` taken at their word.
+/// The path without `.` and `..`, which are taken at their word: no link is followed.
 pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -223,7 +137,7 @@ pub(super) fn lexical(path: &Path) -> PathBuf {
     plain
 }
 
-/// The container's name of a path that the workflow wrote as the runner's host knows it.
+/// What this container calls a path that the workflow wrote as the runner's host knows it; any other path as it is.
 pub(super) fn localised<'a>(text: &'a str, paths: &Paths) -> Cow<'a, Path> {
     let path = Path::new(text);
     if !path.is_absolute() {
@@ -232,8 +146,8 @@ pub(super) fn localised<'a>(text: &'a str, paths: &Paths) -> Cow<'a, Path> {
     paths.from_host(&lexical(path)).map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
-/// What a person calls it: from the workspace, `.` for itself.
-fn relative(path: &Path, workspace: &Path) -> String {
+/// What a person calls a path: its name from the workspace, `.` for the workspace itself.
+pub(super) fn relative(path: &Path, workspace: &Path) -> String {
     match path.strip_prefix(workspace) {
         Ok(rest) if rest.as_os_str().is_empty() => ".".into(),
         Ok(rest) => shown(&rest.to_string_lossy()),
@@ -241,6 +155,7 @@ fn relative(path: &Path, workspace: &Path) -> String {
     }
 }
 
+/// Whether there is nothing in this directory.
 pub(super) fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
 }

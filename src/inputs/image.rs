@@ -3,10 +3,12 @@
 //! `repository` may name several; the first is the one that other inputs speak of. Contradicting inputs are a fault,
 //! not a choice: an image that lands in another place than its author meant is worse than a red run.
 
-use super::config::DEFAULT_REGISTRY;
 use super::fault::{InputFault, Notice, shown};
 use super::parse;
 use crate::model::{InvalidRepository, RegistryHost, Repository, Targets};
+
+/// Where the image goes when nothing is said.
+pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
 
 /// What the place is made from.
 pub(super) struct Place<'a> {

@@ -17,8 +17,11 @@ mod config_tests_support;
 mod credentials;
 mod docker_config;
 mod docker_env;
+mod dockerfile;
 pub mod fault;
 mod files;
+#[cfg(test)]
+mod files_tests_support;
 mod identity;
 mod image;
 mod logins;
@@ -29,6 +32,7 @@ mod names;
 mod node;
 mod parse;
 pub mod prepare;
+mod push;
 pub mod raw;
 pub mod reference;
 mod registry_auth;
@@ -43,5 +47,6 @@ mod ssh;
 pub mod table;
 mod tag_rules;
 pub mod tags_key;
+mod version;
 
 pub use logins::without_helper;

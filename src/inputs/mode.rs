@@ -3,12 +3,12 @@
 //! Inputs that only a build uses mean nothing to a merge: a workflow may give them to all jobs of an image, and what
 //! they name (files, variables) need not be there.
 
-use super::config::{Dockerfile, Promote};
+use super::dockerfile::Dockerfile;
 use super::fault::{Findings, InputFault, shown};
 use super::files;
 use super::parse;
 use super::raw::RawInputs;
-use super::tag_rules::one_of;
+use super::tag_rules::Promote;
 use crate::model::{ContextSource, Platform, Secret};
 use crate::runner::context::RunnerContext;
 
@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Mode, InputFault> {
     if text.trim() == "check" {
         return Err(InputFault::new("mode", "`check` is not supported yet in this version"));
     }
-    one_of("mode", text, &[("build", Mode::Build), ("leg", Mode::Leg), ("merge", Mode::Merge)])
+    parse::one_of("mode", text, &[("build", Mode::Build), ("leg", Mode::Leg), ("merge", Mode::Merge)])
 }
 
 /// What does not go together with a mode.

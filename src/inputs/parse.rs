@@ -3,11 +3,13 @@
 //! A line may end in CRLF, blanks around an entry do not count, lines that start with `#` are comments.
 //! Values are shown in faults, shortened and on one line; those of build arguments never, they may be secrets.
 
-use super::config::{Push, VersionInput};
 use super::fault::{InputFault, Notice, shown};
-use crate::model::{ImageName, Platform, Retries, Tag};
+use crate::model::{ImageName, Platform, Retries};
 
-/// Entries of a list with the number of their line, from 1.
+/// What is built for when `platform` says nothing.
+const DEFAULT_PLATFORMS: &str = "linux/arm64,linux/amd64";
+
+/// The entries of a list, each with the number of its line, from 1. Empty lines and comments are none.
 pub(super) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.split('\n').map(str::trim).enumerate();
     lines
@@ -15,7 +17,7 @@ pub(super) fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// One line of text without control characters; nothing if empty.
+/// Reads a text that has to be one line without control characters; nothing if it is empty.
 pub(super) fn line(input: &str, text: &str) -> Result<Option<String>, InputFault> {
     let text = text.trim();
     if text.contains(char::is_control) {
@@ -25,7 +27,7 @@ pub(super) fn line(input: &str, text: &str) -> Result<Option<String>, InputFault
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// A reference to an image that is not ours.
+/// Reads a reference to an image that is not ours.
 pub(super) fn image(input: &str, text: &str) -> Result<ImageName, InputFault> {
     ImageName::parse(text).map_err(|why| {
         InputFault::new(input, format!("`{}` is no reference to an image: {why}", shown(text)))
@@ -33,7 +35,7 @@ pub(super) fn image(input: &str, text: &str) -> Result<ImageName, InputFault> {
     })
 }
 
-/// A boolean as `@actions/core` takes it.
+/// Reads a boolean as `@actions/core` takes it: no other spelling counts. Empty means the default.
 pub(super) fn boolean(input: &str, text: &str, default: bool) -> Result<bool, InputFault> {
     match text.trim() {
         "" => Ok(default),
@@ -46,22 +48,21 @@ pub(super) fn boolean(input: &str, text: &str, default: bool) -> Result<bool, In
     }
 }
 
-/// `auto` or a boolean.
-pub(super) fn push(text: &str) -> Result<Push, InputFault> {
-    if matches!(text.trim(), "" | "auto") {
-        return Ok(Push::Auto);
-    }
-    match boolean("push", text, false) {
-        Ok(true) => Ok(Push::Yes),
-        Ok(false) => Ok(Push::No),
-        Err(_) => Err(InputFault::new("push", format!("`{}` is not understood", shown(text)))
-            .hint("write `auto`, `true` or `false`")),
-    }
+/// The value of the word that the text is, of several; that of the first, if it is empty.
+pub(super) fn one_of<T: Copy>(input: &str, text: &str, words: &[(&str, T)]) -> Result<T, InputFault> {
+    let text = text.trim();
+    let found =
+        words.iter().find(|(word, _)| *word == text).or_else(|| words.first().filter(|_| text.is_empty()));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let all: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        InputFault::new(input, format!("`{}` is not understood", shown(text)))
+            .hint(format!("write one of {}", all.join(", ")))
+    })
 }
 
-/// Platforms by lines and commas, each once, in the order given.
+/// Reads platforms, separated by lines and commas: each once, in the order given; the default ones if none is given.
 pub(super) fn platforms(text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
-    let text = if text.trim().is_empty() { super::config::DEFAULT_PLATFORMS } else { text };
+    let text = if text.trim().is_empty() { DEFAULT_PLATFORMS } else { text };
     let names =
         entries(text).flat_map(|(_, line)| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
     let (mut platforms, mut faults) = (Vec::new(), Vec::new());
@@ -78,7 +79,7 @@ pub(super) fn platforms(text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
     if faults.is_empty() { Ok(platforms) } else { Err(faults) }
 }
 
-/// A whole number from 7 to 64.
+/// Reads how many characters of a commit's id its tag has: a whole number from 7 to 64, or 40 if nothing is given.
 pub(super) fn sha_length(text: &str) -> Result<usize, InputFault> {
     let text = text.trim();
     if text.is_empty() {
@@ -90,7 +91,7 @@ pub(super) fn sha_length(text: &str) -> Result<usize, InputFault> {
     })
 }
 
-/// `auto`, or how often.
+/// Reads how often a push is tried again: `auto`, or a number.
 pub(super) fn retries(text: &str) -> Result<Retries, InputFault> {
     const MOST: u32 = 100;
     let text = text.trim();
@@ -105,28 +106,7 @@ pub(super) fn retries(text: &str) -> Result<Retries, InputFault> {
     })
 }
 
-/// `auto`, or a semantic version with or without one leading `v`.
-pub(super) fn version(text: &str) -> Result<Option<VersionInput>, InputFault> {
-    let text = text.trim();
-    match text {
-        "" => return Ok(None),
-        "auto" => return Ok(Some(VersionInput::Auto)),
-        _ => {}
-    }
-    let example = "for example `1.2.3`, `v1.2.3-rc.1` or `auto`";
-    let version = semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).map_err(|_| {
-        InputFault::new("version", format!("`{}` is no semantic version", shown(text))).hint(example)
-    })?;
-    // One more for the `v` that its tag starts with.
-    if version.to_string().len() + 1 > Tag::MAX {
-        let message =
-            format!("`{}` is too long for a tag, which has up to {} characters", shown(text), Tag::MAX);
-        return Err(InputFault::new("version", message));
-    }
-    Ok(Some(VersionInput::Semver(version)))
-}
-
-/// `key=value` lines, in order; a key that comes again replaces the earlier line, with a warning.
+/// What a list of `key=value` lines says, in order. A key that comes again has replaced the earlier line, with a warning.
 pub(super) struct Pairs {
     pub entries: Vec<(String, String)>,
     pub notices: Vec<Notice>,
@@ -174,7 +154,7 @@ pub(super) fn pairs(
     found
 }
 
-/// A line without `=`, where there has to be one.
+/// The fault of a line without `=`, where there has to be one.
 pub(super) fn without_value(input: &str, number: usize, entry: &str) -> InputFault {
     InputFault::new(input, format!("{} has no `=`", shown_name(number, entry)))
 }
@@ -184,7 +164,8 @@ pub(super) fn shown_name(number: usize, entry: &str) -> String {
     if is_name(entry) { format!("`{entry}`") } else { format!("line {number}") }
 }
 
-/// Looks like a variable's name: safe to show. Anything else may be a piece of a secret with several lines.
+/// Whether the text looks like a variable's name and so is safe to show. Anything else may be a piece of a secret with several
+/// lines.
 fn is_name(text: &str) -> bool {
     text.len() <= 40 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }

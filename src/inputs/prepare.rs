@@ -6,8 +6,9 @@
 
 use super::build_options::entitlements;
 use super::builder::{self, BuilderOptions};
-use super::config::{Config, Push};
+use super::config::Config;
 use super::fault::{Findings, InputFault};
+use super::push::{self, Push};
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{image, parse, script};
@@ -55,7 +56,7 @@ impl Preparation {
         let registries = findings.take(image::registries(&inputs.repository, &inputs.registry));
         let registry = registries.and_then(|hosts| image::nearest(hosts.iter()).cloned());
         let entitlements = entitlements(&inputs.allow, &mut findings);
-        let push = findings.take(parse::push(&inputs.push));
+        let push = findings.take(push::parse(&inputs.push));
         let shared = Shared::new(&context.paths);
         let builder = builder::read(inputs, platforms.as_deref().unwrap_or_default(), &shared, &mut findings);
         match (platforms, registry, push) {

@@ -9,7 +9,6 @@ use serde::{Deserialize, Deserializer};
 
 use super::fault::InputFault;
 use super::names;
-use super::script::ScriptVariables;
 use crate::model::Secret;
 
 const PREFIX: &str = "INPUT_";
@@ -123,10 +122,54 @@ impl RawInputs {
     }
 }
 
-pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+/// The text of the original script's variables; empty where nothing was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "they are the script's, by its names")]
+pub struct ScriptVariables {
+    pub domain: String,
+    pub github_repo_ref: String,
+    pub github_branch: String,
+    pub latest_branch: String,
+    pub docker_user: String,
+    #[serde(deserialize_with = "secret")]
+    pub docker_password: Secret,
+    pub ci_docker_image: String,
+    pub ci_docker_context: String,
+    pub ci_dockerfile: String,
+    pub ci_docker_platform: String,
+}
+
+/// The names of the original script's variables.
+const SCRIPT_NAMES: &[&str] = &[
+    "DOMAIN",
+    "GITHUB_REPO_REF",
+    "GITHUB_BRANCH",
+    "LATEST_BRANCH",
+    "DOCKER_USER",
+    "DOCKER_PASSWORD",
+    "CI_DOCKER_IMAGE",
+    "CI_DOCKER_CONTEXT",
+    "CI_DOCKERFILE",
+    "CI_DOCKER_PLATFORM",
+];
+
+impl ScriptVariables {
+    /// Picks the script's variables out of the process's, by their exact names.
+    fn read(variables: &BTreeMap<String, String>) -> Self {
+        let given = SCRIPT_NAMES.iter().filter_map(|name| variables.get_key_value(*name));
+        let trimmed = given.map(|(name, value)| (name.clone(), value.trim().to_owned()));
+        // Every field is text with a default: there is nothing to fail on.
+        envy::from_iter(trimmed).unwrap_or_default()
+    }
+}
+
+/// A secret, without blanks around it.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     String::deserialize(deserializer).map(|text| Secret::new(text.trim()))
 }
 
+/// A secret with the blanks around it, which may be its own.
 fn verbatim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     String::deserialize(deserializer).map(Secret::new)
 }

@@ -3,10 +3,9 @@
 //! Told apart from directories as `docker build` does (buildkit `dfgitutil.ParseGitRef`, `gitutil.ParseURL`). A URL
 //! goes to the daemon, its log and the image's provenance, so one with credentials in it is refused.
 
-use super::config::Dockerfile;
 use super::fault::{InputFault, shown};
 
-/// A context's URL, when the text is one.
+/// The URL of a context, or what is wrong with it; nothing when the text is no URL but the name of a directory.
 pub(super) fn url(input: &str, text: &str, server_url: &str) -> Option<Result<String, InputFault>> {
     let text = text.trim();
     if text.starts_with("github.com/") || is_scp(text) {
@@ -42,7 +41,7 @@ pub(super) fn url(input: &str, text: &str, server_url: &str) -> Option<Result<St
     Some(Ok(with_git_suffix(&scheme, rest, server_url).unwrap_or_else(|| format!("{scheme}://{rest}"))))
 }
 
-/// A repository's page on this GitHub server is meant as the repository: Docker would download the page.
+/// The URL of the repository whose page on this GitHub server the text is: Docker would download the page.
 fn with_git_suffix(scheme: &str, rest: &str, server_url: &str) -> Option<String> {
     let server = server_url.split_once("://").map_or(server_url, |(_, host)| host).trim_end_matches('/');
     let (page, fragment) = rest.find(['#', '?']).map_or((rest, ""), |at| rest.split_at(at));
@@ -56,7 +55,7 @@ fn with_git_suffix(scheme: &str, rest: &str, server_url: &str) -> Option<String>
         .then(|| format!("{scheme}://{host}/{path}.git{fragment}"))
 }
 
-/// `git@github.com:acme/shop.git`.
+/// Whether the text is an address as scp has them: `git@github.com:acme/shop.git`.
 fn is_scp(text: &str) -> bool {
     let Some((user, rest)) = text.split_once('@') else { return false };
     let Some((host, path)) = rest.split_once(':') else { return false };
@@ -64,27 +63,6 @@ fn is_scp(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
     };
     plain(user) && plain(host) && !path.is_empty() && !path.starts_with("//")
-}
-
-/// The Dockerfile that comes with a remote context: a path in it.
-pub(super) fn dockerfile(text: &str) -> Result<Dockerfile, InputFault> {
-    let text = if text.is_empty() { "Dockerfile" } else { text };
-    let fault = |message: &str| {
-        InputFault::new("dockerfile", format!("`{}` {message}", shown(text)))
-            .hint("with a URL as `context` it is a path in that context")
-    };
-    if text.starts_with('/') {
-        return Err(fault("is an absolute path"));
-    }
-    let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    if parts.contains(&"..") {
-        return Err(fault("leads out of the context"));
-    }
-    if parts.is_empty() {
-        return Err(fault("names no file"));
-    }
-    let path = parts.join("/");
-    Ok(Dockerfile { directory: None, file_name: path.clone(), in_workspace: path })
 }
 
 #[cfg(test)]
@@ -138,20 +116,5 @@ mod tests {
         }
         assert!(url("context", "https://", "").unwrap().unwrap_err().message.contains("no URL"));
         assert!(url("context", "https://a b/c", "").unwrap().unwrap_err().message.contains("no URL"));
-    }
-
-    #[test]
-    fn dockerfiles_of_remote_contexts() {
-        for (text, path) in
-            [("", "Dockerfile"), ("./docker//prod", "docker/prod"), ("a/Dockerfile", "a/Dockerfile")]
-        {
-            let dockerfile = dockerfile(text).unwrap();
-            assert_eq!((dockerfile.directory, dockerfile.file_name.as_str()), (None, path));
-        }
-        for (text, part) in
-            [("/x", "absolute"), ("../x", "leads out"), ("a/../../x", "leads out"), ("./", "names no file")]
-        {
-            assert!(dockerfile(text).unwrap_err().message.contains(part), "{text}");
-        }
     }
 }

@@ -7,48 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
-use super::config::DEFAULT_REGISTRY;
 use super::credentials::is_servers_token;
-use super::fault::Notice;
-use super::raw::{RawInputs, secret};
-use crate::model::slug;
-use crate::model::{GitRef, RegistryHost, Secret};
+use super::fault::{Notice, shown};
+use super::image::DEFAULT_REGISTRY;
+use super::raw::{RawInputs, ScriptVariables};
+use crate::model::{GitRef, RegistryHost, slug};
 use crate::runner::context::{Event, RunnerContext};
 
-/// Text of the script's variables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct ScriptVariables {
-    pub domain: String,
-    pub github_repo_ref: String,
-    pub github_branch: String,
-    pub latest_branch: String,
-    pub docker_user: String,
-    #[serde(deserialize_with = "secret")]
-    pub docker_password: Secret,
-    pub ci_docker_image: String,
-    pub ci_docker_context: String,
-    pub ci_dockerfile: String,
-    pub ci_docker_platform: String,
-}
-
-/// Their names.
-const NAMES: &[&str] = &[
-    "DOMAIN",
-    "GITHUB_REPO_REF",
-    "GITHUB_BRANCH",
-    "LATEST_BRANCH",
-    "DOCKER_USER",
-    "DOCKER_PASSWORD",
-    "CI_DOCKER_IMAGE",
-    "CI_DOCKER_CONTEXT",
-    "CI_DOCKERFILE",
-    "CI_DOCKER_PLATFORM",
-];
-
-/// What became of the inputs.
+/// The inputs after the script's variables have stood in, and what there is to say of that.
 pub(super) struct Filled {
     pub inputs: RawInputs,
     /// `<owner>/<repo>` of the image, where it is not that of the workflow's repository.
@@ -58,17 +24,7 @@ pub(super) struct Filled {
     pub notices: Vec<Notice>,
 }
 
-impl ScriptVariables {
-    /// Picks them out of the process's variables, by their exact names.
-    pub(super) fn read(variables: &BTreeMap<String, String>) -> Self {
-        let given = NAMES.iter().filter_map(|name| variables.get_key_value(*name));
-        let trimmed = given.map(|(name, value)| (name.clone(), value.trim().to_owned()));
-        // Every field is text with a default: there is nothing to fail on.
-        envy::from_iter(trimmed).unwrap_or_default()
-    }
-}
-
-/// Lets the variables stand in where they may.
+/// Lets the script's variables stand in for inputs where they may, which is nowhere in most runs.
 pub(super) fn fill(mut inputs: RawInputs, context: &RunnerContext) -> Filled {
     let script = std::mem::take(&mut inputs.script);
     let applies =
@@ -115,12 +71,13 @@ pub(super) fn fill(mut inputs: RawInputs, context: &RunnerContext) -> Filled {
     filled
 }
 
-/// The script's login is for the script's registry: not for one that an input names.
+/// Whether the script's login may be used: it is for the script's registry, not for one that an input names.
 fn login_belongs(inputs: &RawInputs, script: &ScriptVariables) -> bool {
     let host = |text: &str| RegistryHost::parse(if text.is_empty() { DEFAULT_REGISTRY } else { text }).ok();
     inputs.registry.is_empty() || host(&inputs.registry) == host(&script.domain)
 }
 
+/// The notice that names each variable which stands in, and for what.
 fn used(stands_in: &BTreeMap<&str, &str>) -> Notice {
     let pairs: Vec<String> =
         stands_in.iter().map(|(input, variable)| format!("`{variable}` for `{input}`")).collect();
@@ -131,7 +88,7 @@ fn used(stands_in: &BTreeMap<&str, &str>) -> Notice {
     ))
 }
 
-/// Says so when the tags will not carry the name that the script would have used.
+/// The warning for a run whose tags will not carry the name that the script would have used.
 fn branch(given: &str, context: &RunnerContext) -> Option<Notice> {
     let on_ref = !matches!(
         context.event,
@@ -146,7 +103,7 @@ fn branch(given: &str, context: &RunnerContext) -> Option<Notice> {
     differs.then(|| {
         Notice::warning(format!(
             "`GITHUB_BRANCH` is `{}` but this run is on `{ours}`: the tags say `{ours}`, as they follow the event",
-            super::fault::shown(given)
+            shown(given)
         ))
     })
 }

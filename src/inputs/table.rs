@@ -1,7 +1,7 @@
 //! The one table of inputs and outputs: a row here is what makes a name known.
 //!
 //! `action.yml`, `dev/action.yml`, `prepare/action.yml`, the reusable workflow and the README's reference are rendered from it or
-//! checked against it (`reference`). Defaults live in the binary (`config`), not in `action.yml`: the variables
+//! checked against it (`reference`). Defaults live in the binary, beside what reads the input, not in `action.yml`: the variables
 //! of the original script stand in for an input only when that is empty.
 
 /// One input.

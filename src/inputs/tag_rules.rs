@@ -1,7 +1,6 @@
 //! The inputs that say whether a tag may move, and whether an image that is there already will do.
 
-use super::config::Config;
-use super::fault::{Findings, InputFault, shown};
+use super::fault::Findings;
 use super::parse;
 use super::raw::RawInputs;
 
@@ -51,11 +50,12 @@ pub enum Promote {
     Never,
 }
 
+/// Reads the three inputs. A length of commit ids that is at fault is reported by whoever read it, and the default is used.
 pub(super) fn read(inputs: &RawInputs, sha_length: Option<usize>, findings: &mut Findings) -> TagRules {
     let default = TagRules::default();
     let sha_length = sha_length.unwrap_or(default.sha_length);
     let hold_back = findings.take(parse::boolean("hold_back", &inputs.hold_back, default.hold_back));
-    let existing = one_of(
+    let existing = parse::one_of(
         "existing_version",
         &inputs.existing_version,
         &[
@@ -64,7 +64,7 @@ pub(super) fn read(inputs: &RawInputs, sha_length: Option<usize>, findings: &mut
             ("overwrite", ExistingVersion::Overwrite),
         ],
     );
-    let promote = one_of(
+    let promote = parse::one_of(
         "promote",
         &inputs.promote,
         &[("auto", Promote::Auto), ("only", Promote::Only), ("never", Promote::Never)],
@@ -74,31 +74,6 @@ pub(super) fn read(inputs: &RawInputs, sha_length: Option<usize>, findings: &mut
         existing_version: findings.take(existing).unwrap_or(default.existing_version),
         promote: findings.take(promote).unwrap_or(default.promote),
         sha_length,
-    }
-}
-
-/// One of these words; the first, if it is empty.
-pub(super) fn one_of<T: Copy>(input: &str, text: &str, words: &[(&str, T)]) -> Result<T, InputFault> {
-    let text = text.trim();
-    let found =
-        words.iter().find(|(word, _)| *word == text).or_else(|| words.first().filter(|_| text.is_empty()));
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let all: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        InputFault::new(input, format!("`{}` is not understood", shown(text)))
-            .hint(format!("write one of {}", all.join(", ")))
-    })
-}
-
-impl Config {
-    /// Why the input asks for a new build, if one does.
-    pub fn wants_new_build(&self) -> Option<&'static str> {
-        [
-            (self.no_cache, "`no_cache` asks for a new build"),
-            (!self.build.no_cache_filters.is_empty(), "`no_cache_filters` asks for a new build"),
-            (self.pull, "`pull` asks for a new build"),
-        ]
-        .into_iter()
-        .find_map(|(asked, why)| asked.then_some(why))
     }
 }
 
