@@ -1,9 +1,7 @@
 //! The errors of a run, by phase, and the one printer of them.
 //!
-//! An error says what was being done, to what, and what the other side said; what to change is its hint. The
-//! chain of sources is walked here and nowhere else.
+//! An error says what was being done, to what, and what the other side said; what to change is its hint.
 
-use std::error::Error;
 use std::fmt::Write as _;
 
 use crate::buildkit::{BuildError, ConnectError, InvalidAddress};
@@ -14,7 +12,7 @@ use crate::inputs::fault::InputFault;
 use crate::inputs::tags_key;
 use crate::login::LoginError;
 use crate::metadata::StrategyError;
-use crate::model::{Credentials, RegistryHost, Repository, how_to_log_in};
+use crate::model::{Credentials, RegistryHost, Repository, chain, how_to_log_in};
 use crate::plan::PlanError;
 use crate::plan::order::VersionTaken;
 use crate::plan::promote::NoCandidate;
@@ -235,22 +233,6 @@ pub fn explain(error: &RunError) -> String {
     if let Some(hint) = error.hint() {
         text.push_str("\nhint: ");
         text.push_str(&hint);
-    }
-    text
-}
-
-/// An error and its causes in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let said = source.to_string();
-        // Some libraries repeat their source in their own words.
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = source.source();
     }
     text
 }

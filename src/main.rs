@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use docker_push_action::engine::{self, Process};
 use docker_push_action::error::Stop;
+use docker_push_action::model::chain;
 use docker_push_action::progress::bug::{caught, tell_of_panics};
 use docker_push_action::progress::debug::DebugLines;
 use docker_push_action::progress::reporter::Reporter;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     let reporter = reporter(&variables, debug);
     tell_of_panics(reporter.clone());
     let code = start(variables, &reporter).unwrap_or_else(|error| {
-        reporter.error(&format!("{error:#}"));
+        reporter.error(&chain(&*error));
         1
     });
     ExitCode::from(code)

@@ -14,7 +14,7 @@ use super::diffcopy::TransferError;
 use super::push_trouble;
 use super::ssh::{SshError, joined};
 use super::status::FailedStep;
-use crate::model::Trouble;
+use crate::model::{Trouble, causes};
 use crate::progress::event::SourceLocation;
 use crate::progress::node::step_of_node;
 
@@ -160,8 +160,9 @@ impl BuildError {
         failed_step: impl Fn(&str) -> Option<FailedStep>,
     ) -> Self {
         let message = clean(status.message());
-        if let Some(transport) = std::error::Error::source(status) {
-            return Self::Disconnected { doing, message: clean(&root_cause(transport)) };
+        // Of the transport's errors the innermost says it; the outer ones say "transport error" and the like.
+        if let Some(innermost) = causes(status).skip(1).last() {
+            return Self::Disconnected { doing, message: clean(&innermost.to_string()) };
         }
         if let Some((repository, message)) = push_failure(&message) {
             return Self::PushFailed { repository, message };
@@ -253,15 +254,6 @@ fn blames_dockerfile(message: &str) -> bool {
         || message.starts_with("target stage ")
         || message.contains("Dockerfile cannot be empty")
         || message.contains("no build stage in current context")
-}
-
-/// The innermost cause: the outer ones say "transport error" and the like.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// A text of the other side, without control characters but line ends, and of a bearable length.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::chain;
+
 /// A request to the daemon that did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum DockerError {
@@ -92,16 +94,6 @@ impl DockerError {
     pub(super) fn connect(path: &Path, error: &std::io::Error) -> Self {
         Self::Connect { path: path.to_owned(), why: clean(&error.to_string()) }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// One line without control characters, cut.

@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::buildkit::{Address, Connection};
 use crate::docker::builder::{BuilderContainer, BuilderError, BuilderSetup, Existing};
 use crate::error::RunError;
-use crate::model::Keyring;
+use crate::model::{Keyring, chain};
 use crate::plan::builder::ContainerPlan;
 
 /// For a container that was started to answer.
@@ -121,7 +121,7 @@ async fn until_ready(address: &Address, pause: Duration, said: &Mutex<Option<Str
     loop {
         let why = match tokio::time::timeout(TRY, Connection::open(address)).await {
             Ok(Ok(connection)) => return connection,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => chain(&error),
             Err(_) => format!("{address} did not answer within {} s", TRY.as_secs()),
         };
         if let Ok(mut said) = said.lock() {

@@ -12,7 +12,7 @@ use super::run::Run;
 use crate::git;
 use crate::github::{GitHub, GitHubError, Listed, RefName};
 use crate::metadata::Subject;
-use crate::model::{CommitId, ContextSource, History, Relation, slug};
+use crate::model::{CommitId, ContextSource, History, Relation, chain, slug};
 use crate::plan::RunPlan;
 use crate::plan::order::{Answer, Question};
 
@@ -141,7 +141,7 @@ impl Historian {
         let error = match answer {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(error)) if error.is_unknown() => return Err(error.to_string()),
-            Some(Err(error)) => crate::error::chain(&error),
+            Some(Err(error)) => chain(&error),
             None => format!("GitHub's API took longer than {} s", BUDGET.as_secs()),
         };
         // Not asked again: it would only take time.

@@ -8,7 +8,7 @@ use gix::sec::Trust;
 
 use super::regular::{git_directory, special_file};
 use crate::metadata::{Ancestry, CheckoutFacts, DescribeError, printable};
-use crate::model::CommitId;
+use crate::model::{CommitId, chain};
 
 /// The most that a `.git` file (`gitdir: …`) may hold.
 const LONGEST_GIT_FILE: u64 = 64 * 1024;
@@ -142,7 +142,7 @@ fn ancestry(repository: &gix::Repository, head: gix::ObjectId, id: &CommitId, co
     match repository.merge_base(head, wanted) {
         Ok(Some(base)) if base.detach() == wanted => Ancestry::Ancestor,
         Ok(_) => cut(),
-        Err(error) => Ancestry::Unknown(format!("the history cannot be read: {}", chain(&error))),
+        Err(error) => Ancestry::Unknown(format!("the history cannot be read: {}", reason(&error))),
     }
 }
 
@@ -151,7 +151,7 @@ fn description(
     repository: &gix::Repository,
     head: &gix::Commit<'_>,
 ) -> Result<(String, bool), DescribeError> {
-    let unreadable = |error: gix::Error| DescribeError::Unreadable(chain(&error));
+    let unreadable = |error: gix::Error| DescribeError::Unreadable(reason(&error));
     let found =
         head.describe().names(SelectRef::AllTags).id_as_fallback(true).try_format().map_err(unreadable)?;
     let Some(found) = found else { return Err(DescribeError::Shallow) };
@@ -164,19 +164,10 @@ fn description(
 }
 
 fn because(what: &str, error: &(dyn std::error::Error + 'static)) -> Unusable {
-    Unusable::Because(format!("{what} cannot be read: {}", chain(error)))
+    Unusable::Because(format!("{what} cannot be read: {}", reason(error)))
 }
 
 /// The error and its causes in one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    printable(&text).chars().take(LONGEST_REASON).collect()
+pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    printable(&chain(error)).chars().take(LONGEST_REASON).collect()
 }

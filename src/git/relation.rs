@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::checkout::{Unusable, chain, open};
+use super::checkout::{Unusable, open, reason};
 use crate::model::{CommitId, Relation};
 
 /// How `new` stands to `old` in the repository that `context` was checked out from. Blocks on file reads.
@@ -40,6 +40,6 @@ fn in_repository(repository: &gix::Repository, old: &CommitId, new: &CommitId) -
         Ok(Some(base)) if base.detach() == older => Relation::Ahead,
         Ok(Some(base)) if base.detach() == newer => Relation::Behind,
         Ok(_) => cut(Relation::Diverged),
-        Err(error) => Relation::Unknown(format!("the history cannot be read: {}", chain(&error))),
+        Err(error) => Relation::Unknown(format!("the history cannot be read: {}", reason(&error))),
     }
 }

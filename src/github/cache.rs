@@ -6,13 +6,12 @@
 //! service itself says or does not say counts: BuildKit may reach what we do not, and notices by itself what it
 //! cannot reach.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::client;
-use crate::model::Secret;
+use crate::model::{Secret, causes};
 use crate::net::Network;
 
 /// The whole question.
@@ -55,12 +54,7 @@ pub async fn cache_trouble(url: &str, token: &Secret, network: &Network) -> Opti
 
 /// Whether the failure came after a connection was there.
 fn is_answer(error: &octocrab::Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(cause) = cause.downcast_ref::<hyper_util::client::legacy::Error>() {
-            return !cause.is_connect();
-        }
-        source = cause.source();
-    }
-    false
+    let mut causes = causes(error);
+    let client = causes.find_map(|cause| cause.downcast_ref::<hyper_util::client::legacy::Error>());
+    client.is_some_and(|client| !client.is_connect())
 }

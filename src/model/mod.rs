@@ -6,6 +6,7 @@
 pub mod attrs;
 mod build;
 mod builder;
+mod chain;
 mod credentials;
 mod dial;
 mod digest;
@@ -28,6 +29,7 @@ pub use build::{
     NamedContext, NamedSource, NetworkMode, RunOptions, SshKeys, SshSource,
 };
 pub use builder::{BuilderAddress, BuilderChoice, BuilderNode, Tls};
+pub use chain::{causes, chain};
 pub use credentials::{Credentials, LoginSource, Logins};
 pub use dial::Dial;
 pub use digest::{Digest, InvalidDigest};

@@ -25,7 +25,7 @@ use tower::Service;
 
 use super::proxy::{Proxy, TunnelFault};
 use super::{ConnectFault, Network, connect, connect_to, tls};
-use crate::model::Dial;
+use crate::model::{Dial, causes, chain};
 
 /// Makes the connections of one client.
 #[derive(Clone, Debug)]
@@ -73,21 +73,8 @@ pub enum DialFault {
 
 /// What an HTTP client's error says, with all that is behind it; if there was no connection, that alone. Hostile.
 pub fn said(error: &(dyn Error + 'static)) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(fault) = error.downcast_ref::<DialFault>() {
-            return fault.to_string();
-        }
-        let words = error.to_string();
-        // Some repeat what is behind them.
-        if !text.ends_with(&words) {
-            let between = if text.is_empty() { "" } else { ": " };
-            text = format!("{text}{between}{words}");
-        }
-        next = error.source();
-    }
-    text
+    let fault = causes(error).find_map(|cause| cause.downcast_ref::<DialFault>());
+    fault.map_or_else(|| chain(error), ToString::to_string)
 }
 
 impl Dialer {

@@ -3,7 +3,6 @@
 //! HTTP/1.1 over pooled connections. Redirects are followed for GET and HEAD only, never down from HTTPS, and
 //! `Authorization` never travels to another origin.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use super::body::{Outgoing, Passing};
 use super::error::Kind;
 use super::error_response::clean;
+use crate::model::causes;
 use crate::net::dial::{Connector, DialFault, Dialer, host_and_port, said};
 
 /// How long the parts of an exchange may take.
@@ -236,8 +236,7 @@ pub fn is_loopback(uri: &Uri) -> bool {
 
 /// Finds what is at the bottom of the client's error.
 fn classify(error: &hyper_util::client::legacy::Error) -> Kind {
-    let mut source = error.source();
-    while let Some(cause) = source {
+    for cause in causes(error) {
         if let Some(fault) = cause.downcast_ref::<DialFault>() {
             return fault.clone().into();
         }
@@ -251,7 +250,6 @@ fn classify(error: &hyper_util::client::legacy::Error) -> Kind {
                 Kind::Broken(chain(hyper))
             };
         }
-        source = cause.source();
     }
     if error.is_connect() { Kind::Connect(chain(error)) } else { Kind::Broken(chain(error)) }
 }

@@ -262,6 +262,16 @@ fn no_circles_between_files_but_those_that_are_known() {
     assert_eq!(table(&circles.collect()), table(&written(CIRCLES)));
 }
 
+/// Who walks by themselves says things twice, for ever, or only half.
+#[test]
+fn chains_of_errors_are_walked_in_one_place() {
+    let walks = |source: &Source| source.code.iter().any(|line| line.contains(".source()"));
+    let rooms = rooms();
+    let files = rooms.values().flatten().filter(|file| walks(file));
+    let names: Vec<&Path> = files.map(|file| file.path.strip_prefix(src()).unwrap()).collect();
+    assert_eq!(names, [Path::new("model/chain.rs")]);
+}
+
 #[test]
 fn pure_rooms_have_no_effects_and_foreign_types_stop_at_the_door() {
     let mut faults = Vec::new();

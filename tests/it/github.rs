@@ -75,7 +75,7 @@ async fn nobody_there_is_said() {
     let github = GitHub::new("http://127.0.0.1:1/api/v3", None, &Network::default()).unwrap();
     let error = github.pull_request_head("acme/shop", 7).await.unwrap_err();
     assert_eq!(
-        docker_push_action::error::chain(&error),
+        docker_push_action::model::chain(&error),
         "asking http://127.0.0.1:1/api/v3 for pull request 7 of acme/shop: connection refused (127.0.0.1:1)"
     );
 }

@@ -5,7 +5,6 @@
 //! (`no_cache`, `pull`), and of the context only what changed is sent. Should a program run all the same (a base image
 //! moved, a file changed, the daemon dropped a layer), the export ends: a cache is not worth a second build.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -18,7 +17,7 @@ use crate::engine::report::Written;
 use crate::engine::run::Run;
 use crate::engine::solving::{log, provisions};
 use crate::error::RunError;
-use crate::model::CacheEntry;
+use crate::model::{CacheEntry, chain};
 use crate::plan::build::BuildPlan;
 use crate::plan::cache::place;
 use crate::plan::export::CacheExport;
@@ -114,10 +113,7 @@ async fn write_one(
             (None, Some(stop)) => format!("cancelled by {stop}"),
             (None, None) => format!("not done within `cache_timeout` ({})", units::seconds(plan.timeout)),
         }),
-        Err(error) => Some(match error.source() {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        }),
+        Err(error) => Some(chain(&error)),
     };
     ends(&build.cache_to, &exports(&state), why.as_deref(), began.elapsed())
 }

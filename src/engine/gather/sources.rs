@@ -4,14 +4,14 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::engine::run::Run;
-use crate::error::{RunError, chain};
+use crate::error::RunError;
 use crate::git;
 use crate::github::GitHub;
 use crate::inputs::config::{Config, VersionInput};
 use crate::metadata::{
     CheckoutFacts, GithubFacts, branch_to_look_up, pull_request_to_look_up, triggering_commit,
 };
-use crate::model::ContextSource;
+use crate::model::{ContextSource, chain};
 use crate::plan::dockerfile;
 use crate::plan::facts::DockerfileText;
 

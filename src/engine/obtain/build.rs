@@ -17,7 +17,7 @@ use crate::engine::login;
 use crate::engine::run::Run;
 use crate::engine::solving::log;
 use crate::error::RunError;
-use crate::model::{Digest, RegistryHost, Repository};
+use crate::model::{Digest, RegistryHost, Repository, chain};
 use crate::plan::RunPlan;
 use crate::plan::build::BuildPlan;
 use crate::plan::image::{BuildWork, Stalled};
@@ -352,5 +352,5 @@ fn failed_push(run: &Run<'_>, registry: &RegistryHost, error: BuildError) -> Run
 
 /// What is said before a build without its caches; `who` builds.
 fn without_cache(error: &BuildError, who: &str) -> String {
-    format!("a cache that was read may be damaged or gone: {error}; building again without any{who}")
+    format!("a cache that was read may be damaged or gone: {}; building again without any{who}", chain(error))
 }

@@ -6,8 +6,8 @@ mod target;
 
 use super::process::Process;
 use crate::buildkit::BuildError;
-use crate::error::{RunError, chain, explain};
-use crate::model::Repository;
+use crate::error::{RunError, explain};
+use crate::model::{Repository, chain};
 use crate::plan::PushPlan;
 use crate::progress::text;
 use crate::registry::ImageMetadata;
