@@ -21,7 +21,7 @@
 //!
 //! | room | owns |
 //! |---|---|
-//! | [`model`] | the vocabulary: references, digests, tags, platforms, targets, secrets and their keyring; what exists is valid |
+//! | [`model`] | the vocabulary: references, digests, tags, platforms, targets, secrets and their keyring; what exists is valid. What makes a text or an error of others a part of a message |
 //! | [`inputs`] | from `INPUT_*` to [`inputs::config::Config`]; one table makes `action.yml` and the README |
 //! | [`runner`] | the GitHub runner: event payloads, workflow commands, output files, the summary, paths |
 //! | [`git`] | what is checked out, read natively |
@@ -53,8 +53,9 @@
 //!   renewed there, in place.
 //! - A phase is given the run and the values of those before it, and hands on one value; the report is only written.
 //! - Being told to stop is heard in one place, `engine/run.rs`.
-//! - Text from outside (build output, branch names, registries, daemons) is hostile: it passes `runner::untrusted` or
-//!   `runner::markdown` before a person or the runner reads it.
+//! - Text from outside (build output, branch names, registries, daemons) is hostile: what becomes a part of a message passes
+//!   one of the policies of [`model::text`], and `runner::untrusted` or `runner::markdown` before a person or the runner reads
+//!   it.
 //! - Every task and thread is owned, joined or ended with its owner; every wait is bounded.
 
 pub mod buildkit;

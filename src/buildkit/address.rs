@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::Tls;
+use crate::model::{Tls, text};
 
 /// A place that speaks BuildKit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Address {
         if value.is_empty() {
             return Ok(Self::DockerSocket(Self::DEFAULT_SOCKET.into()));
         }
-        let shown = || value.chars().filter(|c| !c.is_control()).take(200).collect();
+        let shown = || text::name(value);
         match value.split_once("://") {
             Some(("unix", path)) if Path::new(path).is_absolute() => Ok(Self::DockerSocket(path.into())),
             Some(("tcp" | "http" | "https" | "ssh" | "npipe" | "fd", _)) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::dial::Seen;
 use super::dial::tls::TlsFault;
-use super::error::clean;
+use crate::model::text;
 
 /// No connection to a daemon or builder.
 #[derive(Debug, thiserror::Error)]
@@ -199,14 +199,14 @@ impl ConnectError {
             return Self::NotBuildkit { address, said: "it answers as a web server does".into() };
         }
         if matches!(shown, Address::Exec { .. }) {
-            let said = clean(&String::from_utf8_lossy(&seen.stderr));
+            let said = text::lines(&String::from_utf8_lossy(&seen.stderr));
             return Self::ExecEnded { address, exit_code, said };
         }
         if seen.first.is_empty() {
             return Self::HungUp { address };
         }
         let why = seen.failed.as_deref().unwrap_or(message);
-        Self::NotBuildkit { address, said: format!("the connection breaks ({})", clean(why)) }
+        Self::NotBuildkit { address, said: format!("the connection breaks ({})", text::line(why)) }
     }
 
     /// What to change, when that is known.

@@ -25,6 +25,7 @@ use super::connect_error::ConnectError;
 use super::dial::{self, Io, Witness};
 use super::error::BuildError;
 use super::tasks::Tasks;
+use crate::model::text;
 
 /// Longest wait for a list of workers.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -141,7 +142,7 @@ impl Connection {
 
     /// What a program between us and BuildKit wrote last, if it wrote anything: why a connection broke.
     pub(super) fn last_words(&self) -> Option<String> {
-        let said = super::error::clean(&String::from_utf8_lossy(&self.witness.seen().stderr));
+        let said = text::lines(&String::from_utf8_lossy(&self.witness.seen().stderr));
         (!said.is_empty()).then_some(said)
     }
 
@@ -177,7 +178,7 @@ async fn explain(
     match answered {
         Some(code) => ConnectError::NotBuildkit {
             address: address.clone(),
-            said: format!("{} ({code:?})", super::error::clean(message)),
+            said: format!("{} ({code:?})", text::lines(message)),
         },
         None => ConnectError::broken(address, &seen, dial::exit_code(address, &seen).await, message),
     }

@@ -11,6 +11,7 @@ use bollard_buildkit_proto::pb;
 use prost::Message as _;
 use serde::Deserialize;
 
+use crate::model::text;
 use crate::progress::event::SourceLocation;
 
 /// Most lines of a Dockerfile that are quoted.
@@ -130,7 +131,7 @@ fn location(file: &str, data: &[u8], ranges: impl IntoIterator<Item = (i32, i32)
     let wanted = (end_line - line) as usize + 1;
     let excerpt = text.lines().skip(line as usize - 1).take(wanted.min(EXCERPT_LINES));
     let excerpt = excerpt.map(|line| line.chars().take(EXCERPT_WIDTH).collect()).collect();
-    Some(SourceLocation { file: super::error::clean(file), line, end_line, excerpt })
+    Some(SourceLocation { file: text::value(file), line, end_line, excerpt })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What can go wrong with a build, told apart as far as somebody acts on it.
 //!
 //! `unreached.rs` has what goes wrong before there is one, `advice.rs` what to change. `detail.rs` reads what BuildKit attaches to a failed call.
-//! All texts from the other side are hostile; they pass `clean` on their way in.
+//! All texts from the other side are hostile; they pass `model::text` on their way in.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::diffcopy::TransferError;
 use super::push_trouble;
 use super::ssh::{SshError, joined};
 use super::status::FailedStep;
-use crate::model::{Trouble, causes};
+use crate::model::{Trouble, causes, text};
 use crate::progress::event::SourceLocation;
 use crate::progress::node::step_of_node;
 
@@ -159,10 +159,10 @@ impl BuildError {
         doing: &'static str,
         failed_step: impl Fn(&str) -> Option<FailedStep>,
     ) -> Self {
-        let message = clean(status.message());
+        let message = text::lines(status.message());
         // Of the transport's errors the innermost says it; the outer ones say "transport error" and the like.
         if let Some(innermost) = causes(status).skip(1).last() {
-            return Self::Disconnected { doing, message: clean(&innermost.to_string()) };
+            return Self::Disconnected { doing, message: text::line(&innermost.to_string()) };
         }
         if let Some((repository, message)) = push_failure(&message) {
             return Self::PushFailed { repository, message };
@@ -171,7 +171,7 @@ impl BuildError {
         match vertex {
             Some(digest) => {
                 let FailedStep { name, foreign } = failed_step(&digest).unwrap_or_default();
-                let step = if name.is_empty() { "a step".into() } else { clean(&name) };
+                let step = if name.is_empty() { "a step".into() } else { text::line(&name) };
                 let message = if foreign { format!("{message}: exec format error") } else { message };
                 Self::StepFailed { step, digest, message, exit_code, location }
             }
@@ -256,12 +256,6 @@ fn blames_dockerfile(message: &str) -> bool {
         || message.contains("no build stage in current context")
 }
 
-/// A text of the other side, without control characters but line ends, and of a bearable length.
-pub(super) fn clean(text: &str) -> String {
-    const LIMIT: usize = 8192;
-    text.trim().chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(LIMIT).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,7 +282,7 @@ mod tests {
         };
         assert_eq!(message, "EOF");
         let other = error(tonic::Code::Unknown, "exporter \"image\" could not be found\u{1b}[2J");
-        assert_eq!(other.to_string(), "the daemon says: exporter \"image\" could not be found[2J (Unknown)");
+        assert_eq!(other.to_string(), "the daemon says: exporter \"image\" could not be found [2J (Unknown)");
         assert!(other.hint().unwrap().contains("containerd image store"));
     }
 

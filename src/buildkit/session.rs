@@ -23,7 +23,6 @@ use super::connection::Connection;
 use super::content::{self, Stores};
 use super::dial::Io;
 use super::diffcopy::{Transfer, TransferError};
-use super::error::clean;
 use super::filesync;
 use super::grpc::{Messages, Reply, Status, percent_encode, unary};
 use super::health;
@@ -32,7 +31,7 @@ use super::secrets;
 use super::ssh::Agents;
 use super::tasks::{Spawner, Tasks};
 use super::transfers::Transfers;
-use crate::model::BuildSecret;
+use crate::model::{BuildSecret, text};
 
 /// What the daemon may call. It calls `GetTokenAuthority` too, told or not.
 const METHODS: &[&str] = &[
@@ -205,7 +204,7 @@ async fn tunnel(
     let answer = control.session(request).await;
     let refused = |status: tonic::Status| ConnectError::NoSession {
         address: connection.address().clone(),
-        said: clean(status.message()),
+        said: text::lines(status.message()),
     };
     let mut incoming = answer.map_err(refused)?.into_inner();
     tasks.spawn(async move {

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::git_config::{ConfigLine, config_lines};
 use super::git_directory::Carrier;
-use super::path_text::printable;
+use crate::model::text;
 
 /// A file that was sent with parts of it blanked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Blanked {
 /// The warning: what was blanked where, and the line that makes it unnecessary.
 impl fmt::Display for Blanked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, ignore_line) = (printable(&self.path), printable(self.ignore_line()));
+        let (path, ignore_line) = (text::value(&self.path), text::value(self.ignore_line()));
         let shown: Vec<String> = self.lines.iter().take(5).map(usize::to_string).collect();
         let lines = shown.join(", ");
         let noun = if self.lines.len() == 1 { "line" } else { "lines" };

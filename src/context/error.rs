@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 
 use super::ignore::PatternError;
-use super::path_text::printable;
+use crate::model::text;
 
 /// Why a context cannot be sent as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum WalkError {
     /// Reading a file, directory, link or attribute failed.
     #[error(
         "cannot read `{}` of the build context: {fault}: make it readable or list it in .dockerignore",
-        printable(path)
+        text::value(path)
     )]
     Unreadable {
         /// Relative to the context.
@@ -25,7 +25,7 @@ pub enum WalkError {
     /// Whatever a source of `COPY` leads to is asked for by name, and what is asked for is text.
     #[error(
         "the link `{}`, which a COPY needs, has a target that is not UTF-8: rename what it leads to",
-        printable(path)
+        text::value(path)
     )]
     LinkNotUtf8 {
         /// Relative to the context.
@@ -35,8 +35,8 @@ pub enum WalkError {
     #[error(
         "`{}` of the build context is another name of a file with credentials of the Git repository in `{}`: \
          delete it or list it in .dockerignore",
-        printable(path),
-        printable(repository)
+        text::value(path),
+        text::value(repository)
     )]
     OtherName {
         /// Relative to the context.

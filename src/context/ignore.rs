@@ -4,9 +4,9 @@
 //! patterns are tried in order, `!` takes back, a match of a parent directory is handed down, `**` spans directories. BuildKit's
 //! frontend reads the ignore file and sends the patterns; [`parse_dockerignore`] does the same for those who need it before.
 
-use super::path_text::printable;
 use super::pattern::Matcher;
 use super::{glob, slash_path};
+use crate::model::text;
 
 /// Why a list of patterns cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum PatternError {
     #[error("pattern `!` excludes nothing: write what to keep after it")]
     LoneExclamation,
     /// Unbalanced brackets, a dangling backslash, a reversed range.
-    #[error("pattern `{}` is malformed: check its brackets and backslashes", printable(.0))]
+    #[error("pattern `{}` is malformed: check its brackets and backslashes", text::value(.0))]
     Malformed(String),
 }
 

@@ -1,7 +1,7 @@
-//! Paths of a context as text, for the three who read them: messages, the wire's text fields, Go's patterns.
+//! Paths of a context as text, for those who read them: the wire's text fields and Go's patterns.
 //!
-//! A file's name is bytes that the author of the context chose. Whoever names the files must neither write the log nor
-//! have a name taken for another: what a person reads is escaped, what a pattern sees is what Go's patterns see.
+//! A file's name is bytes that the author of the context chose: no name may be taken for another. What a person reads
+//! passes `model::text` besides.
 
 use std::borrow::Cow;
 
@@ -26,13 +26,4 @@ pub(super) fn as_matched(path: &[u8]) -> Cow<'_, str> {
         text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
     }
     Cow::Owned(text)
-}
-
-/// A path as a message may show it: whoever names the files must not write the log.
-pub fn printable(path: &str) -> String {
-    let mut shown = String::with_capacity(path.len());
-    for ch in path.chars() {
-        if ch.is_control() { shown.extend(ch.escape_default()) } else { shown.push(ch) }
-    }
-    shown
 }

@@ -16,10 +16,10 @@ use futures_util::StreamExt as _;
 use serde::Deserialize;
 
 use super::connection::DaemonClient;
-use super::error::{DockerError, clean};
+use super::error::DockerError;
 use super::image::{Pulled, ensure_image};
 use super::ours::{LABEL_ROLE, LABEL_RUN, Unfinished, reap};
-use crate::model::{Logins, Platform};
+use crate::model::{Logins, Platform, text};
 
 /// What registering needs to know about this run.
 pub struct EmulatorOptions<'a> {
@@ -85,7 +85,7 @@ pub async fn register_emulators(
     };
     registered.await.map_err(|why| EmulatorError {
         platforms: platforms.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "),
-        image: clean(options.image),
+        image: text::name(options.image),
         why,
     })
 }
@@ -175,7 +175,7 @@ struct Status {
 impl Output {
     /// Whether the machine runs these platforms now; else what the container said.
     fn judge(&self, platforms: &[Platform]) -> Result<(), String> {
-        let said = clean(&self.stderr);
+        let said = text::line(&self.stderr);
         let said = if said.is_empty() { "nothing".into() } else { format!("`{said}`") };
         let status = self.stdout.find('{').and_then(|start| {
             serde_json::Deserializer::from_str(&self.stdout[start..]).into_iter::<Status>().next()?.ok()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::chain;
+use crate::model::{chain, text};
 
 /// A request to the daemon that did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum DockerError {
         doing: String,
         /// HTTP status.
         status: u16,
-        /// Its words, cleaned.
+        /// Its words, in one line.
         message: String,
     },
     /// Anything else on the way.
@@ -72,12 +72,12 @@ impl DockerError {
         let doing = doing.into();
         match error {
             bollard::errors::Error::DockerResponseServerError { status_code, message } => {
-                Self::ErrorResponse { doing, status: *status_code, message: clean(message) }
+                Self::ErrorResponse { doing, status: *status_code, message: text::line(message) }
             }
             bollard::errors::Error::RequestTimeoutError => {
                 Self::Failed { doing, why: "the Docker daemon does not answer".into() }
             }
-            other => Self::Failed { doing, why: clean(&chain(other)) },
+            other => Self::Failed { doing, why: text::line(&chain(other)) },
         }
     }
 
@@ -92,13 +92,6 @@ impl DockerError {
     }
 
     pub(super) fn connect(path: &Path, error: &std::io::Error) -> Self {
-        Self::Connect { path: path.to_owned(), why: clean(&error.to_string()) }
+        Self::Connect { path: path.to_owned(), why: text::line(&error.to_string()) }
     }
-}
-
-/// One line without control characters, cut.
-pub(super) fn clean(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    words.join(" ").chars().take(500).collect()
 }

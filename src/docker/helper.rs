@@ -16,11 +16,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::connection::DaemonClient;
-use super::error::{DockerError, clean};
+use super::error::DockerError;
 use super::ours::{LABEL_ROLE, LABEL_RUN, ORPHAN_AGE, Unfinished, reap};
 use super::own_container::OwnContainer;
 use super::relay;
-use crate::model::RegistryHost;
+use crate::model::{RegistryHost, text};
 
 /// What a helper container needs to know about this run.
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ const PREFIX: &str = "docker-push-action-relay-";
 
 /// Makes the directory that only our user can enter, and listens in it; also says who that user is.
 fn share(path: &Path) -> Result<(SharedDirectory, UnixListener, (u32, u32)), String> {
-    let said = |error: std::io::Error| format!("`{}`: {}", path.display(), clean(&error.to_string()));
+    let said = |error: std::io::Error| format!("`{}`: {}", path.display(), text::line(&error.to_string()));
     std::fs::DirBuilder::new().mode(0o700).create(path).map_err(said)?;
     let directory = SharedDirectory(path.to_owned());
     let metadata = std::fs::metadata(path).map_err(said)?;
@@ -196,7 +196,7 @@ async fn first_words(daemon: &DaemonClient, id: &str, listener: &UnixListener) -
     let mut waiting = std::pin::pin!(daemon.docker.wait_container(id, None));
     let stream = tokio::select! {
         biased;
-        accepted = listener.accept() => accepted.map_err(|error| clean(&error.to_string()))?.0,
+        accepted = listener.accept() => accepted.map_err(|error| text::line(&error.to_string()))?.0,
         ended = waiting.next() => return Err(match ended {
             Some(Ok(response)) => format!("it ended at once with exit code {}", response.status_code),
             Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
@@ -207,11 +207,11 @@ async fn first_words(daemon: &DaemonClient, id: &str, listener: &UnixListener) -
     };
     let mut reader = BufReader::new(stream).take(1024);
     let mut line = String::new();
-    reader.read_line(&mut line).await.map_err(|error| clean(&error.to_string()))?;
+    reader.read_line(&mut line).await.map_err(|error| text::line(&error.to_string()))?;
     if line.trim_end() == relay::READY {
         return Ok(reader.into_inner().into_inner());
     }
-    Err(if line.is_empty() { "it ended without a word".into() } else { clean(&line) })
+    Err(if line.is_empty() { "it ended without a word".into() } else { text::line(&line) })
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use super::connection::DaemonClient;
-use super::error::{DockerError, clean};
-use crate::model::{ImageName, Logins};
+use super::error::DockerError;
+use crate::model::{ImageName, Logins, text};
 
 /// How far a pull is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ async fn pull(
             other => other.into(),
         })?;
         if let Some(error) = said.error_detail {
-            return Err(ImageError::Pull(clean(&error.message.unwrap_or_default())));
+            return Err(ImageError::Pull(text::line(&error.message.unwrap_or_default())));
         }
         if layers.hear(said) {
             moved = Instant::now();

@@ -18,7 +18,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::net::UnixStream;
 
 use super::connection::{DaemonClient, TIMEOUT};
-use super::error::{DockerError, clean};
+use super::error::DockerError;
+use crate::model::text;
 
 /// Bytes of an answer; a list of a thousand containers has two million.
 const LONGEST: usize = 32 << 20;
@@ -165,7 +166,7 @@ impl DaemonClient {
 
     /// Whether the daemon has this image.
     pub(super) async fn has_image(&self, name: &str) -> Result<bool, DockerError> {
-        let doing = format!("look for the image `{}`", clean(name));
+        let doing = format!("look for the image `{}`", text::name(name));
         let image: Option<IgnoredAny> =
             found(self.read(&format!("/images/{}/json", escaped(name)), &doing).await)?;
         Ok(image.is_some())
@@ -173,7 +174,7 @@ impl DaemonClient {
 
     /// Reads one answer. The path has no version, as every engine takes it.
     async fn read<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T, DockerError> {
-        let failed = |why: String| DockerError::Failed { doing: doing.to_owned(), why: clean(&why) };
+        let failed = |why: String| DockerError::Failed { doing: doing.to_owned(), why: text::line(&why) };
         let answer = tokio::time::timeout(Duration::from_secs(TIMEOUT), get(self.socket(), path)).await;
         let (status, body) =
             answer.map_err(|_| failed("the Docker daemon does not answer".into()))?.map_err(failed)?;
@@ -182,7 +183,7 @@ impl DaemonClient {
         }
         let said = serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.message);
         let message = said.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned());
-        let (doing, message) = (doing.to_owned(), clean(&message));
+        let (doing, message) = (doing.to_owned(), text::line(&message));
         Err(DockerError::ErrorResponse { doing, status: status.as_u16(), message })
     }
 }

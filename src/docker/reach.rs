@@ -15,11 +15,10 @@ use tokio::net::TcpStream;
 
 use super::connection::DaemonClient;
 use super::error::DockerError;
-use super::error::clean;
 use super::helper::{Helper, RelayOptions};
 use super::own_container::OwnContainer;
 use super::relay;
-use crate::model::{Dial, RegistryHost};
+use crate::model::{Dial, RegistryHost, text};
 
 /// A way that works, for as long as this lives.
 #[derive(Debug)]
@@ -148,7 +147,7 @@ async fn answers_as_registry(address: SocketAddr, registry: &RegistryHost) -> Re
     match tokio::time::timeout(GATEWAY, ask).await {
         Ok(Ok(head)) if is_registry_head(&head) => Ok(()),
         Ok(Ok(_)) => Err("something answers, but no registry".into()),
-        Ok(Err(error)) => Err(clean(&error.to_string())),
+        Ok(Err(error)) => Err(text::line(&error.to_string())),
         Err(_) => Err(format!("no answer within {} ms", GATEWAY.as_millis())),
     }
 }

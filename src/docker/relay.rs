@@ -16,8 +16,7 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use super::error::clean;
-use crate::model::RegistryHost;
+use crate::model::{RegistryHost, text};
 
 /// The starter's socket in the shared directory.
 pub(super) const LIFELINE: &str = "lifeline.sock";
@@ -63,7 +62,7 @@ pub async fn serve(arguments: &[String]) -> Result<(), RelayError> {
     let path = directory.join(LIFELINE);
     let mut lifeline = UnixStream::connect(&path).await.map_err(|error| socket_error(&path, error))?;
     let started = start(directory, &addresses).await;
-    let report = started.as_ref().map_or_else(|error| clean(&error.to_string()), |_| READY.to_owned());
+    let report = started.as_ref().map_or_else(|error| text::line(&error.to_string()), |_| READY.to_owned());
     let reported = lifeline.write_all(format!("{report}\n").as_bytes()).await;
     let listener = started?;
     if reported.is_err() {

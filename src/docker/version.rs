@@ -12,7 +12,7 @@ use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::error::clean;
+use crate::model::text;
 
 /// The version is for people only: nobody waits long for it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ async fn ping(socket: &Path) -> Option<String> {
 
 fn version_of(server: &str) -> Option<String> {
     let version = server.strip_prefix("Docker/")?.split([' ', '(']).next()?;
-    Some(clean(version)).filter(|version| !version.is_empty())
+    Some(text::line(version)).filter(|version| !version.is_empty())
 }
 
 #[cfg(test)]

@@ -11,10 +11,7 @@ use super::run::Run;
 use crate::login::LoginError;
 use crate::model::{Patience, RegistryHost, Retries, Standing, Trouble};
 use crate::registry::RegistryError;
-use crate::runner::{units, untrusted};
-
-/// Characters of a foreign text in a line of the log.
-const MAX_WHY: usize = 300;
+use crate::runner::units;
 
 /// Attempts after the first where nothing was done yet.
 const HURRIED: u32 = 3;
@@ -103,9 +100,4 @@ impl Trying {
         tokio::time::sleep(pause).await;
         true
     }
-}
-
-/// What somebody else said, on one line of a bearable length.
-pub(super) fn short(why: &str) -> String {
-    untrusted::cut(untrusted::plain(&why.replace('\n', " ")).trim(), MAX_WHY)
 }

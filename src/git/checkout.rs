@@ -7,14 +7,11 @@ use gix::commit::describe::SelectRef;
 use gix::sec::Trust;
 
 use super::regular::{git_directory, special_file};
-use crate::metadata::{Ancestry, CheckoutFacts, DescribeError, printable};
-use crate::model::{CommitId, chain};
+use crate::metadata::{Ancestry, CheckoutFacts, DescribeError};
+use crate::model::{CommitId, chain, text};
 
 /// The most that a `.git` file (`gitdir: …`) may hold.
 const LONGEST_GIT_FILE: u64 = 64 * 1024;
-
-/// The most that is told of a failure, in characters: it can hold what was read.
-const LONGEST_REASON: usize = 400;
 
 /// Reads the repository that `context` (the build context) was checked out from, and compares its HEAD with
 /// `commit`. That is the workspace's own; where it has none (actions/checkout with `path`), the outermost one on
@@ -93,8 +90,7 @@ pub(super) fn open(workspace: &Path, context: &Path) -> Result<gix::Repository, 
     let git = git_directory(&dot_git);
     if let Some(special) = special_file(&git) {
         let name = special.strip_prefix(&inside).unwrap_or(&special).to_string_lossy().into_owned();
-        let why = format!("`{}` is no regular file", printable(&name));
-        return Err(Unusable::Because(why.chars().take(LONGEST_REASON).collect()));
+        return Err(Unusable::Because(format!("`{}` is no regular file", text::name(&name))));
     }
     let options = gix::open::Options::isolated().with(Trust::Reduced);
     let repository = gix::ThreadSafeRepository::open_opts(dot_git, options)
@@ -167,7 +163,7 @@ fn because(what: &str, error: &(dyn std::error::Error + 'static)) -> Unusable {
     Unusable::Because(format!("{what} cannot be read: {}", reason(error)))
 }
 
-/// The error and its causes in one line.
+/// The error and its causes in one line, not at any length: they can hold what was read.
 pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
-    printable(&chain(error)).chars().take(LONGEST_REASON).collect()
+    text::line(&chain(error))
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{GitHub, GitHubError};
-use crate::model::{CommitId, History, Relation};
+use crate::model::{CommitId, History, Relation, text};
 
 /// A ref that moving tags follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +97,7 @@ impl GitHub {
             "ahead" => Relation::Ahead,
             "behind" => Relation::Behind,
             "diverged" => Relation::Diverged,
-            other => {
-                let other: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
-                Relation::Unknown(format!("GitHub says `{other}`"))
-            }
+            other => Relation::Unknown(format!("GitHub says `{}`", text::name(other))),
         })
     }
 

@@ -19,7 +19,7 @@ use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{CommitId, Secret};
+use crate::model::{CommitId, Secret, text};
 use crate::net::Network;
 use crate::net::dial::{Connector, Dialer, said};
 
@@ -137,7 +137,7 @@ impl GitHub {
                 api_url: self.api_url.clone(),
                 what,
                 status: source.status_code.as_u16(),
-                message: source.message.chars().filter(|c| !c.is_control()).take(300).collect(),
+                message: text::line(&source.message),
             }),
             Err(cause) => {
                 Err(GitHubError::Transport { api_url: self.api_url.clone(), what, cause: Box::new(cause) })

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::model::text;
+
 /// One thing that is wrong with one input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFault {
@@ -88,10 +90,5 @@ impl Findings {
 
 /// Enough of a value that others wrote to recognise it, on one line.
 pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 100;
-    let mut plain: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-    if text.trim().chars().nth(LONGEST).is_some() {
-        plain.push('…');
-    }
-    plain
+    text::name(text.trim())
 }

@@ -89,5 +89,8 @@ fn single_lines() {
     assert_eq!(line("target", " release\r\n"), Ok(Some("release".into())));
     assert_eq!(line("target", "\n"), Ok(None));
     let fault = line("target", "a\n::error::b\u{7}").unwrap_err().to_string();
-    assert_eq!(fault, "input `target`: `a::error::b` has more than one line, or a control character");
+    assert_eq!(
+        fault,
+        "input `target`: `a\\n::error::b\\u{7}` has more than one line, or a control character"
+    );
 }

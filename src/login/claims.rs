@@ -5,14 +5,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::registry::clean;
+use crate::model::text;
 
 /// The claim `sub`, `repo:acme/shop:ref:refs/heads/main`, if it can be read.
 pub(super) fn subject(token: &str) -> Option<String> {
     let payload = token.split('.').nth(1)?;
     let bytes = URL_SAFE_NO_PAD.decode(payload).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-    claims.get("sub")?.as_str().map(clean).filter(|text| !text.is_empty())
+    claims.get("sub")?.as_str().map(text::line).filter(|text| !text.is_empty())
 }
 
 /// ` (this job's subject is …)`, or nothing.

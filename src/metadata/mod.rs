@@ -20,7 +20,7 @@ mod trigger;
 
 use serde::Serialize;
 
-use crate::model::CommitId;
+use crate::model::{CommitId, text};
 
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
@@ -85,16 +85,7 @@ pub enum PushDecision {
     OnlyIfAsked(String),
 }
 
-/// A hostile name for a sentence: without control characters and the marks that reorder text, in backticks.
+/// A name for a sentence, in backticks.
 fn quoted(name: &str) -> String {
-    format!("`{}`", printable(name))
-}
-
-/// The text with every character that could steer a terminal or reorder a line replaced by `�`.
-pub(crate) fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+    format!("`{}`", text::name(name))
 }

@@ -11,7 +11,7 @@ use super::{
     slug,
 };
 use crate::inputs::config::{Config, Push, VersionInput};
-use crate::model::{CommitId, ContextSource, Tag};
+use crate::model::{CommitId, ContextSource, Tag, text};
 use crate::runner::context::{Event, RunnerContext};
 
 /// The inputs that tags depend on.
@@ -214,7 +214,7 @@ impl Strategy<'_> {
             )),
             Err(why) => Err(format!(
                 "whether {name} is a branch that has commit {commit}, or a Git tag, is not known: {}",
-                super::printable(why)
+                text::line(why)
             )),
         }
     }
@@ -224,11 +224,11 @@ impl Strategy<'_> {
         let of_tag = |name: &str| semver_of(name).map_or_else(|| name.to_owned(), |v| v.to_string());
         Ok(match (self.rules.version, subject) {
             (Some(VersionInput::Semver(version)), _) => Some(version.to_string()),
-            (Some(VersionInput::Auto), Subject::GitTag(name)) => Some(super::printable(&of_tag(name))),
+            (Some(VersionInput::Auto), Subject::GitTag(name)) => Some(text::value(&of_tag(name))),
             (Some(VersionInput::Auto), _) => {
                 let said = self.checkout.describe.clone().map_err(StrategyError::Describe)?;
                 let said = if self.checkout.tagged { of_tag(&said) } else { said };
-                Some(super::printable(&said))
+                Some(text::value(&said))
             }
             (None, Subject::GitTag(name)) => semver_of(name).map(|v| v.to_string()),
             (None, _) => None,
@@ -256,8 +256,7 @@ impl Strategy<'_> {
         name: &str,
         moving: Option<TagSource>,
     ) -> Result<(), StrategyError> {
-        let slug =
-            slug(name).ok_or_else(|| StrategyError::EmptySlug { what, name: shortened(&quoted(name)) })?;
+        let slug = slug(name).ok_or_else(|| StrategyError::EmptySlug { what, name: quoted(name) })?;
         let sha = self.revision.cut(self.rules.sha_length).to_owned();
         let reason = format!("this commit on {what} {}", quoted(name));
         if self.own {
@@ -424,7 +423,7 @@ impl Strategy<'_> {
     ) -> Result<(), StrategyError> {
         let text = text.as_ref();
         let Ok(tag) = Tag::parse(text) else {
-            return Err(StrategyError::TooLong { what, length: text.len(), text: shortened(text) });
+            return Err(StrategyError::TooLong { what, length: text.len(), text: text::name(text) });
         };
         if self.tags.iter().all(|there| there.tag != tag) {
             self.tags.push(PlannedTag { tag, source, policy, reason });
@@ -462,8 +461,4 @@ fn fetched(sources: &Sources, checkout: &CheckoutFacts, expected: &CommitId) -> 
 /// to doubt.
 fn holds(checkout: &CheckoutFacts, commit: &CommitId) -> bool {
     checkout.head.as_ref().is_none_or(|head| head == commit || checkout.parents.contains(commit))
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(300).collect()
 }

@@ -5,7 +5,7 @@
 //! Source: GitHub's "Events that trigger workflows".
 
 use super::{PushDecision, Subject, quoted};
-use crate::model::{CommitId, GitRef};
+use crate::model::{CommitId, GitRef, text};
 use crate::runner::context::{Event, PullRequest, RunnerContext};
 use crate::runner::stranger::Stranger;
 
@@ -90,10 +90,9 @@ fn by_event(context: &RunnerContext) -> Trigger {
             "published" | "released" | "prereleased" | "created" => {
                 on_ref(&GitRef::Tag(tag.clone()), &format!("release {action} at"), yes)
             }
-            other => Trigger::Nothing(format!(
-                "the release was {}: nothing is built for that",
-                super::printable(other)
-            )),
+            other => {
+                Trigger::Nothing(format!("the release was {}: nothing is built for that", text::name(other)))
+            }
         },
         Event::Schedule => on_ref(&context.git_ref, "scheduled run on", yes),
         Event::WorkflowDispatch => on_ref(&context.git_ref, "manual run on", yes),
@@ -150,7 +149,7 @@ fn workflow_run(context: &RunnerContext) -> Trigger {
     let Event::WorkflowRun { head_branch, event, head_repository, pull_request, .. } = &context.event else {
         return other_event(&context.git_ref, "workflow_run");
     };
-    let after = format!("workflow_run after {}", super::printable(event));
+    let after = format!("workflow_run after {}", text::name(event));
     if event == "merge_group" {
         return Trigger::Build {
             subject: Subject::Queue,
@@ -190,7 +189,7 @@ fn workflow_run(context: &RunnerContext) -> Trigger {
 }
 
 fn other_event(git_ref: &GitRef, name: &str) -> Trigger {
-    let name = super::printable(name);
+    let name = text::name(name);
     on_ref(git_ref, &format!("event {name} on"), only_if_asked(&format!("the event {name} does not publish")))
 }
 

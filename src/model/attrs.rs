@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::text;
+
 /// Attributes by their keys.
 pub type Attrs = BTreeMap<String, String>;
 
@@ -73,7 +75,7 @@ fn parse_fields(fields: &[String], before: usize) -> Result<Attrs, InvalidAttrs>
             return Err(InvalidAttrs::NoKey(number));
         }
         // Only what looks like a key is shown.
-        let shown = key.chars().filter(|c| !c.is_control()).take(40).collect();
+        let shown = text::name(&key);
         if attrs.insert(key, value.to_owned()).is_some() {
             return Err(InvalidAttrs::Twice(shown));
         }

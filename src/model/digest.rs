@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::text;
+
 /// `algorithm:hex`, for the registered algorithms `sha256` and `sha512`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -24,7 +26,7 @@ impl Digest {
             Some(("sha512", hex)) => is_hex(hex, 128),
             _ => false,
         };
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidDigest(shorten(text))) }
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidDigest(text::name(text))) }
     }
 
     /// The sha256 digest of these bytes.
@@ -65,11 +67,6 @@ fn hex(bytes: &[u8]) -> String {
 
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// Enough of a hostile text to recognise it.
-fn shorten(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
 impl fmt::Display for Digest {

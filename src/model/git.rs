@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text;
+
 /// A full commit id: 40 (SHA-1) or 64 (SHA-256) hexadecimal characters, lower case, not all zeros.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -21,7 +23,7 @@ impl CommitId {
         if hex && text.bytes().any(|b| b != b'0') {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(InvalidCommitId(text.chars().filter(|c| !c.is_control()).take(80).collect()))
+            Err(InvalidCommitId(text::name(text)))
         }
     }
 

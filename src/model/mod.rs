@@ -23,6 +23,7 @@ mod slug;
 pub mod stamp;
 mod tag;
 mod targets;
+pub mod text;
 
 pub use build::{
     Annotation, AnnotationLevel, Attestation, BuildSecret, CacheEntry, ContextSource, HostAddress,

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text;
+
 /// An operating system and a processor, normalised: `linux/arm64/v8` is `linux/arm64`,
 /// `linux/x86_64` is `linux/amd64`, `linux/arm` is `linux/arm/v7`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,7 +31,7 @@ const ARCHITECTURES: &[&str] = &[
 impl Platform {
     /// Reads `os/arch[/variant]`; both must be known, so that a typing error is found before a build.
     pub fn parse(text: &str) -> Result<Self, InvalidPlatform> {
-        let invalid = || InvalidPlatform(text.chars().filter(|c| !c.is_control()).take(80).collect());
+        let invalid = || InvalidPlatform(text::name(text));
         let lower = text.trim().to_ascii_lowercase();
         let parts: Vec<&str> = lower.split('/').collect();
         let (os, architecture, variant) = match parts.as_slice() {

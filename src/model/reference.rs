@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::text;
+
 /// The host (and port) of a registry, as people write it: `ghcr.io`, `localhost:5000`, `docker.io`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct RegistryHost(String);
@@ -36,7 +38,7 @@ pub enum InvalidRepository {
     #[error("`{0}` has a tag or digest; only the repository belongs here")]
     Tagged(String),
     /// Too long for a registry.
-    #[error("`{0}…` is longer than 255 characters")]
+    #[error("`{0}` is longer than 255 characters")]
     TooLong(String),
 }
 
@@ -46,7 +48,7 @@ impl RegistryHost {
 
     /// Reads `host[:port]` (also `[::1]:5000`); the several names of Docker Hub become `docker.io`.
     pub fn parse(text: &str) -> Result<Self, InvalidRepository> {
-        let invalid = || InvalidRepository::Host(clean(text));
+        let invalid = || InvalidRepository::Host(text::name(text));
         let lower = text.to_ascii_lowercase();
         let (host, port) = match lower.strip_prefix('[') {
             Some(rest) => {
@@ -115,7 +117,7 @@ impl Repository {
     /// From a whole name: `ghcr.io/acme/api`, `localhost:5000/api`, `docker.io/library/nginx`.
     /// Upper case is lowered, as registries take lower case only. `docker.io/nginx` is `docker.io/library/nginx`.
     pub fn parse(text: &str) -> Result<Self, InvalidRepository> {
-        let (host, path) = named_host(text).ok_or_else(|| InvalidRepository::NoHost(clean(text)))?;
+        let (host, path) = named_host(text).ok_or_else(|| InvalidRepository::NoHost(text::name(text)))?;
         Self::new(RegistryHost::parse(host)?, path)
     }
 
@@ -129,16 +131,16 @@ impl Repository {
     pub fn new(registry: RegistryHost, path: &str) -> Result<Self, InvalidRepository> {
         let mut path = path.to_ascii_lowercase();
         if path.contains('@') || path.rsplit('/').next().is_some_and(|last| last.contains(':')) {
-            return Err(InvalidRepository::Tagged(clean(&path)));
+            return Err(InvalidRepository::Tagged(text::name(&path)));
         }
         if registry.as_str() == RegistryHost::DOCKER_HUB && !path.contains('/') {
             path.insert_str(0, "library/");
         }
         if !path.split('/').all(is_component) {
-            return Err(InvalidRepository::Path(clean(&path)));
+            return Err(InvalidRepository::Path(text::name(&path)));
         }
         if registry.as_str().len() + 1 + path.len() > 255 {
-            return Err(InvalidRepository::TooLong(path.chars().take(60).collect()));
+            return Err(InvalidRepository::TooLong(text::name(&format!("{registry}/{path}"))));
         }
         Ok(Self { registry, path })
     }
@@ -169,10 +171,6 @@ fn is_component(text: &str) -> bool {
     }
     text.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-'))
-}
-
-fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
 impl fmt::Display for RegistryHost {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text;
+
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -28,7 +30,7 @@ impl Tag {
         if first && rest && text.len() <= Self::MAX {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidTag(text.chars().filter(|c| !c.is_control()).take(160).collect()))
+            Err(InvalidTag(text::name(text)))
         }
     }
 

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use super::error::PlanError;
 use super::facts::{BuilderFacts, DaemonFacts, can_run};
 use crate::inputs::config::{BuilderOptions, Config};
-use crate::metadata::printable;
-use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, CacheEntry, Digest, Platform, RegistryHost};
+use crate::model::{
+    BuilderAddress, BuilderChoice, BuilderNode, CacheEntry, Digest, Platform, RegistryHost, text,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::runner::context::RunnerContext;
@@ -207,13 +208,13 @@ pub fn plan_builder(
             } else if needs_insecure {
                 format!("allows no `{INSECURE}` unless its configuration does")
             } else {
-                return Ok(one(docker_node(daemon, needs), printable(&daemon.name), None));
+                return Ok(one(docker_node(daemon, needs), text::name(&daemon.name), None));
             };
             let container = container();
             let name = container_name(&container.image);
             let mut plan =
                 one(container_node(NodeAddress::OwnContainer(container), daemon, needs), name, None);
-            plan.why = Some(format!("{} {reason}", printable(&daemon.name)));
+            plan.why = Some(format!("{} {reason}", text::name(&daemon.name)));
             Ok(plan)
         }
         BuilderChoice::Nodes(nodes) => given(nodes, container, needs, facts),
@@ -257,7 +258,7 @@ fn lacks(daemon: &DaemonFacts, needs: &Needs<'_>) -> Vec<String> {
     }
     // `inline` writes into an image, which is not made here.
     if let Some(cache) = needs.cache_to.iter().find(|cache| cache.kind != "inline") {
-        lacks.push(format!("write a cache of type `{}`", printable(&cache.kind)));
+        lacks.push(format!("write a cache of type `{}`", text::name(&cache.kind)));
     }
     lacks
 }
@@ -317,13 +318,13 @@ fn given(
                 lacks.push("make its part of an image".to_owned());
             }
             if !lacks.is_empty() {
-                return Err(PlanError::NoImageStore { daemon: printable(&daemon.name), needs: lacks });
+                return Err(PlanError::NoImageStore { daemon: text::name(&daemon.name), needs: lacks });
             }
         }
     }
     let name = match (&nodes[0].address, &facts.daemon) {
         _ if several => names.join(", "),
-        (BuilderAddress::Docker, Some(daemon)) => printable(&daemon.name),
+        (BuilderAddress::Docker, Some(daemon)) => text::name(&daemon.name),
         (BuilderAddress::OwnContainer, _) => container_name(&container().image),
         _ => names[0].clone(),
     };

@@ -15,8 +15,8 @@ use super::image::{ImageWork, Made, Stalled};
 use super::outlook::{self, Outlook};
 use super::push::PushPlan;
 use super::run::RunPlan;
-use crate::metadata::{PlannedTag, Subject, printable};
-use crate::model::{CacheEntry, CommitId, Platform, Repository, Targets};
+use crate::metadata::{PlannedTag, Subject};
+use crate::model::{CacheEntry, CommitId, Platform, Repository, Targets, text};
 
 /// Widest left column.
 const WIDEST: usize = 60;
@@ -236,7 +236,7 @@ fn cache(plan: &RunPlan) -> Vec<String> {
 /// No control characters, and nothing that the runner takes for a command: it looks for `##[` anywhere and for
 /// `::` after spaces.
 fn tame(text: &str) -> String {
-    let text = printable(text).replace("##[", "##\\[");
+    let text = text::value(text).replace("##[", "##\\[");
     let begin = text.trim_start();
     if begin.starts_with("::") { format!("\\{begin}") } else { text }
 }

@@ -5,8 +5,8 @@
 //! for. A registry's tags are never listed: candidates are the commit's tags under names that are known.
 
 use crate::inputs::config::{Config, Promote, VersionInput};
-use crate::metadata::{Metadata, Subject, TagSource, printable};
-use crate::model::{CommitId, Digest, GitRef, Stamp, Stamped, Tag, slug};
+use crate::metadata::{Metadata, Subject, TagSource};
+use crate::model::{CommitId, Digest, GitRef, Stamp, Stamped, Tag, slug, text};
 use crate::runner::context::{Event, RunnerContext};
 
 /// Candidates that are looked at.
@@ -139,7 +139,7 @@ fn unfit(stamp: &Stamp, ours: &Stamp) -> Option<String> {
     match &stamp.reference {
         None => return Some("does not say its ref".into()),
         Some(reference) if reference.starts_with("refs/pull/") => {
-            return Some(format!("is of a pull request ({})", printable(reference)));
+            return Some(format!("is of a pull request ({})", text::name(reference)));
         }
         Some(_) => {}
     }

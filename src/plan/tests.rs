@@ -197,7 +197,7 @@ tags:
   v2.0.0          Git tag `v2.0.0` is a version
 labels:
   org.opencontainers.image.created      2025-11-21T09:30:45Z
-  org.opencontainers.image.description  �[2J##\\[error]no�::error::no
+  org.opencontainers.image.description  \\u{1b}[2J##\\[error]no\\n::error::no
   org.opencontainers.image.revision     1111111111111111111111111111111111111111
   org.opencontainers.image.source       https://github.com/acme/shop
   org.opencontainers.image.title        Shop
@@ -233,12 +233,12 @@ tags:
   1111111-main  this commit on branch `main`; on an image of the same commit
   v1.2.3        `version` is 1.2.3; new
   main          branch `main`; moves from 222222222222
-  latest        branch `main` is `latest_branch`; would be held back: it is on the newer commit 333333333333�::error::
+  latest        branch `main` is `latest_branch`; would be held back: it is on the newer commit 333333333333\\n::error::
 "
     );
     let unknown = display::foretell(&plan, &Outlook::Unknown("cannot reach\u{1b} it".into()));
-    assert!(unknown.contains("\ntags now    not known: cannot reach� it\n"), "{unknown}");
-    assert_eq!(unknown.replace("tags now    not known: cannot reach� it\n", ""), display::render(&plan));
+    assert!(unknown.contains("\ntags now    not known: cannot reach\\n it\n"), "{unknown}");
+    assert_eq!(unknown.replace("tags now    not known: cannot reach\\n it\n", ""), display::render(&plan));
 }
 
 #[test]

@@ -10,9 +10,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use futures_util::FutureExt as _;
 
 use super::reporter::Reporter;
-
-/// The most that is told of what a panic said, in characters: it may quote what was being read.
-const LONGEST: usize = 400;
+use crate::model::text;
 
 /// A panic that was caught.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,13 +47,12 @@ fn line(panic: &PanicHookInfo<'_>) -> String {
     format!("panicked at {place}: {}", said(panic.payload()))
 }
 
-/// In one line.
+/// In one line and not at any length: it may quote what was being read.
 fn said(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text =
-        text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("it says no more");
-    let printable = text.chars().map(|ch| if ch.is_control() { ' ' } else { ch });
-    printable.take(LONGEST).collect()
+    let said = payload.downcast_ref::<&str>().copied();
+    let said =
+        said.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("it says no more");
+    text::line(said)
 }
 
 #[cfg(test)]
@@ -90,7 +87,7 @@ mod tests {
         let bug = caught(work).await.unwrap_err();
         let text = bug.to_string();
         assert!(text.starts_with("this action has a bug: odd ::error::text xxx"), "{text}");
-        assert!(text.len() < 500 && !text.contains('\n'), "{text}");
+        assert!(text.len() < 600 && !text.contains('\n'), "{text}");
         assert_eq!(done, ["pushed"], "what was done is still known");
         assert_eq!(caught(async { 1 }).await, Ok(1));
         assert_eq!(Bug::from_panic(&7), Bug("it says no more".into()));

@@ -12,13 +12,12 @@ use super::challenge::{self, Challenge};
 use super::client::RegistryClient;
 use super::endpoint::Endpoint;
 use super::error::{Kind, RegistryError};
-use super::error_response::clean;
 use super::index::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::login::Proof;
 use super::manifest::{MAX_MANIFEST, Reference};
 use super::token::{Access, Wanted};
 use super::transport::{Answer, Call, answer, same_origin};
-use crate::model::{Digest, Repository};
+use crate::model::{Digest, Repository, text};
 
 /// A request, before it is known how the registry speaks.
 pub struct Request {
@@ -113,7 +112,7 @@ impl Request {
         let uri = match &self.address {
             Address::Path(path) => {
                 let url = format!("{}/v2/{path}", endpoint.origin);
-                url.parse().map_err(|_| Kind::Protocol(format!("`{}` is no URL", clean(&url))))?
+                url.parse().map_err(|_| Kind::Protocol(format!("`{}` is no URL", text::name(&url))))?
             }
             Address::Url(uri) => uri.clone(),
         };
@@ -233,7 +232,7 @@ impl RegistryClient {
     /// The address of something of a repository.
     pub(super) async fn url(&self, rest: &str, repository: &Repository) -> Result<Uri, RegistryError> {
         let url = format!("{}/v2/{}/{rest}", self.endpoint().await?.origin, repository.path());
-        let invalid = || Kind::Protocol(format!("`{}` is no URL", clean(&url)));
+        let invalid = || Kind::Protocol(format!("`{}` is no URL", text::name(&url)));
         url.parse().map_err(|_| self.fail("ask the registry", invalid()))
     }
 }

@@ -6,8 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::error_response::{ErrorResponse, clean};
-use crate::model::{Credentials, Ecr, LoginSource, RegistryHost, how_to_log_in};
+use super::error_response::ErrorResponse;
+use crate::model::{Credentials, Ecr, LoginSource, RegistryHost, how_to_log_in, text};
 use crate::net::dial::DialFault;
 
 /// A request to a registry that did not do what it should.
@@ -105,13 +105,13 @@ pub enum Kind {
 impl From<DialFault> for Kind {
     fn from(fault: DialFault) -> Self {
         match fault {
-            DialFault::NoHost(_) => Self::Protocol(clean(&fault.to_string())),
-            DialFault::Name(why) => Self::Name(clean(&why)),
+            DialFault::NoHost(_) => Self::Protocol(text::line(&fault.to_string())),
+            DialFault::Name(why) => Self::Name(text::line(&why)),
             DialFault::Refused(address) => Self::Refused(address),
-            DialFault::Broken(why) => Self::Connect(clean(&why)),
+            DialFault::Broken(why) => Self::Connect(text::line(&why)),
             DialFault::Timeout { what, limit } => Self::Timeout { what, limit },
-            DialFault::Proxy(why) => Self::Proxy(clean(&why)),
-            DialFault::Trust(why) => Self::Tls(clean(&why)),
+            DialFault::Proxy(why) => Self::Proxy(text::line(&why)),
+            DialFault::Trust(why) => Self::Tls(text::line(&why)),
         }
     }
 }

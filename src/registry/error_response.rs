@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::model::text;
+
 /// An error status with the registry's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorResponse {
@@ -31,30 +33,6 @@ impl fmt::Display for ErrorResponse {
     }
 }
 
-/// Most characters of a foreign text in an error.
-const MAX_TEXT: usize = 300;
-
-/// One line of a foreign text: no control characters, no marks that reorder text, cut.
-pub(crate) fn clean(text: &str) -> String {
-    let mut line = String::new();
-    for (count, word) in
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).enumerate()
-    {
-        if count > 0 {
-            line.push(' ');
-        }
-        line.extend(word.chars().filter(|c| !is_reordering(*c)));
-        if line.chars().count() > MAX_TEXT {
-            return line.chars().take(MAX_TEXT).chain("…".chars()).collect();
-        }
-    }
-    line
-}
-
-fn is_reordering(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 /// Reads the body of an error answer: the specification's JSON, `{"message": …}`, a page, or plain text.
 pub(super) fn error_response(status: u16, retry_after: Option<&str>, body: &[u8]) -> ErrorResponse {
     #[derive(serde::Deserialize)]
@@ -71,7 +49,7 @@ pub(super) fn error_response(status: u16, retry_after: Option<&str>, body: &[u8]
         message: Option<serde_json::Value>,
     }
     let text = |value: Option<&serde_json::Value>| match value {
-        Some(serde_json::Value::String(text)) if !text.trim().is_empty() => Some(clean(text)),
+        Some(serde_json::Value::String(text)) if !text.trim().is_empty() => Some(text::line(text)),
         _ => None,
     };
     let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
@@ -93,11 +71,11 @@ fn page_or_text(body: &str) -> Option<String> {
         let lower = trimmed.to_ascii_lowercase();
         let title = lower.find("<title>").map(|start| start + 7).and_then(|start| {
             let end = lower[start..].find("</title>")? + start;
-            Some(clean(&trimmed[start..end]))
+            Some(text::line(&trimmed[start..end]))
         });
         title.filter(|t| !t.is_empty()).unwrap_or_else(|| "a web page instead of an answer".into())
     } else {
-        clean(trimmed)
+        text::line(trimmed)
     };
     (!text.is_empty()).then_some(text)
 }
@@ -130,7 +108,7 @@ mod tests {
             assert_eq!((answered.code.as_deref(), answered.message.as_deref()), (*code, *message), "{body}");
         }
         let long = error_response(500, Some(" 7 "), "x ".repeat(1_000_000).as_bytes());
-        assert_eq!(long.message.unwrap().chars().count(), MAX_TEXT + 1);
+        assert_eq!(long.message.unwrap().chars().count(), 500, "no space before the mark");
         assert_eq!(long.retry_after, Some(Duration::from_secs(7)));
         assert_eq!(error_response(429, Some("-1"), b"").retry_after, None);
     }

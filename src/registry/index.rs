@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::model::{Digest, Platform};
+use crate::model::{Digest, Platform, text};
 
 /// OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -116,7 +116,7 @@ pub struct InvalidManifest(String);
 
 /// Reads a manifest or an index; `media_type` is what the registry's header said.
 pub fn parse(bytes: &[u8], media_type: &str) -> Result<Document, InvalidManifest> {
-    let invalid = |why: &str| InvalidManifest(super::error_response::clean(why));
+    let invalid = |why: &str| InvalidManifest(text::line(why));
     let wire: Wire = serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
     if wire.schema_version != 2 {
         return Err(invalid(&format!("its `schemaVersion` is {}, not 2", wire.schema_version)));

@@ -16,13 +16,12 @@ use serde::Deserialize;
 
 use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
-use super::error_response::clean;
 use super::index::{self, DOCKER_LIST, Document, OCI_INDEX};
 use super::join::{self, JoinAnnotations, NodeImage};
 use super::manifest::Manifest;
 use super::manifests::Deletion;
 use super::metadata::ImageMetadata;
-use crate::model::{CommitId, Digest, InputsHash, InvalidTag, Platform, Repository, Tag};
+use crate::model::{CommitId, Digest, InputsHash, InvalidTag, Platform, Repository, Tag, text};
 
 /// One leg's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,7 +263,7 @@ impl Recorded {
         };
         let schema = get("schema").map_err(|_| InvalidRecord::Other)?;
         if schema != SCHEMA {
-            return Err(InvalidRecord::Schema(clean(schema)));
+            return Err(InvalidRecord::Schema(text::name(schema)));
         }
         let Ok(Document::Index(listed)) = index::parse(&record.bytes, &record.media_type) else {
             return Err(InvalidRecord::Other);
@@ -543,7 +542,7 @@ mod tests {
             ("revision", "main", InvalidRecord::Field("revision")),
             ("digest", "latest", InvalidRecord::Field("digest")),
             ("inputs", "many", InvalidRecord::Field("inputs")),
-            ("schema", "2\u{202e}\n", InvalidRecord::Schema("2".into())),
+            ("schema", "2\u{202e}\n", InvalidRecord::Schema("2\\u{202e}\\n".into())),
         ] {
             let other = changed(&record, |json| json["annotations"][field(name)] = json!(value));
             assert_eq!(read(&amd, other), Err(expected), "{name}: {value}");

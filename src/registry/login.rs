@@ -12,10 +12,10 @@ use tokio::sync::Mutex;
 
 use super::challenge::Challenge;
 use super::error::Kind;
-use super::error_response::{clean, error_response};
+use super::error_response::error_response;
 use super::token::{self, Cache, Token, Wanted};
 use super::transport::{Answer, Call, Transport};
-use crate::model::{Credentials, Secret};
+use crate::model::{Credentials, Secret, text};
 
 /// Most bytes of a token server's answer.
 const MAX_TOKEN_ANSWER: usize = 256 * 1024;
@@ -128,7 +128,7 @@ impl Login {
     }
 
     async fn fetch(&self, transport: &Transport, call: Call) -> Result<Token, Kind> {
-        let server = clean(call.uri.host().unwrap_or_default());
+        let server = text::name(call.uri.host().unwrap_or_default());
         let answer = transport.exchange(call).await.map_err(|kind| match kind {
             Kind::ErrorResponse(_) | Kind::Protocol(_) => kind,
             other => Kind::TokenServer { server: server.clone(), why: Box::new(other) },

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::error::Kind;
-use super::error_response::clean;
-use crate::model::{Digest, Tag};
+use crate::model::{Digest, Tag, text};
 
 /// Most bytes of a manifest, an index or a config: what registries take themselves.
 pub(super) const MAX_MANIFEST: usize = 4 * 1024 * 1024;
@@ -87,7 +86,7 @@ pub(super) fn content_digest(headers: &HeaderMap) -> Option<Digest> {
 /// The media type that an answer names, without its parameters.
 pub(super) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    clean(value.split(';').next().unwrap_or_default())
+    text::line(value.split(';').next().unwrap_or_default())
 }
 
 /// The error of content that has another digest than it must have.

@@ -45,5 +45,3 @@ pub use referrers::Referrer;
 pub use token::{Access, form};
 pub use transport::{Answer, Timeouts};
 pub use web::Web;
-
-pub(crate) use error_response::clean;

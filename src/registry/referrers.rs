@@ -12,12 +12,11 @@ use serde::Deserialize;
 use super::ask::Request;
 use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
-use super::error_response::clean;
 use super::index::OCI_INDEX;
 use super::manifest::{Manifest, media_type};
 use super::token::Access;
 use super::transport::redirect;
-use crate::model::{Digest, Repository, Tag};
+use crate::model::{Digest, Repository, Tag, text};
 
 /// One manifest that refers to another one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -123,7 +122,7 @@ fn entries(bytes: &[u8]) -> Result<Vec<Referrer>, Kind> {
         manifests: Option<Vec<Referrer>>,
     }
     let index: Index = serde_json::from_slice(bytes).map_err(|error| {
-        Kind::Protocol(format!("the list is no image index: {}", clean(&error.to_string())))
+        Kind::Protocol(format!("the list is no image index: {}", text::line(&error.to_string())))
     })?;
     Ok(index.manifests.unwrap_or_default())
 }

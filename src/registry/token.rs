@@ -11,7 +11,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use super::transport::is_loopback;
-use crate::model::Secret;
+use crate::model::{Secret, text};
 
 /// What a token is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,7 +135,7 @@ pub fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 fn uri(registry: &Uri, realm: &str, query: &str) -> Result<Uri, String> {
-    let shown = super::error_response::clean(realm);
+    let shown = text::name(realm);
     let uri: Uri =
         realm.parse().map_err(|_| format!("the token server that it names is no URL: `{shown}`"))?;
     let authority =

@@ -14,8 +14,7 @@ use hyper_util::rt::TokioExecutor;
 
 use super::body::{Outgoing, Passing};
 use super::error::Kind;
-use super::error_response::clean;
-use crate::model::causes;
+use crate::model::{causes, text};
 use crate::net::dial::{Connector, DialFault, Dialer, host_and_port, said};
 
 /// How long the parts of an exchange may take.
@@ -190,7 +189,7 @@ fn is_redirect(status: StatusCode) -> bool {
 
 /// Where a redirect leads, or what a `Location` means.
 pub fn redirect(from: &Uri, location: &[u8]) -> Result<Uri, Kind> {
-    let shown = clean(&String::from_utf8_lossy(location));
+    let shown = text::name(&String::from_utf8_lossy(location));
     let refuse = |why: &str| Kind::Protocol(format!("it sends us to `{shown}`, {why}"));
     let text = std::str::from_utf8(location).map_err(|_| refuse("which is no URL"))?;
     let text = text.split('#').next().unwrap_or(text);
@@ -267,12 +266,12 @@ fn tls_kind(error: &rustls::Error) -> Kind {
     match error {
         // The first bytes were no TLS record: a plain `HTTP/1.0 400 …`.
         rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Kind::PlainHttp,
-        other => Kind::Tls(clean(&other.to_string())),
+        other => Kind::Tls(text::line(&other.to_string())),
     }
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    clean(&said(error))
+    text::line(&said(error))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::error::Kind;
-use super::error_response::clean;
 use super::transport::{Answer, Call, Timeouts, Transport};
+use crate::model::text;
 use crate::net::Network;
 use crate::net::dial::{Dialer, host_and_port};
 
@@ -26,7 +26,7 @@ impl Web {
     /// # Errors
     /// If it is no `https` (or `http`) URL of a host, or has a login in it.
     pub fn new(url: &str, network: &Network, timeouts: Timeouts) -> Result<Self, Kind> {
-        let bad = || Kind::Protocol(format!("`{}` is no URL that can be asked", clean(url)));
+        let bad = || Kind::Protocol(format!("`{}` is no URL that can be asked", text::name(url)));
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let known = matches!(uri.scheme_str(), Some("https" | "http"));
         let (host, _) = host_and_port(&uri).filter(|_| known).ok_or_else(bad)?;
@@ -45,7 +45,7 @@ impl Web {
 
     /// The host, for messages.
     pub fn host(&self) -> String {
-        clean(self.uri.host().unwrap_or_default())
+        text::name(self.uri.host().unwrap_or_default())
     }
 
     /// Asks, and reads the answer, whatever its status. Values of headers are never shown.

@@ -11,9 +11,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::cache_service::CacheService;
-use super::event::shown;
 use super::payload::{self, Payload, PayloadError};
-use crate::model::{CommitId, GitRef};
+use crate::model::{CommitId, GitRef, text};
 
 pub use super::event::{Event, PullRequest, RepositoryFacts};
 
@@ -185,7 +184,7 @@ fn sha(text: &str, before: Option<&CommitId>) -> Result<CommitId, ContextError> 
     CommitId::parse(text).or_else(|_| {
         before.cloned().ok_or_else(|| ContextError::Variable {
             variable: "GITHUB_SHA",
-            value: shown(text),
+            value: text::name(text),
             expected: "expected a full commit id, 40 hexadecimal characters",
         })
     })
@@ -202,7 +201,7 @@ fn repository(
         .filter(|(owner, name)| !owner.is_empty() && !name.is_empty() && !name.contains('/'))
         .ok_or_else(|| ContextError::Variable {
             variable: "GITHUB_REPOSITORY",
-            value: shown(full_name),
+            value: text::name(full_name),
             expected: "expected `owner/name`",
         })?;
     // A payload may speak of another repository (`repository_dispatch` is free text): then it says nothing.
@@ -224,7 +223,7 @@ fn run<'a>(get: impl Fn(&str) -> &'a str, server_url: &str, repository: &str) ->
         "" => Ok(default),
         text => text.parse().map_err(|_| ContextError::Variable {
             variable,
-            value: shown(text),
+            value: text::name(text),
             expected: "expected a whole number",
         }),
     };

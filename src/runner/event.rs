@@ -94,8 +94,3 @@ pub struct RepositoryFacts {
     /// unknown.
     pub default_branch: Option<String>,
 }
-
-/// Shortens a value that others wrote to what a person needs to recognise it, without control characters.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
-}

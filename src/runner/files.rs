@@ -9,6 +9,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::model::text;
+
 /// What GitHub takes for all outputs of a job, in bytes of UTF-16.
 pub const MAX_OUTPUTS: usize = 1024 * 1024;
 
@@ -46,7 +48,7 @@ pub fn delimiter(random: u128) -> String {
 pub fn render_output(name: &str, value: &str, delimiter: &str) -> Result<String, FileError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || !name.chars().all(plain) {
-        return Err(FileError::Name(name.chars().filter(|c| !c.is_control()).take(80).collect()));
+        return Err(FileError::Name(text::name(name)));
     }
     let random = delimiter.strip_prefix("ghadelimiter_").unwrap_or_default();
     if random.len() < 32 || !random.bytes().all(|b| b.is_ascii_hexdigit()) {

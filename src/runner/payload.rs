@@ -7,8 +7,8 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::event::{Event, PullRequest, RepositoryFacts, shown};
-use crate::model::CommitId;
+use super::event::{Event, PullRequest, RepositoryFacts};
+use crate::model::{CommitId, text};
 
 /// The event payload does not say what its event needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -188,7 +188,7 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, PayloadError> {
         "workflow_dispatch" => Event::WorkflowDispatch,
         "repository_dispatch" => Event::RepositoryDispatch,
         "delete" => Event::Delete,
-        other => Event::Other(shown(other)),
+        other => Event::Other(text::name(other)),
     };
     let commit_times = commits.into_iter().filter_map(time).collect();
     Ok(Payload { event, repository: common.repository.map(facts), before, forced, commit_times })
@@ -229,5 +229,5 @@ fn time(commit: Commit) -> Option<(CommitId, i64)> {
 
 fn parse<T: DeserializeOwned>(event: &str, json: &str) -> Result<T, PayloadError> {
     serde_json::from_str(json)
-        .map_err(|error| PayloadError { event: shown(event), problem: shown(&error.to_string()) })
+        .map_err(|error| PayloadError { event: text::name(event), problem: text::line(&error.to_string()) })
 }

@@ -19,6 +19,8 @@
 
 use std::fmt::Write as _;
 
+use crate::model::text;
+
 /// Longest line that is shown, in bytes; the rest is counted and said.
 pub const MAX_LINE: usize = 8 * 1024;
 
@@ -89,12 +91,7 @@ impl Cleaner {
             '\t' => self.out.push('\t'),
             '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => self.out.push(' '),
             c if c.is_control() => {}
-            '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' => {
-                if self.out.ends_with(|last: char| !last.is_ascii() && !last.is_whitespace()) {
-                    self.out.push(c);
-                }
-            }
-            c if is_ignorable(c) => {}
+            c if text::is_invisible(c) && !text::is_joiner(c, self.out.chars().next_back()) => {}
             c => self.out.push(c),
         }
     }
@@ -189,18 +186,6 @@ enum Start {
     Nothing,
     Colon(usize),
     Over,
-}
-
-/// Characters that a comparison by culture passes over: Unicode's `Default_Ignorable_Code_Point` and its
-/// format characters (`Cf`), the latter also because they can turn the direction of what is read.
-fn is_ignorable(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
-        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}'
-        | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d165}'..='\u{1d182}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Rooms, and what each uses besides itself: exactly this.
 const USES: &[(&str, &[&str])] = &[
     ("buildkit", &["context", "model", "net", "plan", "progress"]),
+    ("context", &["model"]),
     ("docker", &["model", "plan"]),
     (
         "engine",
@@ -21,7 +22,7 @@ const USES: &[(&str, &[&str])] = &[
     ("metadata", &["inputs", "model", "runner"]),
     ("net", &["model"]),
     ("plan", &["inputs", "metadata", "model", "runner"]),
-    ("progress", &["runner"]),
+    ("progress", &["model", "runner"]),
     ("registry", &["model", "net"]),
     ("runner", &["model"]),
 ];

@@ -13,9 +13,9 @@ use hyper_util::rt::TokioIo;
 
 use super::super::address::Address;
 use super::super::connect_error::ConnectError;
-use super::super::error::clean;
 use super::super::tasks::Tasks;
 use super::{Io, unix};
+use crate::model::text;
 
 /// Bytes of a short answer.
 const LIMIT: usize = 64 << 10;
@@ -100,7 +100,7 @@ pub(super) async fn upgrade_to_h2c(
     let exchange = Exchange::send(socket, request).await?;
     if exchange.status() != StatusCode::SWITCHING_PROTOCOLS {
         let status = exchange.status().as_u16();
-        let said = clean(&message_of(&exchange.body().await));
+        let said = text::line(&message_of(&exchange.body().await));
         return Err(ConnectError::NoUpgrade { address: address(), path, status, said });
     }
     Ok(Box::new(exchange.upgraded().await?))

@@ -18,10 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::address::Address;
 use super::super::connect_error::ConnectError;
-use super::super::error::clean;
 use super::Io;
 use super::docker::{Exchange, asking_for, message_of, request};
 use super::witness::{Watched, Witness};
+use crate::model::text;
 
 const HEADER: usize = 8;
 /// Bytes that are read at once: more than one of the daemon's frames.
@@ -75,7 +75,7 @@ async fn call(address: &Address, socket: &Path, path: &str, json: &Value) -> Res
 }
 
 fn refused(address: &Address, status: u16, body: &[u8]) -> ConnectError {
-    ConnectError::NoExec { address: address.clone(), status, said: clean(&message_of(body)) }
+    ConnectError::NoExec { address: address.clone(), status, said: text::line(&message_of(body)) }
 }
 
 /// A name as a part of a path: names and ids of containers need none of this, other texts shall do no harm.

@@ -4,10 +4,9 @@ use hyper_util::rt::TokioIo;
 
 use super::super::address::Address;
 use super::super::connect_error::ConnectError;
-use super::super::error::clean;
 use super::witness::{Watched, Witness};
 use super::{Io, tls};
-use crate::model::Tls;
+use crate::model::{Tls, text};
 use crate::net::{self, ConnectFault};
 
 /// Connects, and proves who both sides are when the address says so.
@@ -23,7 +22,7 @@ pub(super) async fn connect(
     let client = client.map_err(|fault| ConnectError::Tls { address: address.clone(), fault })?;
     witness.stage("connecting");
     let stream = net::connect(host, port).await.map_err(|fault| match fault {
-        ConnectFault::Name(why) => ConnectError::Name { address: address.clone(), said: clean(&why) },
+        ConnectFault::Name(why) => ConnectError::Name { address: address.clone(), said: text::line(&why) },
         ConnectFault::Refused(_) => ConnectError::Refused { address: address.clone() },
         ConnectFault::Other(_, source) => ConnectError::Socket { address: address.clone(), source },
     })?;

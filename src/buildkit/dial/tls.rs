@@ -11,8 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::super::error::clean;
-use crate::model::Tls;
+use crate::model::{Tls, text};
 use crate::net::tls::{system_roots, trusting};
 
 /// What stands between us and a builder that speaks TLS.
@@ -100,7 +99,7 @@ impl TlsFault {
             rustls::Error::InvalidCertificate(fault) => certificate(fault, tls),
             rustls::Error::AlertReceived(alert) => alerted(*alert, tls),
             rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotSpoken,
-            other => Self::Other(clean(&other.to_string())),
+            other => Self::Other(text::line(&other.to_string())),
         }
     }
 }
@@ -116,9 +115,13 @@ fn certificate(fault: &CertificateError, tls: Option<&Tls>) -> TlsFault {
         CertificateError::NotValidForNameContext { expected, presented } => TlsFault::WrongName {
             expected: expected.to_str().into_owned(),
             // Its author is a stranger: a few names, cleaned.
-            presented: presented.iter().take(5).map(|name| format!("`{}`", clean(&plain(name)))).collect(),
+            presented: presented
+                .iter()
+                .take(5)
+                .map(|name| format!("`{}`", text::name(&plain(name))))
+                .collect(),
         },
-        other => TlsFault::Theirs(clean(&other.to_string())),
+        other => TlsFault::Theirs(text::line(&other.to_string())),
     }
 }
 
@@ -181,7 +184,7 @@ pub(super) struct Client<'a> {
 impl<'a> Client<'a> {
     /// Reads the PEM.
     pub(super) fn new(tls: &'a Tls, host: &str) -> Result<Self, TlsFault> {
-        let ours = |text: String| TlsFault::Ours(clean(&text));
+        let ours = |why: String| TlsFault::Ours(text::line(&why));
         let roots = match &tls.ca {
             None => system_roots().map_err(ours)?,
             Some(pem) => {
@@ -222,7 +225,7 @@ impl<'a> Client<'a> {
         connected.map_err(|error| match (inside(&error), error.kind()) {
             (Some(tls), _) => TlsFault::of(tls, Some(self.tls)),
             (None, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => TlsFault::HungUp,
-            (None, _) => TlsFault::Other(clean(&error.to_string())),
+            (None, _) => TlsFault::Other(text::line(&error.to_string())),
         })
     }
 }
@@ -232,7 +235,7 @@ fn certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'static>>, T
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) => Err(TlsFault::Ours(format!("`{what}` holds no certificate in PEM"))),
-        Err(error) => Err(TlsFault::Ours(clean(&format!("`{what}` is no PEM: {error}")))),
+        Err(error) => Err(TlsFault::Ours(text::line(&format!("`{what}` is no PEM: {error}")))),
     }
 }
 

@@ -31,9 +31,9 @@ use tokio::task::JoinSet;
 use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop, StopOnPanic};
 use crate::context::Filter;
 use crate::context::credentials::Blanked;
-use crate::context::path_text::printable;
 use crate::context::root::Root;
 use crate::context::walk::{Selection, WalkError, walk};
+use crate::model::text;
 
 /// Chunks between the threads and the caller's queue.
 const QUEUE: usize = 4;
@@ -86,7 +86,7 @@ pub enum TransferError {
     #[error(
         "`{}` of the build context changed while it was being sent: \
          let nothing write to it during the build, or list it in .dockerignore",
-        printable(path)
+        text::value(path)
     )]
     Changed {
         /// Relative to the context.
@@ -95,7 +95,7 @@ pub enum TransferError {
     /// A file of a Git directory is too large to be searched for credentials.
     #[error(
         "`{}` may hold credentials and is too large to be searched for them: list `.git` in .dockerignore",
-        printable(path)
+        text::value(path)
     )]
     CarrierTooLarge {
         /// Relative to the context.
@@ -106,7 +106,7 @@ pub enum TransferError {
     #[error(
         "`{}` has a name or leads to one that is not UTF-8, which this BuildKit does not take: rename it, list it in .dockerignore, \
          or set `builder: docker-container`",
-        printable(path)
+        text::value(path)
     )]
     NotText {
         /// Relative to the context; bytes that are no UTF-8 as `\xHH`.

@@ -4,7 +4,7 @@ use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
 
 use super::super::connection::DaemonClient;
-use super::super::error::clean;
+use crate::model::text;
 
 /// Lines of its log that are looked at, and that an error shows.
 const LOOKED_AT: &str = "200";
@@ -26,7 +26,7 @@ pub(super) async fn last_words(daemon: &DaemonClient, name: &str) -> Vec<String>
 fn telling(said: &[String]) -> Vec<String> {
     let indented = |line: &String| line.starts_with(['\t', ' ']);
     let frame = |at: usize| indented(&said[at]) || said.get(at + 1).is_some_and(indented);
-    let lines = said.iter().enumerate().filter(|(at, _)| !frame(*at)).map(|(_, line)| clean(line));
+    let lines = said.iter().enumerate().filter(|(at, _)| !frame(*at)).map(|(_, line)| text::line(line));
     let mut lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
     let is_error = |line: &String| {
         ["level=error", "level=fatal", "buildkitd: ", "panic: "].iter().any(|mark| line.contains(mark))

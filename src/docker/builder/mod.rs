@@ -21,12 +21,12 @@ use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use futures_util::StreamExt as _;
 
 use super::connection::DaemonClient;
-use super::error::{DockerError, clean};
+use super::error::DockerError;
 use super::inspection::Inspection;
 use super::ours::{Unfinished, remove};
 use super::own_container::OwnContainer;
 use super::prepare_helper::stop_prepare_helper;
-use crate::model::Logins;
+use crate::model::{Logins, text};
 use crate::plan::builder::{ContainerPlan, Keep};
 
 pub use super::image::Pulled;
@@ -170,7 +170,7 @@ impl BuilderContainer {
             image: self.image.clone(),
             code: state.exit_code,
             out_of_memory: state.oom_killed,
-            error: Some(clean(&state.error)).filter(|text| !text.is_empty()),
+            error: Some(text::line(&state.error)).filter(|text| !text.is_empty()),
             said: last_words(&self.daemon, &self.name).await,
         })
     }

@@ -7,8 +7,8 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use super::{BuilderError, SOCKET};
-use crate::docker::error::clean;
 use crate::docker::own_container::OwnContainer;
+use crate::model::text;
 
 /// One directory by its two names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl SocketDir {
     pub fn make(&self) -> Result<(u32, u32), BuilderError> {
         let failed = |error: std::io::Error| BuilderError::Directory {
             path: self.ours.display().to_string(),
-            why: clean(&error.to_string()),
+            why: text::line(&error.to_string()),
         };
         match std::fs::DirBuilder::new().mode(0o700).create(&self.ours) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error)),

@@ -17,10 +17,9 @@ use tokio::time::Instant;
 use super::builder::Node;
 use crate::buildkit::{self, BuildError, BuildIds, BuildOutcome, Pins};
 use crate::engine::login;
-use crate::engine::retry::short;
 use crate::engine::run::Run;
 use crate::engine::solving::provisions;
-use crate::model::{Patience, RegistryHost, Repository, Standing, Trouble, chain};
+use crate::model::{Patience, RegistryHost, Repository, Standing, Trouble, chain, text};
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::cache::running_again;
 use crate::progress::event::StatusUpdate;
@@ -81,7 +80,7 @@ pub(super) async fn build_and_push(
         };
         let Some(target) = pushed_to(&error, &again) else { break };
         let Some(rest) = again.without(&target) else { break };
-        let why = short(&chain(&error));
+        let why = text::line(&chain(&error));
         part.run.process.reporter.retry(&format!("{why}; it is left out, the others get the image"));
         again = rest;
         attempts.all += 1;
@@ -156,7 +155,7 @@ async fn persevere(
         };
         let attempt = patience.failures() + 1;
         attempts.all = first + patience.failures();
-        let why = short(&chain(&last));
+        let why = text::line(&chain(&last));
         let pause_text = units::seconds(pause);
         part.run.process.reporter.retry(&format!("{why}; attempt {attempt} in {pause_text}, from the cache"));
         tokio::select! {
