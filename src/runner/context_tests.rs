@@ -118,6 +118,38 @@ fn every_event_gives_its_facts() {
 }
 
 #[test]
+fn pull_requests_at_other_repositories_do_not_count() {
+    let (shop, fork, other) = (1, 2, 3);
+    let of = |number: u64, base: u64, head: u64| {
+        serde_json::json!({"number": number, "base": {"repo": {"id": base}}, "head": {"repo": {"id": head}}})
+    };
+    let gone = serde_json::json!({"number": 9, "base": {"repo": {"id": shop}}, "head": {"repo": null}});
+    let bare = serde_json::json!({"number": 9});
+    for (listed, expected) in [
+        (vec![of(5, shop, shop)], Some(5)),
+        // The same branch is proposed to the repository that this one was forked from.
+        (vec![of(5, shop, shop), of(77, other, shop)], Some(5)),
+        (vec![of(77, other, shop)], None),
+        // Somebody's fork has a branch at the same commit.
+        (vec![of(8, shop, fork)], None),
+        (vec![of(5, shop, shop), of(6, shop, shop)], None),
+        (vec![gone], None),
+        (vec![bare], None),
+        (vec![], None),
+    ] {
+        let payload = serde_json::json!({
+            "repository": {"id": shop, "full_name": "acme/shop"},
+            "workflow_run": {
+                "head_branch": "dev", "head_sha": HEAD, "event": "pull_request",
+                "head_repository": {"id": shop, "full_name": "acme/shop"}, "pull_requests": listed
+            }
+        });
+        let event = payload::read("workflow_run", &payload.to_string()).unwrap().event;
+        assert_eq!(event, workflow_run("dev", HEAD, "pull_request", "acme/shop", expected), "{listed:?}");
+    }
+}
+
+#[test]
 fn the_rest_of_a_run() {
     let context = fixture("push-branch");
     assert_eq!(context.git_ref, GitRef::Branch("main".into()));

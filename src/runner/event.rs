@@ -40,7 +40,7 @@ pub enum Event {
         event: String,
         /// `owner/name` that the head is in; absent when it was deleted.
         head_repository: Option<String>,
-        /// Number of the pull request, where the payload names exactly one.
+        /// Number of the pull request, where the payload names exactly one at this repository.
         pull_request: Option<u64>,
     },
     /// `pull_request`.

@@ -38,6 +38,7 @@ struct Common {
 
 #[derive(Deserialize)]
 struct RepositoryFields {
+    id: Option<u64>,
     full_name: Option<String>,
     html_url: Option<String>,
     description: Option<String>,
@@ -88,18 +89,33 @@ struct WorkflowRun {
     head_sha: CommitId,
     event: String,
     head_repository: Option<Named>,
-    pull_requests: Option<Vec<Numbered>>,
+    pull_requests: Option<Vec<ListedPull>>,
     head_commit: Option<Commit>,
 }
 
 #[derive(Deserialize)]
 struct Named {
+    id: Option<u64>,
     full_name: Option<String>,
 }
 
+/// A pull request as a list names it: its repositories without their owners, by id.
 #[derive(Deserialize)]
-struct Numbered {
+struct ListedPull {
     number: u64,
+    base: Option<Side>,
+    head: Option<Side>,
+}
+
+#[derive(Deserialize)]
+struct Side {
+    repo: Option<Named>,
+}
+
+impl Side {
+    fn repository(side: Option<&Self>) -> Option<u64> {
+        side?.repo.as_ref()?.id
+    }
 }
 
 #[derive(Deserialize)]
@@ -164,13 +180,15 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, PayloadError> {
         "workflow_run" => {
             let WorkflowRunEvent { workflow_run: run } = parse(name, json)?;
             commits.extend(run.head_commit);
-            let pulls = run.pull_requests.unwrap_or_default();
+            let own = common.repository.as_ref().and_then(|repository| repository.id);
+            let head = run.head_repository.as_ref().and_then(|repository| repository.id);
+            let pull_request = pull_request_of(&run.pull_requests.unwrap_or_default(), own, head);
             Event::WorkflowRun {
                 head_branch: run.head_branch.filter(|branch| !branch.is_empty()),
                 head_sha: run.head_sha,
                 event: run.event,
                 head_repository: run.head_repository.and_then(|repository| repository.full_name),
-                pull_request: if let [pull] = pulls.as_slice() { Some(pull.number) } else { None },
+                pull_request,
             }
         }
         "pull_request" => Event::PullRequest(pull_request(name, json)?),
@@ -192,6 +210,20 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, PayloadError> {
     };
     let commit_times = commits.into_iter().filter_map(time).collect();
     Ok(Payload { event, repository: common.repository.map(facts), before, forced, commit_times })
+}
+
+/// The number of the one pull request that asks for this run's head to be merged into the repository `own`. GitHub lists
+/// every open one with that head: of a fork also those at the repository that it was made of, whose numbers are not ours.
+fn pull_request_of(listed: &[ListedPull], own: Option<u64>, head: Option<u64>) -> Option<u64> {
+    let is_ours = |pull: &&ListedPull| {
+        own.is_some()
+            && Side::repository(pull.base.as_ref()) == own
+            && Side::repository(pull.head.as_ref()) == head
+    };
+    match listed.iter().filter(is_ours).collect::<Vec<_>>()[..] {
+        [pull] => Some(pull.number),
+        _ => None,
+    }
 }
 
 fn pull_request(name: &str, json: &str) -> Result<PullRequest, PayloadError> {
