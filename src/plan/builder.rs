@@ -9,7 +9,8 @@ use super::error::PlanError;
 use super::facts::{BuilderFacts, DaemonFacts, can_run};
 use crate::inputs::config::{BuilderOptions, Config};
 use crate::model::{
-    BuilderAddress, BuilderChoice, BuilderNode, CacheEntry, Digest, Platform, RegistryHost, text,
+    BuilderAddress, BuilderChoice, BuilderNode, CacheEntry, Digest, NetworkMode, Platform, RegistryHost,
+    RunOptions, text,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +82,10 @@ pub struct ContainerPlan {
     pub keep: Keep,
     /// The job that it is made for: run, attempt and job.
     pub job: String,
-    /// `RUNNER_NAME`.
+    /// The runner that it is made on: its name, and a hash of what tells it from others of that name on its machine.
     pub runner: String,
+    /// The repository that the job is of, `owner/name`.
+    pub repository: String,
 }
 
 /// How long a builder container lives.
@@ -93,7 +96,7 @@ pub enum Keep {
     Step,
     /// For the job's later steps: the machine is thrown away after the job.
     Job,
-    /// For later jobs of this runner.
+    /// For later jobs of this runner and repository.
     Always,
 }
 
@@ -393,23 +396,58 @@ fn container(asked: Asked<'_>, context: &RunnerContext) -> ContainerPlan {
     let host_network = asked.registry.is_loopback();
     let run = &context.run;
     let job = format!("{}-{}-{}", run.id, run.attempt, run.job);
-    let mut parts =
-        vec![context.runner.name.clone(), image.clone(), entitlements.join(","), host_network.to_string()];
+    let runner = runner(context);
+    let repository = context.repository.full_name.clone();
+    let mut parts = vec![runner.clone(), image.clone(), entitlements.join(","), host_network.to_string()];
     parts.push(buildkitd_config.clone().unwrap_or_default());
-    if keep != Keep::Always {
-        parts.push(job.clone());
-    }
-    let hash = Digest::of(parts.join("\0").as_bytes());
+    parts.push(match keep {
+        // Its cache, and what steps keep in cache mounts, is for one repository.
+        Keep::Always => repository.to_ascii_lowercase(),
+        Keep::Step | Keep::Job => job.clone(),
+    });
     ContainerPlan {
-        name: format!("docker-push-action-builder-{}", &hash.as_str()["sha256:".len()..][..16]),
+        name: format!("docker-push-action-builder-{}", short_hash(&parts)),
         image: image.clone(),
         config: buildkitd_config.clone(),
         entitlements,
         host_network,
         keep,
         job,
-        runner: context.runner.name.clone(),
+        runner,
+        repository,
     }
+}
+
+/// Which runner this is, among all that use its machine's daemon. Its name is unique where it is registered, and another
+/// organisation's runner on the same machine may be called the same. Each has a work directory of its own there, which the
+/// daemon mounts into actions; where that is not known, the repository's owner stands for it.
+fn runner(context: &RunnerContext) -> String {
+    let place = match &context.paths.host_temp {
+        Some(temp) => temp.display().to_string(),
+        None => context.repository.owner.to_ascii_lowercase(),
+    };
+    let name = &context.runner.name;
+    format!("{name}-{}", short_hash(&[context.server_url.clone(), name.clone(), place]))
+}
+
+fn short_hash(parts: &[String]) -> String {
+    Digest::of(parts.join("\0").as_bytes()).as_str()["sha256:".len()..][..16].to_owned()
+}
+
+/// What a person is told of a container on the host's network, unless no step has any.
+pub(super) fn host_network_notice(
+    builder: &BuilderPlan,
+    asked: Asked<'_>,
+    steps: &RunOptions,
+) -> Option<String> {
+    let shares = builder.own_container().is_some_and(|container| container.host_network);
+    (shares && steps.network != Some(NetworkMode::None)).then(|| {
+        format!(
+            "the build's steps have the network of the runner's machine, its loopback included: the builder is on it, to \
+             reach {} (`network: none` leaves the steps without any)",
+            asked.registry
+        )
+    })
 }
 
 #[cfg(test)]

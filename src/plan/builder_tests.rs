@@ -223,10 +223,7 @@ fn one_container_for_those_who_can_share_it() {
     };
     let usual = plan(&|_, _| ());
     assert_eq!(usual.name.len(), "docker-push-action-builder-".len() + 16);
-    assert_eq!(
-        (usual.keep, usual.job.as_str(), usual.runner.as_str()),
-        (Keep::Step, "7-1-publish", "runner-1")
-    );
+    assert_eq!((usual.keep, usual.job.as_str()), (Keep::Step, "7-1-publish"));
     assert_eq!(usual.entitlements, ["network.host"]);
     assert!(!usual.host_network);
     let other: &[Change<'_>] = &[
@@ -250,10 +247,84 @@ fn one_container_for_those_who_can_share_it() {
     });
     assert_eq!((kept.keep, &kept.name), (Keep::Always, &later.name));
     assert_ne!(kept.name, usual.name);
+    let renamed = plan(&|config, context| {
+        config.builder.keep = Some(true);
+        context.repository.full_name = "Acme/Shop".into();
+    });
+    assert_eq!(kept.name, renamed.name);
     assert_eq!(plan(&|_, context| context.runner.hosted_by_github = true).keep, Keep::Job);
     let not_kept = plan(&|config, context| {
         config.builder.keep = Some(false);
         context.runner.hosted_by_github = true;
     });
     assert_eq!(not_kept.keep, Keep::Step);
+}
+
+#[test]
+fn a_kept_cache_is_for_one_repository() {
+    let of = |repository: &str| {
+        let mut config = config();
+        config.builder.keep = Some(true);
+        let mut context = context(push(), "refs/heads/main");
+        context.repository.full_name = repository.into();
+        container((&config).into(), &context)
+    };
+    let (shop, site) = (of("acme/shop"), of("acme/site"));
+    assert_ne!(shop.name, site.name);
+    assert_eq!((shop.runner == site.runner, site.repository.as_str()), (true, "acme/site"));
+}
+
+#[test]
+fn a_runner_of_the_same_name_is_another_ones() {
+    let on = |change: &dyn Fn(&mut RunnerContext)| {
+        let mut context = context(push(), "refs/heads/main");
+        context.paths.host_temp = Some("/home/acme/runner/_work/_temp".into());
+        change(&mut context);
+        container((&config()).into(), &context)
+    };
+    let ours = on(&|_| ());
+    assert!(ours.runner.starts_with("runner-1-"), "{}", ours.runner);
+    // One runner, whatever it works for.
+    let next = on(&|context| {
+        context.repository.full_name = "acme/site".into();
+        context.run.id = 99;
+    });
+    assert_eq!(next.runner, ours.runner);
+    let elsewhere = |context: &mut RunnerContext| {
+        context.paths.host_temp = Some("/home/umbrella/runner/_work/_temp".into());
+    };
+    let server = |context: &mut RunnerContext| context.server_url = "https://git.example".into();
+    for theirs in [on(&elsewhere), on(&server), on(&|context| context.runner.name = "runner-2".into())] {
+        assert_ne!((&theirs.runner, &theirs.name), (&ours.runner, &ours.name));
+        assert_ne!(theirs.runner, ours.runner);
+    }
+    let unknown = |owner: &str| {
+        on(&|context| {
+            context.paths.host_temp = None;
+            context.repository.owner = owner.into();
+        })
+    };
+    assert_ne!(unknown("acme").runner, unknown("umbrella").runner);
+    assert_eq!(unknown("acme").runner, unknown("Acme").runner);
+}
+
+#[test]
+fn a_builder_on_the_hosts_network_is_told() {
+    let told = |registry: &str, choice: BuilderChoice, network: Option<NetworkMode>| {
+        let mut config = config();
+        config.targets = crate::model::Repository::parse(registry).unwrap().into();
+        config.builder.choice = choice;
+        let needs = Needs { pushes: true, platforms: &config.platforms, entitlements: &[], cache_to: &[] };
+        let context = context(push(), "refs/heads/main");
+        let plan = plan_builder((&config).into(), &context, &needs, &facts(true)).unwrap();
+        let steps = RunOptions { network, ..RunOptions::default() };
+        host_network_notice(&plan, (&config).into(), &steps)
+    };
+    let own = || node(BuilderAddress::OwnContainer);
+    let said = told("localhost:5000/a", own(), None).unwrap();
+    assert!(said.contains("network of the runner's machine") && said.contains("localhost:5000"), "{said}");
+    assert!(told("localhost:5000/a", own(), Some(NetworkMode::Host)).is_some());
+    assert_eq!(told("localhost:5000/a", own(), Some(NetworkMode::None)), None);
+    assert_eq!(told("ghcr.io/acme/a", own(), None), None);
+    assert_eq!(told("localhost:5000/a", BuilderChoice::Auto, None), None);
 }

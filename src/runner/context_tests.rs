@@ -120,9 +120,7 @@ fn every_event_gives_its_facts() {
 #[test]
 fn pull_requests_at_other_repositories_do_not_count() {
     let (shop, fork, other) = (1, 2, 3);
-    let of = |number: u64, base: u64, head: u64| {
-        serde_json::json!({"number": number, "base": {"repo": {"id": base}}, "head": {"repo": {"id": head}}})
-    };
+    let of = |number: u64, base: u64, head: u64| serde_json::json!({"number": number, "base": {"repo": {"id": base}}, "head": {"repo": {"id": head}}});
     let gone = serde_json::json!({"number": 9, "base": {"repo": {"id": shop}}, "head": {"repo": null}});
     let bare = serde_json::json!({"number": 9});
     for (listed, expected) in [

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
 
 use super::super::ours::LABEL_ROLE;
-use super::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_RUNNER, ROLE, RUN, Wanted};
+use super::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_REPOSITORY, LABEL_RUNNER, ROLE, RUN, Wanted};
 use crate::plan::builder::Keep;
 
 /// Where buildkitd keeps its cache.
@@ -59,6 +59,7 @@ impl Wanted<'_> {
             label(LABEL_ROLE, ROLE),
             label(LABEL_JOB, &plan.job),
             label(LABEL_RUNNER, &plan.runner),
+            label(LABEL_REPOSITORY, &plan.repository),
             label(LABEL_KEEP, plan.keep.label()),
         ]);
         if let (Some(own), false) = (self.own, self.ahead) {
@@ -70,7 +71,10 @@ impl Wanted<'_> {
             target: Some(STATE.into()),
             // Without a name it goes with the container.
             volume_options: kept.is_some().then(|| MountVolumeOptions {
-                labels: Some(HashMap::from([label(LABEL_ROLE, ROLE)])),
+                labels: Some(HashMap::from([
+                    label(LABEL_ROLE, ROLE),
+                    label(LABEL_REPOSITORY, &plan.repository),
+                ])),
                 ..MountVolumeOptions::default()
             }),
             source: kept,
@@ -120,6 +124,7 @@ mod tests {
             keep,
             job: "7-1-publish".into(),
             runner: "runner-1".into(),
+            repository: "acme/shop".into(),
         }
     }
 
@@ -138,6 +143,7 @@ mod tests {
         let labels = body.labels.unwrap();
         assert_eq!(labels["docker-push-action.role"], "builder");
         assert_eq!((labels[LABEL_OWNER].as_str(), labels[LABEL_KEEP].as_str()), ("a1", "step"));
+        assert_eq!(labels[LABEL_REPOSITORY], "acme/shop");
         let host = body.host_config.unwrap();
         assert_eq!((host.privileged, host.init), (Some(true), Some(true)));
         assert_eq!(host.network_mode.as_deref(), Some("github_network_1"));

@@ -69,6 +69,8 @@ pub struct BuilderContainer {
 const ROLE: &str = "builder";
 /// Our label: run, attempt and job that it was made for.
 const LABEL_JOB: &str = "docker-push-action.job";
+/// Our label: the repository that it was made for.
+const LABEL_REPOSITORY: &str = "docker-push-action.repository";
 /// Our label: the runner that it was made on.
 const LABEL_RUNNER: &str = "docker-push-action.runner";
 /// Our label: how long it lives, `step`, `job` or `always`.
