@@ -3,7 +3,9 @@
 //! A solve that failed answers with nothing but its error, so the steps are all that tells: BuildKit names the step of
 //! a base image with the digest that it found (`[2/3] FROM docker.io/library/busybox:1@sha256:…`, a frontend's
 //! `docker-image://docker.io/docker/dockerfile:1@sha256:…`). A source policy (BuildKit 0.11 and newer) then puts the
-//! digest in where the next solve asks for the tag. Git and HTTP sources are not named with what was found.
+//! digest in where the next solve asks for the tag. Git and HTTP sources are not named with what was found. Of a Git context
+//! the plan may know the commit: then the policy has the builder refuse another (`git.checksum`, BuildKit 0.24), and fetch it
+//! without the history before it (`git.fetchbycommit`, 0.30); older ones pass over both.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +14,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{
 };
 
 use crate::model::Digest;
+use crate::plan::SourceCommit;
 use crate::plan::build::PinnedImage;
 use crate::progress::event::StatusUpdate;
 
@@ -63,18 +66,24 @@ fn pinned(name: &str) -> Option<PinnedImage> {
     Some(PinnedImage { name: name.to_owned(), digest })
 }
 
-/// The policy that pins these images; none if there are none.
-pub(super) fn policy(images: &[PinnedImage]) -> Option<Policy> {
-    let rules = images.iter().map(|PinnedImage { name, digest }| Rule {
+/// The policy that pins these images, and a Git context to its commit; none if there is nothing to pin.
+pub(super) fn policy(images: &[PinnedImage], context: Option<&SourceCommit>) -> Option<Policy> {
+    let rule = |identifier: String, updates: Update| Rule {
         action: PolicyAction::Convert.into(),
-        selector: Some(Selector {
-            identifier: format!("{SCHEME}{name}"),
-            match_type: MatchType::Exact.into(),
-            constraints: Vec::new(),
-        }),
-        updates: Some(Update { identifier: format!("{SCHEME}{name}@{digest}"), attrs: [].into() }),
+        selector: Some(Selector { identifier, match_type: MatchType::Exact.into(), constraints: Vec::new() }),
+        updates: Some(updates),
+    };
+    let images = images.iter().map(|PinnedImage { name, digest }| {
+        let identifier = format!("{SCHEME}{name}@{digest}");
+        rule(format!("{SCHEME}{name}"), Update { identifier, attrs: [].into() })
     });
-    let rules: Vec<Rule> = rules.collect();
+    let context = context.map(|SourceCommit { source, commit, by_id }| {
+        let checked = ("git.checksum".to_owned(), commit.to_string());
+        let alone = by_id.then(|| ("git.fetchbycommit".to_owned(), "true".to_owned()));
+        let attrs = [checked].into_iter().chain(alone).collect();
+        rule(source.clone(), Update { identifier: source.clone(), attrs })
+    });
+    let rules: Vec<Rule> = images.chain(context).collect();
     (!rules.is_empty()).then_some(Policy { version: 1, rules })
 }
 
@@ -125,13 +134,32 @@ mod tests {
 
     #[test]
     fn a_policy_replaces_the_tag() {
-        assert_eq!(policy(&[]), None);
+        assert_eq!(policy(&[], None), None);
         let image = PinnedImage { name: "r.io/a:1".into(), digest: Digest::of(b"one") };
-        let rule = &policy(std::slice::from_ref(&image)).unwrap().rules[0];
+        let rule = &policy(std::slice::from_ref(&image), None).unwrap().rules[0];
         assert_eq!(rule.selector.as_ref().unwrap().identifier, "docker-image://r.io/a:1");
         assert_eq!(
             rule.updates.as_ref().unwrap().identifier,
             format!("docker-image://r.io/a:1@{}", image.digest)
         );
+    }
+
+    #[test]
+    fn a_policy_has_another_commit_refused() {
+        let (source, commit) = ("git://h/a/b.git#main:api", "1".repeat(40));
+        let of = |by_id| {
+            let commit = crate::model::CommitId::parse(&commit).unwrap();
+            let rules =
+                policy(&[], Some(&SourceCommit { source: source.into(), commit, by_id })).unwrap().rules;
+            let Update { identifier, attrs } = rules[0].updates.clone().unwrap();
+            assert_eq!((rules.len(), identifier.as_str()), (1, source));
+            assert_eq!(rules[0].selector.as_ref().unwrap().identifier, source);
+            let mut attrs: Vec<String> =
+                attrs.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+            attrs.sort();
+            attrs
+        };
+        assert_eq!(of(false), [format!("git.checksum={commit}")]);
+        assert_eq!(of(true), [format!("git.checksum={commit}"), "git.fetchbycommit=true".into()]);
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn solve_request(plan: &BuildPlan, ids: &BuildIds, address: &Address)
         // per platform and a database entry before it answers, a third of a small cached build's time.
         internal: true,
         entitlements: plan.entitlements.clone(),
-        source_policy: pins::policy(&plan.pinned),
+        source_policy: pins::policy(&plan.pinned, plan.source_commit().as_ref()),
         cache: Some(CacheOptions::default()),
         ..SolveRequest::default()
     }

@@ -13,11 +13,11 @@ use crate::progress::plain::PlainOptions;
 
 /// A log of this build, with nothing in it.
 pub(super) fn log(run: &Run<'_>, build: &BuildPlan) -> Display {
-    let dockerfile = &build.dockerfile;
+    let name = &build.dockerfile.file_name;
     let options = PlainOptions {
         fence: run.process.random_id(),
         quiet_warnings: run.asked.build.quiet_checks,
-        dockerfile: Some((dockerfile.file_name.clone(), dockerfile.in_workspace.clone())),
+        dockerfile: build.dockerfile_place.clone().map(|place| (name.clone(), place)),
     };
     Display::new(options, run.process.reporter.is_live())
 }

@@ -73,6 +73,32 @@ struct Branch {
     name: String,
 }
 
+#[derive(Deserialize)]
+struct Repository {
+    default_branch: String,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    #[serde(default)]
+    parents: Vec<Parent>,
+    committer: Option<Signature>,
+}
+
+#[derive(Deserialize)]
+struct Signature {
+    date: Option<String>,
+}
+
+/// What a commit says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitDetails {
+    /// Its parents, in order.
+    pub parents: Vec<CommitId>,
+    /// Its committer's time, Unix seconds, where it is one.
+    pub time: Option<i64>,
+}
+
 /// Tags of tags that are followed.
 const DEEPEST: usize = 4;
 /// Branches of one answer, which is the most that GitHub gives, and answers that are asked for.
@@ -179,8 +205,17 @@ impl GitHub {
             RefName::Branch(name) => ("heads", name),
             RefName::Tag(name) => ("tags", name),
         };
-        let route = format!("/repos/{repository}/git/ref/{kind}/{}", escaped(name));
-        let found = self.ask::<Reference>(format!("what {kind}/{name} is"), route).await;
+        self.commit_of(repository, &format!("{kind}/{name}")).await
+    }
+
+    /// The commit that a ref of this whole name, without `refs/`, points to: `heads/main`, `pull/7/merge`. `None` where it is
+    /// gone, or points to something else.
+    ///
+    /// # Errors
+    /// Also where this token does not see the repository at all.
+    pub async fn commit_of(&self, repository: &str, name: &str) -> Result<Option<CommitId>, GitHubError> {
+        let route = format!("/repos/{repository}/git/ref/{}", escaped(name));
+        let found = self.ask::<Reference>(format!("what {name} is"), route).await;
         let Some(found) = self.there(repository, found).await? else { return Ok(None) };
         let mut object = found.object;
         for _ in 0..DEEPEST {
@@ -191,6 +226,23 @@ impl GitHub {
             object = self.ask::<Reference>(format!("what the tag {name} is"), route).await?.object;
         }
         Ok((object.kind == "commit").then_some(object.sha))
+    }
+
+    /// The branch that is fetched when none is named.
+    pub async fn default_branch(&self, repository: &str) -> Result<String, GitHubError> {
+        let found: Repository = self.ask(repository.to_owned(), format!("/repos/{repository}")).await?;
+        Ok(found.default_branch)
+    }
+
+    /// What a commit says of itself.
+    pub async fn commit(&self, repository: &str, commit: &CommitId) -> Result<CommitDetails, GitHubError> {
+        let route = format!("/repos/{repository}/git/commits/{commit}");
+        let found: Details = self.ask(format!("commit {commit}"), route).await?;
+        let time = found.committer.and_then(|by| by.date?.parse::<jiff::Timestamp>().ok());
+        Ok(CommitDetails {
+            parents: found.parents.into_iter().map(|parent| parent.sha).collect(),
+            time: time.map(jiff::Timestamp::as_second),
+        })
     }
 
     /// What is not there is no error, where the repository itself is: GitHub hides that from who may not read it.

@@ -24,7 +24,7 @@ use crate::net::Network;
 use crate::net::dial::{Connector, Dialer, said};
 
 pub use cache::{CacheTrouble, cache_trouble};
-pub use history::{Listed, RefName};
+pub use history::{CommitDetails, Listed, RefName};
 
 /// How long one answer may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

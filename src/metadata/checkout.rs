@@ -47,6 +47,11 @@ pub enum DescribeError {
         "the workspace holds no Git repository that can be read: check the code out first (actions/checkout)"
     )]
     NoRepository,
+    /// What is built is fetched, and is not the commit that is checked out.
+    #[error(
+        "`context` is fetched, and what is checked out is another commit: check that one out (actions/checkout with `fetch-depth: 0`), or give `version`"
+    )]
+    Elsewhere,
     /// The repository has no commit.
     #[error("the repository in the workspace has no commit yet")]
     NoCommit,

@@ -1,11 +1,12 @@
 //! The labels of an image: the OCI annotation keys that can be known, then what the user wrote.
 //!
 //! Source: the image specification's `annotations.md`; the eight keys of docker/metadata-action, but `created` is
-//! the commit's time, so that the same commit gives the same labels.
+//! the commit's time, so that the same commit gives the same labels. Of what is built from another repository nothing is
+//! said that is so of the run's own one only.
 
 use std::collections::BTreeMap;
 
-use super::{Metadata, date};
+use super::{Metadata, Origin, date};
 use crate::runner::context::RunnerContext;
 
 /// The prefix of the keys that the specification defines.
@@ -24,15 +25,21 @@ pub fn labels(
     added: &[(String, String)],
 ) -> BTreeMap<String, String> {
     let repository = &context.repository;
+    let (description, source, licenses) = match &metadata.origin {
+        Origin::Own => {
+            (repository.description.clone(), repository.html_url.clone(), repository.license.clone())
+        }
+        Origin::Other(page) => (String::new(), page.clone().unwrap_or_default(), String::new()),
+    };
     let defaults = [
         ("title", repository.name.clone()),
-        ("description", repository.description.clone()),
+        ("description", description),
         ("url", repository.html_url.clone()),
-        ("source", repository.html_url.clone()),
+        ("source", source),
         ("version", metadata.version.clone().unwrap_or_default()),
         ("created", metadata.created.map(date::rfc3339).unwrap_or_default()),
         ("revision", metadata.built.as_ref().map(ToString::to_string).unwrap_or_default()),
-        ("licenses", repository.license.clone()),
+        ("licenses", licenses),
     ];
     let known = defaults.into_iter().filter(|(_, value)| !value.is_empty());
     known.map(|(key, value)| (format!("{OCI}{key}"), value)).chain(added.iter().cloned()).collect()

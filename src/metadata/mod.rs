@@ -25,6 +25,7 @@ use crate::model::{CommitId, text};
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
 pub use planned::{Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
+pub use remote::{ContextCommit, ContextRef, ref_to_look_up};
 pub use strategy::{GithubFacts, Outcome, Rules, StrategyError, derive};
 pub use trigger::{branch_to_look_up, pull_request_to_look_up, push_by_event, triggering_commit};
 
@@ -43,6 +44,10 @@ pub struct Metadata {
     pub revision: CommitId,
     /// The commit that is built, if it is known: what the revision label says.
     pub built: Option<CommitId>,
+    /// It is what is checked out in the workspace, or its commit there is the one that a Git context is fetched at.
+    pub as_checked_out: bool,
+    /// Whose sources are built.
+    pub origin: Origin,
     /// That commit's time (Unix seconds, within the years 1970 to 9999), if anybody knows it. Never now.
     pub created: Option<i64>,
     /// The commit that the tags name, and that decides which image is newer: the head of a pull request, if that is what is
@@ -68,6 +73,16 @@ pub enum Subject {
     Queue,
     /// A ref that is neither branch nor tag, whole.
     Ref(String),
+}
+
+/// Whose sources an image is built from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The run's own repository.
+    Own,
+    /// A context from elsewhere: the address of its repository for people, if it has one.
+    Other(Option<String>),
 }
 
 /// What becomes of the image when nobody asked for anything else.

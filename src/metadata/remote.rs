@@ -1,22 +1,55 @@
-//! What a context that BuildKit fetches by itself is of, as far as its URL says it before anything is fetched.
+//! What a context that BuildKit fetches by itself is of: as far as its URL says it, and GitHub, which is asked what a ref is
+//! before anything is decided.
 //!
-//! What is checked out in the workspace says nothing of it. Obeys BuildKit's Git URLs: `https://HOST/PATH.git#REF:SUBDIR`,
-//! `github.com/PATH`, `git@HOST:PATH`, and the same with `?ref=`, `?branch=`, `?tag=` or `?commit=`.
+//! What is checked out in the workspace says nothing of it. A ref is asked about where it is one of this GitHub server;
+//! elsewhere a commit is known only where the URL names it. BuildKit's order of what a name may mean is kept (`source/git`):
+//! the whole name of a ref, then a branch, then a Git tag; an abbreviated commit is none of these.
 
-use super::Subject;
 use super::trigger::triggering_commit;
-use crate::model::{CommitId, GitRef};
+use super::{Ancestry, CheckoutFacts, DescribeError};
+use crate::model::{CommitId, ContextSource, GitUrl, text};
 use crate::runner::context::RunnerContext;
+
+/// A ref of a context, which GitHub is to be asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextRef {
+    /// `owner/name`.
+    pub repository: String,
+    /// It is the run's own one.
+    pub own: bool,
+    /// What the name may mean, without `refs/`, in order: `heads/main`, `tags/main`. None: the default branch.
+    pub names: Vec<String>,
+}
+
+/// What a context's ref was found to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextCommit {
+    /// The commit.
+    pub commit: CommitId,
+    /// A branch has it. Every BuildKit fetches such a commit by its id; older ones (before 0.17) no other.
+    pub on_branch: bool,
+    /// Its parents, as far as they were told.
+    pub parents: Vec<CommitId>,
+    /// Its committer's time, Unix seconds, if it was told.
+    pub time: Option<i64>,
+    /// How the commit that the run is about stands to it; only of the run's own repository.
+    pub ancestry: Ancestry,
+}
 
 /// What is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Sources {
     /// This commit of the run's own repository.
     Own(CommitId),
-    /// A ref of the run's own repository, whose commit is known when it is fetched.
-    OwnRef,
-    /// Something else; its commit, if the URL names one.
-    Other(Option<CommitId>),
+    /// A commit of the run's own repository, which is known when it is fetched; why it is not known yet.
+    OwnRef(String),
+    /// Something else.
+    Other {
+        /// Its commit, if it is known.
+        commit: Option<CommitId>,
+        /// Its repository's address for people, if it has one.
+        page: Option<String>,
+    },
 }
 
 impl Sources {
@@ -24,67 +57,105 @@ impl Sources {
     pub(super) fn commit(&self) -> Option<&CommitId> {
         match self {
             Self::Own(commit) => Some(commit),
-            Self::OwnRef => None,
-            Self::Other(commit) => commit.as_ref(),
+            Self::OwnRef(_) => None,
+            Self::Other { commit, .. } => commit.as_ref(),
         }
     }
 }
 
-/// Reads the URL of a context. A ref that the run is on stands for the run's commit.
-pub(super) fn sources(url: &str, context: &RunnerContext, subject: &Subject) -> Sources {
-    let (place, fragment) = url.split_once('#').unwrap_or((url, ""));
-    let (place, query) = place.split_once('?').unwrap_or((place, ""));
-    let mut named = fragment.split(':').next().unwrap_or_default();
-    for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        if matches!(key, "ref" | "branch" | "tag" | "commit") && (named.is_empty() || key == "commit") {
-            named = value;
-        }
+/// The ref that GitHub is to be asked about: where the context is one, at this server, and the URL names no commit. An error
+/// says why it means nothing.
+pub fn ref_to_look_up(context: &RunnerContext, source: &ContextSource) -> Option<Result<ContextRef, String>> {
+    let ContextSource::Remote(url) = source else { return None };
+    let url = GitUrl::parse(url)?;
+    let repository = url.repository_on(&context.server_url)?.to_owned();
+    if url.commit().is_some() {
+        return None;
     }
-    let commit = CommitId::parse(named).ok();
-    if !is_own(place, context) {
-        return Sources::Other(commit);
-    }
-    match commit {
-        Some(commit) => Sources::Own(commit),
-        None if is_of_the_run(named, context, subject) => Sources::Own(triggering_commit(context).clone()),
-        None => Sources::OwnRef,
-    }
+    let own = context.is_own(Some(&repository));
+    Some(meanings(url.reference()).map(|names| ContextRef { repository, own, names }))
 }
 
-/// Whether this is where the run's own repository is.
-fn is_own(place: &str, context: &RunnerContext) -> bool {
-    let host = context.server_url.split_once("://").map_or(context.server_url.as_str(), |(_, rest)| rest);
-    let place = place.split_once("://").map_or(place, |(_, rest)| rest);
-    // A user's name stands before the host, and nowhere else.
-    let place = match place.split_once('@') {
-        Some((user, rest)) if !user.contains('/') => rest,
-        _ => place,
+/// What a ref's name may mean, in BuildKit's order.
+fn meanings(name: &str) -> Result<Vec<String>, String> {
+    if name.is_empty() {
+        return Ok(Vec::new());
+    }
+    // As Git checks it; what is left can stand in a URL's path.
+    let part = |part: &str| {
+        !part.is_empty() && !part.starts_with('.') && !part.ends_with('.') && !part.contains("..")
     };
-    let Some((there, path)) = place.split_once(['/', ':']) else { return false };
-    let path = path.trim_end_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path);
-    let name = &context.repository.full_name;
-    let server = host.split(['/', ':']).next().unwrap_or_default();
-    // A port is part of the path here where there is one.
-    let path = match host.split_once(':') {
-        Some((_, port)) => path.strip_prefix(port).map_or(path, |path| path.trim_start_matches('/')),
-        None => path,
+    let character = |c: char| {
+        c.is_control() || c.is_whitespace() || matches!(c, '~' | '^' | ':' | '?' | '*' | '[' | '\\' | '%')
     };
-    !name.is_empty() && there.eq_ignore_ascii_case(server) && path.eq_ignore_ascii_case(name)
+    if name.contains(character) || !name.split('/').all(part) {
+        return Err(format!("`{}` is no name of a ref", text::name(name)));
+    }
+    if let Some(whole) = name.strip_prefix("refs/") {
+        return Ok(vec![whole.to_owned()]);
+    }
+    let whole = ["heads/", "tags/", "pull/"].iter().any(|prefix| name.starts_with(prefix));
+    let whole = whole.then(|| name.to_owned());
+    Ok(whole.into_iter().chain([format!("heads/{name}"), format!("tags/{name}")]).collect())
 }
 
-/// Whether this names the ref whose commit the run is about.
-fn is_of_the_run(named: &str, context: &RunnerContext, subject: &Subject) -> bool {
-    match subject {
-        Subject::Branch(name) if named.is_empty() => {
-            context.repository.default_branch.as_deref() == Some(name.as_str())
+/// What the context of this URL is of; `told` is what GitHub said of its ref.
+pub(super) fn sources(
+    url: &str,
+    context: &RunnerContext,
+    told: Option<&Result<ContextCommit, String>>,
+) -> Sources {
+    let Some(url) = GitUrl::parse(url) else { return Sources::Other { commit: None, page: None } };
+    let told = told.map(|told| told.as_ref().map(|told| told.commit.clone()));
+    let commit = match (url.commit(), told) {
+        (Some(commit), _) | (None, Some(Ok(commit))) => Ok(commit),
+        (None, Some(Err(why))) => Err(text::name(why)),
+        (None, None) => Err("GitHub was not asked".to_owned()),
+    };
+    if context.is_own(url.repository_on(&context.server_url)) {
+        return commit.map_or_else(Sources::OwnRef, Sources::Own);
+    }
+    Sources::Other { commit: commit.ok(), page: url.page().map(str::to_owned) }
+}
+
+/// What the strategy goes by where the context is fetched: nothing of the checkout, unless that is of the same commit.
+pub(super) fn fetched(
+    sources: &Sources,
+    checkout: &CheckoutFacts,
+    context: &RunnerContext,
+    told: Option<&ContextCommit>,
+) -> CheckoutFacts {
+    let expected = triggering_commit(context);
+    let own = match sources {
+        Sources::Own(commit) => Some(commit),
+        Sources::OwnRef(_) | Sources::Other { .. } => None,
+    };
+    if own.is_some() && own == checkout.head.as_ref() {
+        return checkout.clone();
+    }
+    let nothing = CheckoutFacts {
+        describe: Err(DescribeError::Elsewhere),
+        ..CheckoutFacts::none(expected.clone(), None)
+    };
+    match (own, told) {
+        (Some(commit), Some(told))
+            if told.commit == *commit && (told.time.is_some() || !told.parents.is_empty()) =>
+        {
+            CheckoutFacts {
+                head: Some(commit.clone()),
+                parents: told.parents.clone(),
+                head_time: told.time,
+                ancestry: told.ancestry.clone(),
+                ..nothing
+            }
         }
-        Subject::Branch(name) => named.strip_prefix("refs/heads/").unwrap_or(named) == name,
-        Subject::GitTag(name) => named.strip_prefix("refs/tags/").unwrap_or(named) == name,
-        Subject::PullRequest(Some(number)) => {
-            context.git_ref == GitRef::Pull(*number) && named == format!("refs/pull/{number}/merge")
-        }
-        Subject::PullRequest(None) | Subject::Queue | Subject::Ref(_) => false,
+        // The run's own commit needs no comparison with itself.
+        (Some(commit), _) => CheckoutFacts {
+            head: Some(commit).filter(|commit| *commit != expected).cloned(),
+            ancestry: told.map_or(nothing.ancestry.clone(), |told| told.ancestry.clone()),
+            ..nothing
+        },
+        (None, _) => nothing,
     }
 }
 
@@ -93,42 +164,107 @@ mod tests {
     use super::*;
     use crate::metadata::fixture::{commit, context, push};
 
+    fn told(digit: char) -> ContextCommit {
+        ContextCommit {
+            commit: commit(digit),
+            on_branch: true,
+            parents: vec![commit('8')],
+            time: Some(5),
+            ancestry: Ancestry::Ancestor,
+        }
+    }
+
     #[test]
     fn what_a_url_says() {
-        let (own, other) = (Sources::Own(commit('1')), Sources::Other(None));
-        let (main, dev) = (Subject::Branch("main".into()), Subject::Branch("dev".into()));
+        let context = context(push(), "refs/heads/main");
         let three = "3".repeat(40);
-        for (url, subject, expected) in [
-            ("https://github.com/acme/shop.git#main", &main, own.clone()),
-            ("https://github.com/Acme/Shop.git#refs/heads/main:api", &main, own.clone()),
-            ("https://github.com/acme/shop.git", &main, own.clone()),
-            ("https://github.com/acme/shop.git?branch=main&subdir=api", &main, own.clone()),
-            ("github.com/acme/shop", &main, own.clone()),
-            ("git@github.com:acme/shop.git#dev", &dev, own.clone()),
-            ("ssh://git@github.com/acme/shop.git#dev", &dev, own.clone()),
-            ("https://github.com/acme/shop.git", &dev, Sources::OwnRef),
-            ("https://github.com/acme/shop.git#v1", &main, Sources::OwnRef),
-            (
-                "https://github.com/acme/shop.git#refs/pull/5/merge",
-                &Subject::PullRequest(Some(5)),
-                Sources::OwnRef,
-            ),
-            (&format!("https://github.com/acme/shop.git#{three}:api"), &main, Sources::Own(commit('3'))),
+        let (yes, no) = (Some(Ok(told('5'))), Some(Err("it said no\u{1b}".to_owned())));
+        let own = Sources::Own(commit('5'));
+        let unknown = || Sources::OwnRef("it said no�".into());
+        let other = |commit: Option<CommitId>, page: &str| Sources::Other {
+            commit,
+            page: (!page.is_empty()).then(|| page.to_owned()),
+        };
+        for (url, told, expected) in [
+            ("https://github.com/acme/shop.git#main", &yes, own.clone()),
+            ("https://github.com/Acme/Shop.git#refs/heads/main:api", &yes, own.clone()),
+            ("https://github.com/acme/shop.git?branch=main&subdir=api", &yes, own.clone()),
+            ("github.com/acme/shop", &yes, own.clone()),
+            ("git@github.com:acme/shop.git#dev", &yes, own.clone()),
+            ("https://github.com/acme/shop.git#main", &no, unknown()),
+            ("https://github.com/acme/shop.git#main", &None, Sources::OwnRef("GitHub was not asked".into())),
+            (&format!("https://github.com/acme/shop.git#{three}:api"), &None, Sources::Own(commit('3'))),
             (
                 &format!("https://github.com/acme/shop.git?ref=main&commit={three}"),
-                &main,
+                &None,
                 Sources::Own(commit('3')),
             ),
-            (&format!("https://github.com/acme/other.git#{three}"), &main, Sources::Other(Some(commit('3')))),
-            ("https://github.com/acme/other.git#main", &main, other.clone()),
-            ("https://gitlab.example/acme/shop.git#main", &main, other.clone()),
-            ("https://evil.example/x@github.com/acme/shop.git#main", &main, other.clone()),
-            ("https://example.com/shop.tar.gz", &main, other),
+            (
+                &format!("https://github.com/acme/other.git#{three}"),
+                &None,
+                other(Some(commit('3')), "https://github.com/acme/other"),
+            ),
+            (
+                "https://github.com/acme/other.git#main",
+                &yes,
+                other(Some(commit('5')), "https://github.com/acme/other"),
+            ),
+            ("https://github.com/acme/other.git#main", &no, other(None, "https://github.com/acme/other")),
+            (
+                "https://gitlab.example/acme/shop.git#main",
+                &None,
+                other(None, "https://gitlab.example/acme/shop"),
+            ),
+            ("git@gitlab.example:acme/shop.git", &None, other(None, "")),
+            (
+                "https://evil.example/x@github.com/acme/shop.git#main",
+                &None,
+                other(None, "https://evil.example/x@github.com/acme/shop"),
+            ),
+            ("https://example.com/shop.tar.gz", &None, other(None, "")),
         ] {
-            assert_eq!(sources(url, &context(push(), "refs/heads/main"), subject), expected, "{url}");
+            assert_eq!(sources(url, &context, told.as_ref()), expected, "{url}");
         }
-        let mut enterprise = context(push(), "refs/heads/main");
-        enterprise.server_url = "http://git.example:8080".into();
-        assert_eq!(sources("http://git.example:8080/acme/shop.git#main", &enterprise, &main), own);
+    }
+
+    #[test]
+    fn what_is_asked() {
+        let context = context(push(), "refs/heads/main");
+        let three = "3".repeat(40);
+        let asked = |url: &str| {
+            let asked = ref_to_look_up(&context, &ContextSource::Remote(url.into()));
+            asked.map(|asked| match asked {
+                Ok(asked) => format!("{} {} {}", asked.repository, asked.own, asked.names.join(" ")),
+                Err(why) => why,
+            })
+        };
+        for (url, expected) in [
+            ("https://github.com/acme/shop.git", "acme/shop true "),
+            ("https://github.com/acme/shop.git#main", "acme/shop true heads/main tags/main"),
+            (
+                "https://github.com/acme/shop.git#feature/a:api",
+                "acme/shop true heads/feature/a tags/feature/a",
+            ),
+            ("https://github.com/acme/shop.git#refs/pull/7/merge", "acme/shop true pull/7/merge"),
+            ("https://github.com/acme/shop.git#tags/v1", "acme/shop true tags/v1 heads/tags/v1 tags/tags/v1"),
+            ("https://github.com/acme/shop.git?tag=v1", "acme/shop true tags/v1"),
+            // Not looked for among commits: BuildKit does not do so either.
+            ("https://github.com/acme/shop.git#3333333", "acme/shop true heads/3333333 tags/3333333"),
+            ("https://github.com/other/lib.git#main", "other/lib false heads/main tags/main"),
+            ("https://github.com/acme/shop.git#../../../user", "`../../../user` is no name of a ref"),
+            ("https://github.com/acme/shop.git#a//b", "`a//b` is no name of a ref"),
+            ("https://github.com/acme/shop.git#a%2Fb", "`a%2Fb` is no name of a ref"),
+        ] {
+            assert_eq!(asked(url).as_deref(), Some(expected), "{url}");
+        }
+        for url in [
+            &format!("https://github.com/acme/shop.git#{three}"),
+            &format!("https://github.com/acme/shop.git?ref=main&commit={three}"),
+            "https://gitlab.example/acme/shop.git#main",
+            "https://example.com/shop.tar.gz",
+        ] {
+            assert_eq!(asked(url), None, "{url}");
+        }
+        assert_eq!(ref_to_look_up(&context, &ContextSource::Directory("/w".into())), None);
     }
 }

@@ -4,11 +4,11 @@
 //! the commit's own tag is written. And a tag belongs to one thing: what could be taken for somebody else's name
 //! (`latest`, a version, `pr-N`) is left to its owner. Nothing here knows what a registry holds.
 
-use super::remote::{self, Sources};
+use super::remote::{ContextCommit, Sources, fetched, sources};
 use super::trigger::{Trigger, branch_to_look_up, trigger, triggering_commit};
 use super::{
-    Ancestry, CheckoutFacts, DescribeError, Metadata, PlannedTag, Policy, Subject, TagSource, date, quoted,
-    slug,
+    Ancestry, CheckoutFacts, DescribeError, Metadata, Origin, PlannedTag, Policy, Subject, TagSource, date,
+    quoted, slug,
 };
 use crate::inputs::config::{Config, Push, VersionInput};
 use crate::model::{CommitId, ContextSource, Tag, text};
@@ -48,11 +48,13 @@ pub struct GithubFacts {
     pub pull_request_head: Option<CommitId>,
     /// Whether `branch_to_look_up` has the commit that the run is about, or why nobody knows.
     pub on_branch: Result<bool, String>,
+    /// What the ref of `ref_to_look_up` is, or why nobody knows; none if there is no such ref.
+    pub context: Option<Result<ContextCommit, String>>,
 }
 
 impl Default for GithubFacts {
     fn default() -> Self {
-        Self { pull_request_head: None, on_branch: Err("GitHub was not asked".into()) }
+        Self { pull_request_head: None, on_branch: Err("GitHub was not asked".into()), context: None }
     }
 }
 
@@ -116,10 +118,12 @@ pub fn derive(
     };
     let remote = match rules.context {
         ContextSource::Directory(_) => None,
-        ContextSource::Remote(url) => Some(remote::sources(url, context, &subject)),
+        ContextSource::Remote(url) => Some(sources(url, context, github.context.as_ref())),
     };
-    let fetched = remote.as_ref().map(|sources| fetched(sources, checkout, triggering_commit(context)));
-    let checkout = fetched.as_ref().unwrap_or(checkout);
+    let found = github.context.as_ref().and_then(|found| found.as_ref().ok());
+    let workspace = checkout;
+    let fetched = remote.as_ref().map(|sources| fetched(sources, workspace, context, found));
+    let checkout = fetched.as_ref().unwrap_or(workspace);
     let checked_out = || checkout.head.clone().unwrap_or_else(|| triggering_commit(context).clone());
     let built = match &remote {
         Some(sources) => sources.commit().cloned(),
@@ -128,13 +132,22 @@ pub fn derive(
     let revision = built.clone().unwrap_or_else(checked_out);
     // The order of images goes by this repository's commits.
     let own = matches!(remote, None | Some(Sources::Own(_)));
+    let as_checked_out = own && (remote.is_none() || built == workspace.head);
+    let origin = match &remote {
+        Some(Sources::Other { page, .. }) => Origin::Other(page.clone()),
+        None | Some(Sources::Own(_) | Sources::OwnRef(_)) => Origin::Own,
+    };
     let (tags, warnings) = (Vec::new(), Vec::new());
     let mut run = Strategy { context, checkout, rules, revision, own, tags, warnings };
-    if remote == Some(Sources::OwnRef) {
-        run.warnings.push(
-            "there is no commit tag and no revision label: `context` names a ref, whose commit is known when it is fetched (`#${{ github.sha }}` names the commit)"
-                .into(),
-        );
+    match (&remote, &github.context) {
+        (Some(Sources::OwnRef(why)), _) => run.warnings.push(format!(
+            "there is no commit tag and no revision label: which commit `context` names is known only when it is fetched: {why} (`#${{{{ github.sha }}}}` names the commit)"
+        )),
+        (Some(Sources::Other { commit: None, .. }), Some(Err(why))) => run.warnings.push(format!(
+            "there is no revision label: which commit `context` names is known only when it is fetched: {}",
+            text::name(why)
+        )),
+        _ => {}
     }
     run.warnings.extend(checkout.warning.clone());
     if let Some(name) = branch_to_look_up(context)
@@ -144,7 +157,7 @@ pub fn derive(
         subject = Subject::Ref(name);
     }
     let head = known_head.or_else(|| github.pull_request_head.clone());
-    let (version, created) = (run.version(&subject)?, run.created());
+    let (version, created) = (run.version(&subject)?, run.created(found));
     match &subject {
         Subject::Branch(name) => run.on_ref("branch", name, Some(TagSource::Branch))?,
         Subject::GitTag(name) => run.on_ref("Git tag", name, Some(TagSource::GitTag))?,
@@ -185,6 +198,8 @@ pub fn derive(
         version,
         revision,
         built,
+        as_checked_out,
+        origin,
         created,
         named,
         push_default,
@@ -235,12 +250,13 @@ impl Strategy<'_> {
         })
     }
 
-    /// The commit's own time: the checkout's, else the event's. Never now.
-    fn created(&mut self) -> Option<i64> {
+    /// The commit's own time: the checkout's, else what GitHub said, else the event's. Never now.
+    fn created(&mut self, found: Option<&ContextCommit>) -> Option<i64> {
         let revision = &self.revision;
+        let told = found.filter(|found| found.commit == *revision).and_then(|found| found.time);
         let checked_out = self.checkout.head_time.filter(|_| self.checkout.head.as_ref() == Some(revision));
         let payload = self.context.commit_times.iter().find(|(commit, _)| commit == revision);
-        let seconds = checked_out.or(payload.map(|(_, seconds)| *seconds))?;
+        let seconds = checked_out.or(told).or(payload.map(|(_, seconds)| *seconds))?;
         let sensible = date::sensible(seconds);
         if sensible.is_none() {
             self.warnings.push(format!(
@@ -439,22 +455,6 @@ fn semver_of(text: &str) -> Option<semver::Version> {
 
 fn is_pull_request_name(slug: &str) -> bool {
     slug.strip_prefix("pr-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// What the strategy goes by where the context is fetched: nothing of the checkout, unless that is of the same commit.
-fn fetched(sources: &Sources, checkout: &CheckoutFacts, expected: &CommitId) -> CheckoutFacts {
-    let own = match sources {
-        Sources::Own(commit) => Some(commit.clone()),
-        Sources::OwnRef | Sources::Other(_) => None,
-    };
-    if own.is_some() && own == checkout.head {
-        return checkout.clone();
-    }
-    // The run's own commit needs no comparison with itself.
-    let head = own.filter(|commit| commit != expected);
-    let (describe, nothing) =
-        (checkout.describe.clone(), CheckoutFacts::none(checkout.compared_with.clone(), None));
-    CheckoutFacts { head, describe, ..nothing }
 }
 
 /// Whether what is checked out is this commit or made of it: a merge, or a commit on top. Without a checkout there is nothing

@@ -379,66 +379,145 @@ fn a_pull_requests_commit_tag_names_only_a_head_that_was_built() {
     }
 }
 
+/// What GitHub says of a context's ref.
+fn found(digit: char, parents: &str, ancestry: Ancestry) -> ContextCommit {
+    let parents = parents.chars().map(commit).collect();
+    ContextCommit { commit: commit(digit), on_branch: true, parents, time: Some(7), ancestry }
+}
+
+/// What comes of a run whose context is fetched, while the workspace has commit 4.
+fn fetched(
+    url: &str,
+    event: Event,
+    git_ref: &str,
+    told: Option<Result<ContextCommit, String>>,
+) -> (RunnerContext, Metadata) {
+    let context = context(event, git_ref);
+    let config = crate::inputs::config::Config {
+        context: crate::model::ContextSource::Remote(url.into()),
+        ..config()
+    };
+    let told = GithubFacts { context: told, ..on_its_branch() };
+    let outcome = derive(&context, &checkout(commit('4')), Rules::from(&config), &told).unwrap();
+    let Outcome::Build(metadata) = outcome else { panic!("nothing to do") };
+    (context, *metadata)
+}
+
 #[test]
 fn what_is_fetched_does_not_carry_the_workspaces_commit() {
     let three = "3".repeat(40);
     let pull = || Event::PullRequest(pull_request("acme/shop"));
     let (main, merge) = ("refs/heads/main", "refs/pull/5/merge");
-    for (url, event, git_ref, expected, label, named) in [
-        // The run's own ref at this repository.
+    let own = |name: &str| format!("https://github.com/acme/shop.git{name}");
+    let other = |name: &str| format!("https://github.com/acme/other.git{name}");
+    let is = |digit, parents, ancestry| Some(Ok(found(digit, parents, ancestry)));
+    let nobody = || Some(Err("404".to_owned()));
+    for (url, event, git_ref, told, expected, label, named, warnings) in [
+        // A ref of this repository, as GitHub says.
+        (own("#main"), push(), main, is('1', "8", Ancestry::Same), "1111111-main main latest", '1', '1', 0),
         (
-            "https://github.com/acme/shop.git#main",
+            own("#main"),
             push(),
             main,
-            "1111111-main main latest",
-            Some('1'),
-            Some('1'),
+            is('5', "1", Ancestry::Ancestor),
+            "5555555-main main latest",
+            '5',
+            '5',
+            0,
         ),
+        (own("#v1"), push(), main, is('5', "8", Ancestry::NotAncestor), "5555555-main", '5', '5', 1),
+        (own("#main"), push(), main, nobody(), "main latest", ' ', ' ', 1),
+        (own("#main"), push(), main, None, "main latest", ' ', ' ', 1),
+        // A pull request: the merge, the head, and a merge that somebody has pushed to meanwhile.
         (
-            "https://github.com/acme/shop.git#refs/pull/5/merge",
+            own("#refs/pull/5/merge"),
             pull(),
             merge,
+            is('1', "82", Ancestry::Same),
             "2222222-pr-5 pr-5",
-            Some('1'),
-            Some('2'),
+            '1',
+            '2',
+            0,
         ),
-        // Another commit or ref of it.
         (
-            &format!("https://github.com/acme/shop.git#{three}"),
-            push(),
-            main,
-            "3333333-main",
-            Some('3'),
-            Some('3'),
+            own("#refs/pull/5/head"),
+            pull(),
+            merge,
+            is('2', "8", Ancestry::NotAncestor),
+            "2222222-pr-5 pr-5",
+            '2',
+            '2',
+            0,
         ),
-        ("https://github.com/acme/shop.git#v1", push(), main, "main latest", None, None),
+        (own("#refs/pull/5/merge"), pull(), merge, is('6', "89", Ancestry::NotAncestor), "pr-5", '6', '6', 1),
+        (own("#refs/pull/5/merge"), pull(), merge, nobody(), "pr-5", ' ', ' ', 1),
+        // The URL names the commit.
+        (own(&format!("#{three}")), push(), main, None, "3333333-main", '3', '3', 1),
         // Another repository, and an archive.
-        ("https://github.com/acme/other.git#main", push(), main, "main latest", None, None),
-        (
-            &format!("https://github.com/acme/other.git#{three}:api"),
-            push(),
-            main,
-            "main latest",
-            Some('3'),
-            None,
-        ),
-        ("https://example.com/shop.tar.gz", pull(), merge, "pr-5", None, None),
-        ("https://github.com/acme/other.git", Event::MergeGroup, main, "", None, None),
+        (other("#main"), push(), main, is('5', "8", Ancestry::Same), "main latest", '5', ' ', 0),
+        (other("#main"), push(), main, nobody(), "main latest", ' ', ' ', 1),
+        (other(&format!("#{three}:api")), push(), main, None, "main latest", '3', ' ', 0),
+        ("https://gitlab.example/a/b.git#main".into(), push(), main, None, "main latest", ' ', ' ', 0),
+        ("https://example.com/shop.tar.gz".into(), pull(), merge, None, "pr-5", ' ', ' ', 0),
+        (other(""), Event::MergeGroup, main, is('5', "8", Ancestry::Same), "", '5', ' ', 0),
     ] {
-        let context = context(event, git_ref);
-        let config = crate::inputs::config::Config {
-            context: crate::model::ContextSource::Remote(url.into()),
-            ..config()
-        };
-        // The workspace has something else.
-        let checkout = checkout(commit('4'));
-        let outcome = derive(&context, &checkout, Rules::from(&config), &on_its_branch()).unwrap();
-        let Outcome::Build(metadata) = outcome else { panic!("nothing to do") };
-        assert_eq!(tags(&metadata), expected, "{url}");
-        assert_eq!(metadata.named, named.map(commit), "{url}");
+        let (context, metadata) = fetched(&url, event, git_ref, told.clone());
+        assert_eq!(tags(&metadata), expected, "{url} {told:?}");
+        let known = |digit: char| (digit != ' ').then(|| commit(digit));
+        assert_eq!(metadata.named, known(named), "{url} {told:?}");
+        assert_eq!(metadata.warnings.len(), warnings, "{url} {told:?}: {:?}", metadata.warnings);
+        assert!(!metadata.as_checked_out, "{url}");
         let labels = labels::labels(&context, &metadata, &[]);
-        let label = label.map(|digit| commit(digit).to_string());
+        let label = known(label).map(|commit| commit.to_string());
         assert_eq!(labels.get(labels::REVISION), label.as_ref(), "{url}");
+        let time = told.and_then(Result::ok).map(|_| "1970-01-01T00:00:07Z");
+        assert_eq!(labels.get(labels::CREATED).map(String::as_str), time, "{url}");
+    }
+}
+
+#[test]
+fn what_is_fetched_from_elsewhere_is_not_described_as_this_repository() {
+    let labels = |url: &str| {
+        let (context, metadata) = fetched(url, push(), "refs/heads/main", None);
+        let labels =
+            labels::labels(&context, &metadata, &[("org.opencontainers.image.vendor".into(), "me".into())]);
+        labels
+            .into_iter()
+            .map(|(key, text)| format!("{}={text}", &key[labels::OCI.len()..]))
+            .collect::<Vec<_>>()
+    };
+    let (title, url) = ("title=shop", "url=https://github.com/acme/shop");
+    assert_eq!(
+        labels("https://gitlab.example/a/b.git#main"),
+        ["source=https://gitlab.example/a/b", title, url, "vendor=me"]
+    );
+    assert_eq!(labels("https://example.com/shop.tar.gz"), [title, url, "vendor=me"]);
+    let own = labels("https://github.com/acme/shop.git#main");
+    assert!(own.contains(&"description=Sells things".to_owned()), "{own:?}");
+    assert!(own.contains(&"source=https://github.com/acme/shop".to_owned()), "{own:?}");
+}
+
+#[test]
+fn the_workspaces_description_is_not_that_of_another_commit() {
+    let context = context(push(), "refs/heads/main");
+    let config = |url: &str| crate::inputs::config::Config {
+        context: crate::model::ContextSource::Remote(url.into()),
+        version: Some(VersionInput::Auto),
+        ..config()
+    };
+    let checkout = CheckoutFacts { describe: Ok("v1.0-3-g4444444".into()), ..checkout(commit('1')) };
+    let derive = |url: &str, digit| {
+        let told = Some(Ok(found(digit, "8", Ancestry::Ancestor)));
+        let told = GithubFacts { context: told, ..on_its_branch() };
+        derive(&context, &checkout, Rules::from(&config(url)), &told)
+    };
+    let own = "https://github.com/acme/shop.git#main";
+    let Outcome::Build(metadata) = derive(own, '1').unwrap() else { panic!("nothing to do") };
+    assert_eq!(tags(&metadata), "1111111-main v1.0-3-g4444444 main latest");
+    assert!(metadata.as_checked_out);
+    for (url, digit) in [(own, '5'), ("https://gitlab.example/a/b.git", '5')] {
+        let error = derive(url, digit).unwrap_err();
+        assert_eq!(error, StrategyError::Describe(DescribeError::Elsewhere), "{url}");
     }
 }
 

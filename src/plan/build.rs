@@ -13,8 +13,12 @@ use crate::model::{
 pub struct BuildPlan {
     /// The build context.
     pub context: ContextSource,
+    /// The commit that a Git context's ref was found at: the builder refuses any other.
+    pub context_commit: Option<CommitId>,
     /// The Dockerfile.
     pub dockerfile: Dockerfile,
+    /// Its path in the run's repository, where annotations point to; none if it is not there.
+    pub dockerfile_place: Option<String>,
     /// Further contexts, in order.
     pub named_contexts: Vec<NamedContext>,
     /// What to build for, at least one.
@@ -69,6 +73,8 @@ impl BuildPlan {
     pub fn new(context: ContextSource, dockerfile: Dockerfile, platforms: Vec<Platform>) -> Self {
         Self {
             context,
+            context_commit: None,
+            dockerfile_place: None,
             dockerfile,
             named_contexts: Vec::new(),
             platforms,

@@ -20,7 +20,8 @@ pub(super) fn rows(plan: &BuildPlan) -> Vec<(&'static str, String)> {
         }
     };
     if let ContextSource::Remote(url) = &plan.context {
-        row("context", url.clone());
+        let at = plan.source_commit().filter(|told| !told.by_id);
+        row("context", at.map_or_else(|| url.clone(), |told| format!("{url} at {}", told.commit)));
     }
     row("dockerfile", plan.dockerfile.in_workspace.clone());
     row("target", plan.target.clone().unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::metadata::Metadata;
+use crate::metadata::{ContextCommit, Metadata};
 use crate::model::{Platform, Targets};
 
 /// Everything that a plan depends on besides what was asked for and what the runner says.
@@ -16,6 +16,8 @@ pub struct Facts {
     pub builders: BuilderFacts,
     /// The Dockerfile.
     pub dockerfile: DockerfileText,
+    /// What the ref of a Git context was found to be; none if there is no such ref, or nobody knows.
+    pub context: Option<ContextCommit>,
     /// Why GitHub's cache is of no use now, if it is not.
     pub cache_trouble: Option<CacheTrouble>,
 }

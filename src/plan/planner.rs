@@ -19,7 +19,7 @@ use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
 use super::remote::TokenSecrets;
 use super::run::{RunPlan, versions};
-use super::{VERSION_ARGUMENT, inputs_hash, remote};
+use super::{VERSION_ARGUMENT, git_context, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
 use crate::metadata::{Metadata, Subject, labels::labels};
 use crate::model::{
@@ -70,7 +70,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         run: run_options(&config.build.run, host_gateway(&builder, &facts.builders))?,
         entitlements,
         export,
-        ..definition(config, context, metadata, token_secrets)
+        ..definition(config, context, facts, token_secrets)
     };
     let common = inputs_hash::common(&image, config, &facts.dockerfile, &context.paths.workspace);
     let inputs = common.as_ref().map(|common| inputs_hash::inputs_hash(common, &image.platforms));
@@ -169,11 +169,15 @@ fn about(
 fn definition(
     config: &Config,
     context: &RunnerContext,
-    metadata: &Metadata,
+    facts: &Facts,
     token_secrets: Vec<String>,
 ) -> BuildPlan {
+    let metadata = &facts.metadata;
+    let (sources, context_commit) = git_context::context(config, facts.context.as_ref());
     let given = config.build.secrets.iter().cloned();
     BuildPlan {
+        context_commit,
+        dockerfile_place: git_context::dockerfile_place(config, metadata),
         named_contexts: config.build.named_contexts.clone(),
         target: config.target.clone(),
         build_args: build_args(config, metadata),
@@ -188,7 +192,7 @@ fn definition(
         ssh: config.build.ssh.iter().map(|source| source.id.clone()).collect(),
         source_date_epoch: metadata.created,
         shared_key: shared_key(context, &config.context),
-        ..BuildPlan::new(config.context.clone(), config.dockerfile.clone(), config.platforms.clone())
+        ..BuildPlan::new(sources, config.dockerfile.clone(), config.platforms.clone())
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn facts(daemon: DaemonFacts, config: &Config, metadata: Metadata) ->
         targets: config.targets.clone(),
         builders: daemon.into(),
         dockerfile: DockerfileText::Known("FROM alpine\nRUN true\n".into()),
+        context: None,
         cache_trouble: None,
     }
 }
@@ -456,6 +457,51 @@ fn broken_plans_are_found() {
     assert_eq!(foreign, "a tag does not belong to what the run is about");
     let latest = broken(&request, &|plan| plan.tags.push(sound.tags[2].clone()));
     assert!(latest.contains("`latest` is not on `latest_branch`"), "{latest}");
+}
+
+#[test]
+fn a_git_context_is_built_at_the_commit_that_tags_and_labels_say() {
+    use crate::metadata::{Ancestry, ContextCommit};
+    let (found, three) = (commit('3'), commit('3'));
+    let ancestry = Ancestry::Ancestor;
+    let found =
+        ContextCommit { commit: found, on_branch: true, parents: vec![commit('1')], time: None, ancestry };
+    let dockerfile = crate::inputs::config::Dockerfile {
+        directory: None,
+        file_name: "Dockerfile".into(),
+        in_workspace: "Dockerfile".into(),
+    };
+    let config = Config {
+        context: ContextSource::Remote("https://github.com/acme/shop.git#main:api".into()),
+        dockerfile,
+        has_token: true,
+        push: Push::Yes,
+        ..config()
+    };
+    for (event, secrets) in [
+        (push(), vec!["GIT_AUTH_TOKEN.github.com".to_owned()]),
+        // Whatever commit it is: what is fetched may be a stranger's.
+        (Event::PullRequestTarget(crate::metadata::fixture::pull_request("mallory/shop")), Vec::new()),
+    ] {
+        let context = context(event, "refs/heads/main");
+        let github = crate::metadata::GithubFacts {
+            context: Some(Ok(found.clone())),
+            ..crate::metadata::GithubFacts::default()
+        };
+        let checkout = checkout(commit('1'));
+        let rules = crate::metadata::Rules::from(&config);
+        let derived = crate::metadata::derive(&context, &checkout, rules, &github).unwrap();
+        let Outcome::Build(metadata) = derived else { panic!("nothing to do") };
+        let facts = Facts { context: Some(found.clone()), ..facts(daemon(), &config, *metadata) };
+        let plan = plan(&config, &context, &facts).unwrap();
+        let build = build(&plan);
+        let url = format!("https://github.com/acme/shop.git#{three}:api");
+        assert_eq!(build.context, ContextSource::Remote(url));
+        assert_eq!(build.labels[crate::metadata::labels::REVISION], three.as_str());
+        assert_eq!(build.token_secrets, secrets);
+        assert_eq!(plan.notices.len(), usize::from(secrets.is_empty()), "{:?}", plan.notices);
+        assert_eq!(build.dockerfile_place, None);
+    }
 }
 
 proptest! {

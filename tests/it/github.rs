@@ -1,6 +1,6 @@
 //! The GitHub façade against a server on the wire.
 
-use docker_push_action::github::{GitHub, GitHubError, RefName};
+use docker_push_action::github::{CommitDetails, GitHub, GitHubError, RefName};
 use docker_push_action::model::{CommitId, History, Relation, Secret};
 use docker_push_action::net::Network;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -54,6 +54,75 @@ async fn reads_the_head_of_a_pull_request() {
 async fn a_deleted_fork_has_no_repository() {
     let body = format!(r#"{{"head":{{"sha":"{}","repo":null}}}}"#, "b".repeat(40));
     assert_eq!(ask("200 OK", &body).await.0.unwrap().repository, None);
+}
+
+/// Answers requests by their paths, one after another, and returns the paths.
+async fn serve_all(listener: TcpListener, answers: Vec<(&str, &str, String)>) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (path, status, body) in answers {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        let mut buffer = [0; 4096];
+        while !request.windows(4).any(|w| w == b"\r\n\r\n") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert!(read > 0, "the client hung up");
+            request.extend_from_slice(&buffer[..read]);
+        }
+        let request = String::from_utf8(request).unwrap();
+        paths.push(request.split(' ').nth(1).unwrap_or_default().to_owned());
+        let (status, body) = if paths.last().is_some_and(|asked| asked == path) {
+            (status, body)
+        } else {
+            ("500", "{}".to_owned())
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}",
+            body.len()
+        );
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    }
+    paths
+}
+
+#[tokio::test]
+async fn a_refs_commit_and_what_that_says() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let github =
+        GitHub::new(&format!("http://{}", listener.local_addr().unwrap()), None, &Network::default())
+            .unwrap();
+    let (tag, commit, parent) = ("a".repeat(40), "b".repeat(40), "c".repeat(40));
+    let object = |sha: &str, kind: &str| format!(r#"{{"object":{{"sha":"{sha}","type":"{kind}"}}}}"#);
+    let details = format!(
+        r#"{{"sha":"{commit}","committer":{{"date":"2025-11-21T10:17:25Z"}},"parents":[{{"sha":"{parent}"}}]}}"#
+    );
+    let repository = r#"{"default_branch":"trunk"}"#.to_owned();
+    let commit_path = format!("/repos/acme/shop/git/commits/{commit}");
+    let tag_path = format!("/repos/acme/shop/git/tags/{tag}");
+    let answers = vec![
+        ("/repos/acme/shop", "200 OK", repository.clone()),
+        ("/repos/acme/shop/git/ref/heads/feature/a", "200 OK", object(&commit, "commit")),
+        // An annotated tag.
+        ("/repos/acme/shop/git/ref/tags/v1", "200 OK", object(&tag, "tag")),
+        (tag_path.as_str(), "200 OK", object(&commit, "commit")),
+        ("/repos/acme/shop/git/ref/pull/7/merge", "404 Not Found", r#"{"message":"Not Found"}"#.into()),
+        ("/repos/acme/shop", "200 OK", repository),
+        (commit_path.as_str(), "200 OK", details),
+    ];
+    let asked: Vec<String> = answers.iter().map(|(path, ..)| (*path).to_owned()).collect();
+    let id = |text: &str| CommitId::parse(text).unwrap();
+    let asking = async {
+        assert_eq!(github.default_branch("acme/shop").await.unwrap(), "trunk");
+        for (name, expected) in
+            [("heads/feature/a", Some(id(&commit))), ("tags/v1", Some(id(&commit))), ("pull/7/merge", None)]
+        {
+            assert_eq!(github.commit_of("acme/shop", name).await.unwrap(), expected, "{name}");
+        }
+        let said = github.commit("acme/shop", &id(&commit)).await.unwrap();
+        assert_eq!(said, CommitDetails { parents: vec![id(&parent)], time: Some(1_763_720_245) });
+    };
+    let both = async { tokio::join!(asking, serve_all(listener, answers)) };
+    let ((), paths) = tokio::time::timeout(std::time::Duration::from_secs(20), both).await.expect("answers");
+    assert_eq!(paths, asked);
 }
 
 #[tokio::test]

@@ -93,8 +93,11 @@ fn answer(origin: &Path, target: &str) -> Option<Value> {
         return Some(names.lines().map(|name| json!({"name": name})).collect());
     }
     if let Some(commit) = rest.strip_prefix("git/commits/") {
-        git(origin, &["cat-file", "-e", commit])?;
-        return Some(json!({"sha": commit}));
+        let line = git(origin, &["show", "-s", "--format=%cI %P", &format!("{commit}^{{commit}}")])?;
+        let mut words = line.split(' ').filter(|word| !word.is_empty());
+        let committer = json!({"date": words.next()});
+        let parents: Vec<Value> = words.map(|parent| json!({"sha": parent})).collect();
+        return Some(json!({"sha": commit, "committer": committer, "parents": parents}));
     }
     if rest == "branches" {
         let (page, size): (usize, usize) =

@@ -6,6 +6,7 @@
 
 mod access;
 mod builders;
+mod context;
 mod prestart;
 mod sources;
 mod subject;
@@ -100,7 +101,8 @@ fn facts(
     cache_trouble: Option<CacheTrouble>,
 ) -> Facts {
     let (metadata, targets) = (subject.metadata.clone(), subject.targets.clone());
-    Facts { metadata, targets, builders, dockerfile, cache_trouble }
+    let context = subject.context.clone();
+    Facts { metadata, targets, builders, dockerfile, context, cache_trouble }
 }
 
 fn open(subject: Subject, builders: Builders, prestart: Prestart) -> Open {

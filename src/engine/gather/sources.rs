@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use super::context;
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::git;
@@ -18,7 +19,9 @@ use crate::plan::facts::DockerfileText;
 /// Reads what the image's name depends on: what is checked out, and what only GitHub's API knows. Writes nothing anywhere.
 pub(super) async fn sources(run: &Run<'_>) -> Result<(CheckoutFacts, GithubFacts), RunError> {
     let (checkout, github) = tokio::join!(checkout(run), github(run));
-    Ok((checkout, github?))
+    let mut github = github?;
+    github.context = context::found(run, &checkout).await;
+    Ok((checkout, github))
 }
 
 /// The text of the Dockerfile. A fault is no error here: whoever builds says it better.

@@ -9,7 +9,7 @@ use crate::engine::login;
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::login::Session;
-use crate::metadata::{self, Metadata, Outcome};
+use crate::metadata::{self, ContextCommit, Metadata, Outcome};
 use crate::model::{Repository, Targets};
 use crate::plan::access::{Access, needed, refused};
 
@@ -17,6 +17,8 @@ use crate::plan::access::{Access, needed, refused};
 pub(super) struct Subject {
     /// The tags and all else that is known of the image.
     pub metadata: Metadata,
+    /// What the ref of a Git context was found to be.
+    pub context: Option<ContextCommit>,
     /// Where it may go.
     pub targets: Targets,
     /// The look at its registries, if it is to be pushed.
@@ -31,6 +33,7 @@ pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> 
     let Run { asked, context, .. } = *run;
     let (sources, sessions) = tokio::join!(sources(run), login::exchange(run, login::Of::Image));
     let (checkout, github) = sources?;
+    let found = github.context.clone().and_then(Result::ok);
     let mut metadata = match metadata::derive(context, &checkout, asked.into(), &github)? {
         Outcome::NothingToDo(why) => {
             run.report.nothing(why);
@@ -55,5 +58,5 @@ pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> 
             access = Some(check);
         }
     }
-    Ok(Some(Subject { metadata, targets, access, sessions }))
+    Ok(Some(Subject { metadata, context: found, targets, access, sessions }))
 }

@@ -132,9 +132,9 @@ fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
     if let RunError::Inputs(faults) = error {
         return faults.iter().map(|fault| Annotation::new(Level::Error, fault.to_string())).collect();
     }
-    let place = account
-        .asked
-        .map(|config| (config.dockerfile.file_name.clone(), config.dockerfile.in_workspace.clone()));
+    let build = account.plan.and_then(|plan| plan.image.build()).map(|build| &build.image);
+    let place =
+        build.and_then(|build| Some((build.dockerfile.file_name.clone(), build.dockerfile_place.clone()?)));
     let location = match error {
         RunError::Build(error) => error.location(),
         _ => None,
