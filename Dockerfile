@@ -18,13 +18,13 @@ RUN case "$TARGETARCH" in \
     apt-get update -qq && apt-get install -qqy --no-install-recommends $packages && rm -rf /var/lib/apt/lists/* && \
     rustup target add "$triple"
 COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,id=target-$TARGETARCH \
     read -r triple gnu </target; \
     if [ "$BUILDARCH" != "$TARGETARCH" ]; then \
-      key=$(echo "$triple" | tr a-z- A-Z_); \
-      export "CC_$(echo "$triple" | tr - _)=$gnu-gcc" "CARGO_TARGET_${key}_LINKER=rust-lld"; \
+      export "CC_$(echo "$triple" | tr - _)=$gnu-gcc"; \
     fi; \
     cargo build --locked --release --bin docker-push-action --target "$triple" && \
     install -D "target/$triple/release/docker-push-action" "/out/linux_$TARGETARCH/docker-push-action" && \

@@ -9,19 +9,19 @@ mod history;
 
 use std::time::Duration;
 
-use http::{HeaderValue, Uri, header};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use http::{HeaderValue, Request, Uri, header};
 use octocrab::service::middleware::auth_header::AuthHeaderLayer;
 use octocrab::service::middleware::base_uri::BaseUriLayer;
 use octocrab::service::middleware::extra_headers::ExtraHeadersLayer;
 use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tower::ServiceExt as _;
 
 use crate::model::{CommitId, Secret, text};
 use crate::net::Network;
-use crate::net::dial::{Connector, Dialer, said};
+use crate::net::client::{client as http_client, outgoing};
+use crate::net::dial::{Dialer, said};
 
 pub use cache::{CacheTrouble, cache_trouble};
 pub use history::{CommitDetails, Listed, RefName};
@@ -157,7 +157,7 @@ fn client(url: &str, token: Option<&Secret>, network: &Network, connect: Duratio
         value.set_sensitive(true);
     }
     let dialer = Dialer { timeout: connect, network: network.clone(), registry: None, way: None };
-    let client = Client::builder(TokioExecutor::new()).build::<_, OctoBody>(Connector::new(dialer));
+    let client = http_client(dialer).map_request(|request: Request<OctoBody>| request.map(outgoing));
     // GitHub refuses who does not say their name.
     let agent = HeaderValue::from_static(concat!("docker-push-action/", env!("CARGO_PKG_VERSION")));
     let client = OctocrabBuilder::new_empty()

@@ -4,6 +4,7 @@
 //! `localhost` never asks a resolver: it is 127.0.0.1, then `::1`. Other names give their addresses in
 //! the resolver's order with the families taking turns (RFC 8305), each next one started 300 ms after the one before it.
 
+pub mod client;
 pub mod dial;
 pub mod proxy;
 pub mod tls;

@@ -1,4 +1,4 @@
-//! Bodies of requests: bytes that are here, or what another registry is sending at the same time.
+//! The body of a request that is what another registry is sending at the same time.
 //!
 //! What passes through is not kept, however long it is, and is counted, so that a transfer which stands still is seen.
 //! Its digest is for the registry that takes it to check: it may keep it under no other.
@@ -10,28 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-
-/// What a request sends.
-pub enum Outgoing {
-    /// All of it.
-    Whole(Full<Bytes>),
-    /// As it comes.
-    Passing(Passing),
-}
-
-impl From<Bytes> for Outgoing {
-    fn from(bytes: Bytes) -> Self {
-        Self::Whole(Full::new(bytes))
-    }
-}
-
-impl From<Passing> for Outgoing {
-    fn from(passing: Passing) -> Self {
-        Self::Passing(passing)
-    }
-}
 
 /// What another registry is sending.
 pub struct Passing {
@@ -74,7 +53,7 @@ impl Progress {
     }
 }
 
-impl Body for Outgoing {
+impl Body for Passing {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -82,32 +61,22 @@ impl Body for Outgoing {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
-            Self::Passing(passing) => {
-                let polled = Pin::new(&mut passing.body).poll_frame(context);
-                if let Poll::Ready(Some(Ok(frame))) = &polled
-                    && let Some(data) = frame.data_ref()
-                {
-                    let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
-                    passing.progress.0.fetch_add(bytes, Ordering::Relaxed);
-                }
-                polled
-            }
+        let passing = self.get_mut();
+        let polled = Pin::new(&mut passing.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
+            passing.progress.0.fetch_add(bytes, Ordering::Relaxed);
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Passing(passing) => passing.body.is_end_stream(),
-        }
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::Passing(passing) => passing.body.size_hint(),
-        }
+        self.body.size_hint()
     }
 }

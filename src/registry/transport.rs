@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 
-use super::body::{Outgoing, Passing};
+use super::body::Passing;
 use super::error::Kind;
 use crate::model::{causes, text};
-use crate::net::dial::{Connector, DialFault, Dialer, host_and_port, said};
+use crate::net::client::{HttpClient, Outgoing, client, outgoing};
+use crate::net::dial::{DialFault, Dialer, host_and_port, said};
 
 /// How long the parts of an exchange may take.
 #[derive(Clone, Copy, Debug)]
@@ -64,26 +63,18 @@ pub struct Answer {
 const MAX_REDIRECTS: usize = 5;
 /// Bytes of an error answer's body that are read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
-/// Bytes of an answer's head.
-const MAX_HEAD: usize = 64 * 1024;
-/// Idle connections that are kept.
-const MAX_IDLE: usize = 8;
 
 /// The HTTP client of one registry.
 #[derive(Debug)]
 pub struct Transport {
-    client: Client<Connector, Outgoing>,
+    client: HttpClient,
     timeouts: Timeouts,
 }
 
 impl Transport {
     /// A client that makes its connections through this dialer.
     pub fn new(dialer: Dialer, timeouts: Timeouts) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(MAX_IDLE)
-            .http1_max_buf_size(MAX_HEAD)
-            .build(Connector::new(dialer));
-        Self { client, timeouts }
+        Self { client: client(dialer), timeouts }
     }
 
     /// Sends and reads the answer, whatever its status.
@@ -103,7 +94,7 @@ impl Transport {
     /// Sends what another registry is sending. It may take as long as bytes come.
     pub async fn pass(&self, call: Call, body: Passing) -> Result<Answer, Kind> {
         let (limit, progress) = (self.timeouts.request, body.progress());
-        let sending = async { answer(self.send(&call, body.into()).await?, call.limit, call.what).await };
+        let sending = async { answer(self.send(&call, outgoing(body)).await?, call.limit, call.what).await };
         tokio::select! {
             answer = sending => answer,
             () = progress.stalled(limit) => Err(Kind::Timeout { what: "progress", limit }),
@@ -118,7 +109,7 @@ impl Transport {
     /// The answer at the end of all redirects.
     async fn redirected(&self, mut call: Call) -> Result<http::Response<Incoming>, Kind> {
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(&call, call.body.clone().into()).await?;
+            let response = self.send(&call, outgoing(Full::new(call.body.clone()))).await?;
             let (status, headers) = (response.status(), response.headers());
             let reads = call.method == Method::GET || call.method == Method::HEAD;
             let location = headers.get(header::LOCATION).filter(|_| reads && is_redirect(status));
