@@ -109,7 +109,7 @@ pub(super) fn sources(
     let told = told.map(|told| told.as_ref().map(|told| told.commit.clone()));
     let commit = match (url.commit(), told) {
         (Some(commit), _) | (None, Some(Ok(commit))) => Ok(commit),
-        (None, Some(Err(why))) => Err(text::name(why)),
+        (None, Some(Err(why))) => Err(text::line(why)),
         (None, None) => Err("GitHub was not asked".to_owned()),
     };
     if context.is_own(url.repository_on(&context.server_url)) {

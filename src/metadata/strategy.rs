@@ -145,7 +145,7 @@ pub fn derive(
         )),
         (Some(Sources::Other { commit: None, .. }), Some(Err(why))) => run.warnings.push(format!(
             "there is no revision label: which commit `context` names is known only when it is fetched: {}",
-            text::name(why)
+            text::line(why)
         )),
         _ => {}
     }
