@@ -139,7 +139,7 @@ impl Config {
     }
 }
 
-/// Every value that can be had; nothing only where something in `findings` says why.
+/// Reads every input, so that all faults are found; nothing comes of it only where something in `findings` says why.
 fn read(
     filled: &script::Filled,
     context: &RunnerContext,
@@ -147,7 +147,7 @@ fn read(
 ) -> Option<(Config, Keyring)> {
     let inputs = &filled.inputs;
     let facts = &context.repository;
-    let place = image::repositories(&image::Place {
+    let named = image::targets(&image::TargetInputs {
         pushes: push::parse(&inputs.push) != Ok(Push::No),
         repository: &inputs.repository,
         registry: &inputs.registry,
@@ -157,15 +157,15 @@ fn read(
     .map_err(|faults| findings.faults.extend(faults))
     .ok();
     let shared = Shared::new(&context.paths);
-    let given = place.as_ref().map(|place| {
-        let place = logins::Place { inputs, context, targets: &place.targets, shared: &shared };
-        logins::read(&place, findings)
+    let given = named.as_ref().map(|named| {
+        let from = logins::LoginInputs { inputs, context, targets: &named.targets, shared: &shared };
+        logins::read(&from, findings)
     });
     findings.notices.extend(lowered("image_name", &inputs.image_name));
     findings.notices.extend(image::names(&inputs.repository).filter_map(|name| lowered("repository", name)));
-    findings.notices.extend(place.iter().flat_map(|place| place.notices.clone()));
+    findings.notices.extend(named.iter().flat_map(|named| named.notices.clone()));
     let cache_scope =
-        place.as_ref().and_then(|place| findings.take(cache_scope(inputs, context, place.targets.first())));
+        named.as_ref().and_then(|named| findings.take(cache_scope(inputs, context, named.targets.first())));
     let mode = findings.take(mode::parse(&inputs.mode));
     let places = match mode {
         Some(Mode::Merge) => mode::places(inputs, context, findings),
@@ -193,15 +193,15 @@ fn read(
     let cache = cache::read(inputs, &shared, findings);
     let builder = builder::read(inputs, platforms.as_deref().unwrap_or_default(), &shared, findings);
     let (source, dockerfile) = places?;
-    let (given, place) = (given?, place?);
+    let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
     let keyring = Keyring::new(given.logins, given.identities)
         .with_token(&inputs.token)
         .with_secrets(secrets)
         .with_proxies(given.proxies);
-    let tags_key = tags_key(inputs, place.targets.iter());
+    let tags_key = tags_key(inputs, named.targets.iter());
     let config = Config {
-        targets: place.targets,
+        targets: named.targets,
         context: source,
         dockerfile,
         platforms: platforms?,
@@ -232,7 +232,8 @@ fn read(
     Some((config, keyring))
 }
 
-/// Registries take lower case only; whoever wrote something else should know under which name to look.
+/// The notice for a name with upper case in it: registries take lower case only, and whoever wrote something else should know
+/// under which name to look.
 fn lowered(input: &str, text: &str) -> Option<Notice> {
     let upper = text.contains(|c: char| c.is_ascii_uppercase());
     upper.then(|| {
@@ -243,7 +244,7 @@ fn lowered(input: &str, text: &str) -> Option<Notice> {
     })
 }
 
-/// Context and Dockerfile.
+/// Reads where the context and the Dockerfile are.
 fn places(
     inputs: &RawInputs,
     context: &RunnerContext,
@@ -271,6 +272,7 @@ fn places(
     Some((ContextSource::Directory(directory?), dockerfile))
 }
 
+/// The namespace of the build cache, from three inputs or what stands for them.
 fn cache_scope(
     inputs: &RawInputs,
     context: &RunnerContext,
@@ -287,6 +289,7 @@ fn cache_scope(
     ])
 }
 
+/// Reads the labels, in order; a key that comes twice counts once, the last time.
 fn labels(text: &str, findings: &mut Findings) -> Vec<(String, String)> {
     let hint = "write `key=value`, or `key=` for an empty value";
     let alone = |number, entry: &str| Err(parse::without_value("labels", number, entry).hint(hint));

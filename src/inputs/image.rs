@@ -10,48 +10,48 @@ use crate::model::{InvalidRepository, RegistryHost, Repository, Targets};
 /// Where the image goes when nothing is said.
 pub(super) const DEFAULT_REGISTRY: &str = "ghcr.io";
 
-/// What the place is made from.
-pub(super) struct Place<'a> {
+/// The inputs, and what else there is, that say where the image goes.
+pub(super) struct TargetInputs<'a> {
     pub repository: &'a str,
     pub registry: &'a str,
     pub image_name: &'a str,
-    /// The image may be pushed: else it needs no name of its own.
+    /// Whether the image may be pushed: one that is not needs no name of its own.
     pub pushes: bool,
-    /// `<owner>/<repo>`.
+    /// `<owner>/<repo>` of the workflow, below which an image is called when nothing else is said.
     pub owner_and_name: &'a str,
 }
 
-/// Where the image goes.
+/// Where the image goes, and what a person should know of that.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Given {
+pub(super) struct NamedTargets {
     pub targets: Targets,
     pub notices: Vec<Notice>,
 }
 
-/// The repositories to push to, or everything that is wrong with the three inputs.
-pub(super) fn repositories(place: &Place<'_>) -> Result<Given, Vec<InputFault>> {
+/// Reads the repositories to push to, or everything that is wrong with the three inputs.
+pub(super) fn targets(inputs: &TargetInputs<'_>) -> Result<NamedTargets, Vec<InputFault>> {
     let mut faults = Vec::new();
-    let registry = RegistryHost::parse(or_default(place.registry))
+    let registry = RegistryHost::parse(or_default(inputs.registry))
         .map_err(|error| faults.push(InputFault::new("registry", error.to_string())))
         .ok();
-    let image_name = image_name(place.image_name).map_err(|fault| faults.push(fault)).ok().flatten();
-    if !place.repository.is_empty() {
-        return match (whole(place, registry.as_ref(), image_name.as_deref()), faults.is_empty()) {
-            (Ok(given), true) => Ok(given),
+    let image_name = image_name(inputs.image_name).map_err(|fault| faults.push(fault)).ok().flatten();
+    if !inputs.repository.is_empty() {
+        return match (whole(inputs, registry.as_ref(), image_name.as_deref()), faults.is_empty()) {
+            (Ok(targets), true) => Ok(targets),
             (whole, _) => {
                 faults.extend(whole.err().unwrap_or_default());
                 Err(faults)
             }
         };
     }
-    let is_unnamed = image_name.is_none() && !place.pushes;
+    let is_unnamed = image_name.is_none() && !inputs.pushes;
     if image_name.is_none() && !is_unnamed && faults.iter().all(|fault| fault.input != "image_name") {
         let message = "missing; it is the last part of the image's repository";
         faults.push(InputFault::new("image_name", message).hint("for example `image_name: api`"));
     }
     let path = match image_name {
-        Some(name) => format!("{}/{name}", place.owner_and_name),
-        None => place.owner_and_name.to_owned(),
+        Some(name) => format!("{}/{name}", inputs.owner_and_name),
+        None => inputs.owner_and_name.to_owned(),
     };
     let (Some(registry), true) = (registry, faults.is_empty()) else {
         return Err(faults);
@@ -70,10 +70,10 @@ pub(super) fn repositories(place: &Place<'_>) -> Result<Given, Vec<InputFault>> 
              repository is, and goes nowhere"
         ))
     });
-    Ok(Given { targets: first.into(), notices: unnamed.into_iter().collect() })
+    Ok(NamedTargets { targets: first.into(), notices: unnamed.into_iter().collect() })
 }
 
-/// The names in `repository`.
+/// The names that the input `repository` has, separated by lines and commas.
 pub(super) fn names(repository: &str) -> impl Iterator<Item = &str> {
     parse::entries(repository)
         .flat_map(|(_, line)| line.split(','))
@@ -86,7 +86,7 @@ pub(super) fn nearest<'a>(hosts: impl Iterator<Item = &'a RegistryHost>) -> Opti
     hosts.reduce(|first, next| if next.is_loopback() && !first.is_loopback() { next } else { first })
 }
 
-/// The registries alone, which need no `image_name`; at least one.
+/// Reads the registries alone, which need no `image_name`. There is at least one.
 pub(super) fn registries(repository: &str, registry: &str) -> Result<Vec<RegistryHost>, InputFault> {
     let whole = |name| Repository::parse(name).map(|repository| repository.registry().clone());
     let named: Vec<_> = names(repository).map(whole).collect();
@@ -98,16 +98,16 @@ pub(super) fn registries(repository: &str, registry: &str) -> Result<Vec<Registr
     named.map_err(|error| InputFault::new("repository", error.to_string()))
 }
 
-/// `repository` as given, unless another input says something else.
+/// Reads `repository`, which names every target whole, unless another input says something else.
 fn whole(
-    place: &Place<'_>,
+    inputs: &TargetInputs<'_>,
     registry: Option<&RegistryHost>,
     image_name: Option<&str>,
-) -> Result<Given, Vec<InputFault>> {
+) -> Result<NamedTargets, Vec<InputFault>> {
     let (mut found, mut faults, mut notices) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, name) in names(place.repository).enumerate() {
+    for (number, name) in names(inputs.repository).enumerate() {
         // `registry` is about the first alone.
-        let registry = registry.filter(|_| number == 0 && !place.registry.is_empty());
+        let registry = registry.filter(|_| number == 0 && !inputs.registry.is_empty());
         match one(name, registry, image_name) {
             Ok(repository) if found.contains(&repository) => notices.push(Notice::plain(format!(
                 "`repository` names `{repository}` more than once: it is pushed to once"
@@ -118,7 +118,7 @@ fn whole(
     }
     let mut found = found.into_iter();
     match found.next() {
-        Some(first) if faults.is_empty() => Ok(Given { targets: Targets::new(first, found), notices }),
+        Some(first) if faults.is_empty() => Ok(NamedTargets { targets: Targets::new(first, found), notices }),
         None if faults.is_empty() => {
             let message = "there is no repository in it";
             Err(vec![InputFault::new("repository", message).hint("for example `ghcr.io/acme/api`")])
@@ -127,7 +127,7 @@ fn whole(
     }
 }
 
-/// One repository, unless another input says something else.
+/// Reads one name of `repository`, unless another input says something else.
 fn one(
     name: &str,
     registry: Option<&RegistryHost>,
@@ -152,7 +152,8 @@ fn one(
     two_parts_on_docker_hub("repository", repository)
 }
 
-/// The name alone, lower case; its faults must not be blamed on the rest of the repository.
+/// Reads the input `image_name`, in lower case; nothing if it is empty. Its faults must not be blamed on the rest of the
+/// repository, so it is judged alone.
 fn image_name(text: &str) -> Result<Option<String>, InputFault> {
     let Some(text) = parse::line("image_name", text)? else { return Ok(None) };
     let name = text.to_ascii_lowercase();
@@ -168,7 +169,7 @@ fn image_name(text: &str) -> Result<Option<String>, InputFault> {
     }
 }
 
-/// Docker Hub knows `user/name` and nothing deeper.
+/// Refuses what Docker Hub does not take: it knows `user/name` and nothing deeper.
 fn two_parts_on_docker_hub(input: &str, repository: Repository) -> Result<Repository, InputFault> {
     let hub = repository.registry().as_str() == RegistryHost::DOCKER_HUB;
     if hub && repository.path().split('/').count() > 2 {
@@ -178,6 +179,7 @@ fn two_parts_on_docker_hub(input: &str, repository: Repository) -> Result<Reposi
     Ok(repository)
 }
 
+/// The registry that an input names, or the default one.
 fn or_default(registry: &str) -> &str {
     if registry.is_empty() { DEFAULT_REGISTRY } else { registry }
 }
@@ -186,8 +188,8 @@ fn or_default(registry: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn place<'a>(repository: &'a str, registry: &'a str, image_name: &'a str) -> Place<'a> {
-        Place { repository, registry, image_name, pushes: true, owner_and_name: "Acme/Shop" }
+    fn inputs<'a>(repository: &'a str, registry: &'a str, image_name: &'a str) -> TargetInputs<'a> {
+        TargetInputs { repository, registry, image_name, pushes: true, owner_and_name: "Acme/Shop" }
     }
 
     #[test]
@@ -202,7 +204,7 @@ mod tests {
             ("docker.io/acme/api", "docker.io", "api", "docker.io/acme/api"),
             ("r.io/a/b/api", "R.io", "b/api", "r.io/a/b/api"),
         ] {
-            let found = repositories(&place(repository_input, registry, name)).unwrap();
+            let found = targets(&inputs(repository_input, registry, name)).unwrap();
             assert_eq!(found.targets.to_string(), expected);
         }
     }
@@ -215,19 +217,19 @@ mod tests {
             ("", "", "api", "ghcr.io/acme/shop/api", 0),
             ("r.io/a/b", "", "", "r.io/a/b", 0),
         ] {
-            let place = Place { pushes: false, ..place(repository_input, registry, name) };
-            let found = repositories(&place).unwrap();
+            let inputs = TargetInputs { pushes: false, ..inputs(repository_input, registry, name) };
+            let found = targets(&inputs).unwrap();
             assert_eq!((found.targets.to_string().as_str(), found.notices.len()), (expected, notices));
         }
-        let wrong = Place { pushes: false, ..place("", "", "-api") };
-        assert_eq!(repositories(&wrong).unwrap_err()[0].input, "image_name", "a wrong name is wrong");
+        let wrong = TargetInputs { pushes: false, ..inputs("", "", "-api") };
+        assert_eq!(targets(&wrong).unwrap_err()[0].input, "image_name", "a wrong name is wrong");
     }
 
     #[test]
     fn several_places() {
         let text = "# where it goes\nghcr.io/acme/api, docker.io/Acme/api\n\nGHCR.io/acme/api\nr.io/x/api\n";
         for (registry, name) in [("", ""), ("ghcr.io", "api")] {
-            let Given { targets, notices } = repositories(&place(text, registry, name)).unwrap();
+            let NamedTargets { targets, notices } = targets(&inputs(text, registry, name)).unwrap();
             assert_eq!(targets.to_string(), "ghcr.io/acme/api, docker.io/acme/api, r.io/x/api");
             let said: Vec<_> = notices.iter().map(|notice| notice.message.as_str()).collect();
             assert_eq!(said, ["`repository` names `ghcr.io/acme/api` more than once: it is pushed to once"]);
@@ -247,7 +249,7 @@ mod tests {
             ("r.io/a\ndocker.io/a/b/c", "", "", &["more than two parts"]),
             ("# nothing\n,", "", "", &["there is no repository in it"]),
         ] {
-            let faults = repositories(&place(text, registry, name)).unwrap_err();
+            let faults = targets(&inputs(text, registry, name)).unwrap_err();
             assert_eq!(faults.len(), expected.len(), "{faults:?}");
             for (fault, part) in faults.iter().zip(expected) {
                 assert_eq!(fault.input, "repository");
@@ -280,12 +282,12 @@ mod tests {
             ("ghcr.io/acme/myapi", "", "api", &["repository"], "contradict"),
             ("acme/api", "x y", "🚀", &["registry", "image_name", "repository"], "no registry host"),
         ] {
-            let faults = repositories(&place(repository_input, registry, name)).unwrap_err();
+            let faults = targets(&inputs(repository_input, registry, name)).unwrap_err();
             let named: Vec<&str> = faults.iter().map(|fault| fault.input.as_str()).collect();
             assert_eq!(named, inputs, "{faults:?}");
             assert!(faults[0].message.contains(part), "{faults:?}");
         }
-        let dotted = Place { owner_and_name: "acme/.github", ..place("", "", "api") };
-        assert_eq!(repositories(&dotted).unwrap_err()[0].input, "repository");
+        let dotted = TargetInputs { owner_and_name: "acme/.github", ..inputs("", "", "api") };
+        assert_eq!(targets(&dotted).unwrap_err()[0].input, "repository");
     }
 }

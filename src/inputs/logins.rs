@@ -18,18 +18,19 @@ use crate::model::{
 };
 use crate::runner::context::RunnerContext;
 
-/// What was given.
+/// The logins of a run, and what else came with them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Given {
+pub(super) struct GivenLogins {
     pub logins: Logins,
     pub identities: Vec<Identity>,
+    /// The input `create_repository`, where it can be done.
     pub create_repository: bool,
     /// The proxies of Docker's configuration, as build arguments.
     pub proxies: Vec<(String, Secret)>,
 }
 
-/// With what logins are read.
-pub(super) struct Place<'a> {
+/// What logins are read from.
+pub(super) struct LoginInputs<'a> {
     pub inputs: &'a RawInputs,
     pub context: &'a RunnerContext,
     /// Where the image goes: `username` and `password` are the login at the first one's registry.
@@ -37,20 +38,22 @@ pub(super) struct Place<'a> {
     pub shared: &'a Shared<'a>,
 }
 
-/// Hosts are taken in the order in which this is told of them.
+/// Logins as they are found: a host goes to the first that is told of it.
 #[derive(Default)]
 struct Taken {
-    given: Given,
+    given: GivenLogins,
     hosts: BTreeSet<RegistryHost>,
 }
 
 impl Taken {
+    /// Takes an identity for its host, unless the host is taken.
     fn identity(&mut self, identity: Identity) {
         if self.hosts.insert(identity.registry.clone()) {
             self.given.identities.push(identity);
         }
     }
 
+    /// Takes a login for its host, unless the host is taken.
     fn login(&mut self, login: Credentials) {
         if self.hosts.insert(login.registry.clone()) {
             self.given.logins.add(login);
@@ -59,8 +62,8 @@ impl Taken {
 }
 
 /// Reads every login; what is wrong is among the findings.
-pub(super) fn read(place: &Place<'_>, findings: &mut Findings) -> Given {
-    let Place { inputs, context, targets, shared } = *place;
+pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogins {
+    let LoginInputs { inputs, context, targets, shared } = *from;
     let (registry, hosts) = (targets.first().registry(), targets.registries());
     let aws = identity::aws_keys(&inputs.variables);
     let own = credentials::own_registry(&context.server_url);
@@ -140,7 +143,7 @@ pub(super) fn read(place: &Place<'_>, findings: &mut Findings) -> Given {
         let helper = taken.given.logins.helper_for(host);
         findings.notices.extend(helper.map(|name| Notice::warning(without_helper(host, name))));
     }
-    let mut given = Given { proxies, ..taken.given };
+    let mut given = GivenLogins { proxies, ..taken.given };
     given.identities.retain(|identity| !withheld(identity, context, findings));
     given.create_repository = create_repository(inputs, registry, &hosts, &given, findings);
     given
@@ -154,7 +157,8 @@ pub fn without_helper(registry: &RegistryHost, name: &str) -> String {
     )
 }
 
-/// docker/login-action's way to Docker Hub's OIDC: no password, and the connection in a variable.
+/// The identity of a workflow that asks as docker/login-action does for Docker Hub's OIDC, with no password and the connection in
+/// a variable, or what is wrong with it; nothing when the workflow does not ask so.
 fn dockers_connection(
     inputs: &RawInputs,
     context: &RunnerContext,
@@ -172,13 +176,14 @@ fn dockers_connection(
     asked.then(|| identity::docker_hub(registry, username, connection))
 }
 
-/// A registry of Amazon's, where the environment has AWS's keys.
+/// The identity for a registry of Amazon's, where the environment has AWS's keys.
 fn of_environment(registry: &RegistryHost, aws: Option<&AwsKeys>) -> Option<Identity> {
     let (ecr, keys) = (Ecr::of(registry)?, aws?.clone());
     let kind = IdentityKind::Ecr { ecr, by: AwsIdentity::Keys(keys) };
     Some(Identity { registry: registry.clone(), kind, source: LoginSource::AwsEnvironment })
 }
 
+/// Takes what Docker's own configuration says: logins, hosts for which AWS is to be asked, and hosts of other helpers.
 fn of_docker(
     docker: DockerConfig,
     hosts: &BTreeSet<&RegistryHost>,
@@ -201,7 +206,8 @@ fn of_docker(
     }
 }
 
-/// A run that GitHub gives no secrets gets no OIDC token either: it builds without this login.
+/// Whether GitHub withholds the OIDC token that an identity needs, which is said: a run that gets no secrets gets no token either
+/// and builds without this login.
 fn withheld(identity: &Identity, context: &RunnerContext, findings: &mut Findings) -> bool {
     let withheld = context.secrets_withheld() && identity.kind.needs_oidc();
     if withheld {
@@ -213,11 +219,12 @@ fn withheld(identity: &Identity, context: &RunnerContext, findings: &mut Finding
     withheld
 }
 
+/// Reads `create_repository`: whether a missing repository is made, which only Amazon ECR needs and only an identity can.
 fn create_repository(
     inputs: &RawInputs,
     registry: &RegistryHost,
     hosts: &BTreeSet<&RegistryHost>,
-    given: &Given,
+    given: &GivenLogins,
     findings: &mut Findings,
 ) -> bool {
     let asked = findings.take(parse::boolean("create_repository", &inputs.create_repository, false));
@@ -238,7 +245,7 @@ fn create_repository(
     true
 }
 
-/// The secrets among what was given.
+/// The secrets among logins and identities, each with the user name that it belongs to, or none.
 pub(super) fn secrets<'a>(
     logins: &'a Logins,
     identities: &'a [Identity],

@@ -31,9 +31,9 @@ fn outcome_of(registry: &str, others: &[&str], variables: &[(&str, &str)]) -> Ve
     let inputs = RawInputs::read(&variables);
     let shared = Shared::new(&context.paths);
     let targets = Targets::new(at(registry), others.iter().map(|host| at(host)));
-    let place = Place { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
+    let from = LoginInputs { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
     let mut findings = Findings::default();
-    let given = read(&place, &mut findings);
+    let given = read(&from, &mut findings);
     let mut found: Vec<String> = given
         .logins
         .iter()
@@ -149,9 +149,9 @@ fn a_fork_s_run_has_no_identity() {
     let variables = [("INPUT_AWS_ROLE".to_owned(), ROLE.to_owned())].into();
     let (inputs, targets) = (RawInputs::read(&variables), at(ECR).into());
     let shared = Shared::new(&context.paths);
-    let place = Place { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
+    let from = LoginInputs { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
     let mut findings = Findings::default();
-    assert_eq!(read(&place, &mut findings).identities, []);
+    assert_eq!(read(&from, &mut findings).identities, []);
     assert!(findings.notices[0].message.contains("no OIDC token"), "{:?}", findings.notices);
 }
 
