@@ -4,6 +4,10 @@
 //! of a run is found in one go and names its input. The names, defaults and descriptions live in one table
 //! ([`table`]), which `action.yml`, the reusable workflow and the README are checked against.
 //! The grammar is that of the Actions toolkit: exact booleans, one list entry a line.
+//!
+//! Files use each other one way. At the bottom are what is typed (`raw`), what can be wrong (`fault`), the grammar of single
+//! texts (`parse`) and names held against the disk (`files`, `shared`); above them one file for each input or group of inputs,
+//! with the type of what it means; `config` puts these together, and `prepare` and `mask` use it.
 
 mod annotations;
 mod attestations;
@@ -24,12 +28,14 @@ mod files;
 mod files_tests_support;
 mod identity;
 mod image;
+pub mod input;
 mod logins;
 pub mod mask;
 mod mode;
 mod named_contexts;
 mod names;
 mod node;
+pub mod outputs;
 mod parse;
 pub mod prepare;
 mod push;

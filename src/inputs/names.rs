@@ -3,7 +3,8 @@
 //! Docker's own spelling and near misses name the right input. A name that is promised for later says so.
 
 use super::fault::{InputFault, shown};
-use super::table::{INPUTS, Input, LATER};
+use super::input::Input;
+use super::table::{INPUTS, LATER};
 
 /// Inputs that the runner takes for itself in every docker action.
 const RUNNERS_OWN: &[&str] = &["args", "entrypoint"];

@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
-use super::table::{Default, INPUTS, Input, Kind, OUTPUTS, PREPARE};
+use super::input::{Default, Input, Kind};
+use super::outputs::OUTPUTS;
+use super::table::{INPUTS, PREPARE};
 
 /// The README's table of inputs.
 pub fn inputs_markdown() -> String {

@@ -1,67 +1,10 @@
-//! The one table of inputs and outputs: a row here is what makes a name known.
+//! The one table of inputs: a row here is what makes a name known.
 //!
-//! `action.yml`, `dev/action.yml`, `prepare/action.yml`, the reusable workflow and the README's reference are rendered from it or
-//! checked against it (`reference`). Defaults live in the binary, beside what reads the input, not in `action.yml`: the variables
-//! of the original script stand in for an input only when that is empty.
+//! `action.yml`, `dev/action.yml`, `prepare/action.yml`, the reusable workflow and the README's reference are rendered from it
+//! and from the list of [`super::outputs`], or checked against them (`reference`). Defaults live in the binary, beside what
+//! reads the input, not in `action.yml`: the variables of the original script stand in for an input only when that is empty.
 
-/// One input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Input {
-    /// As in `with:`.
-    pub name: &'static str,
-    /// What an empty one means.
-    pub default: Default,
-    /// Shape of the text.
-    pub kind: Kind,
-    /// One or two sentences.
-    pub description: &'static str,
-    /// What it takes, with an example; empty where the description says it.
-    pub accepts: &'static str,
-    /// How Docker's own actions, or people in a hurry, spell it.
-    pub misspelt: &'static [&'static str],
-}
-
-/// What an empty input means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Default {
-    /// Nothing.
-    None,
-    /// This text.
-    Text(&'static str),
-    /// What this phrase says, found out during the run.
-    Phrase(&'static str),
-    /// Filled in by the runner: the only defaults that `action.yml` declares.
-    Expression(&'static str),
-}
-
-/// Shape of an input's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// One line.
-    Text,
-    /// One entry a line; lines that start with `#` are comments.
-    List,
-    /// Several lines that are one text.
-    Block,
-    /// Exactly `true`, `True`, `TRUE`, `false`, `False` or `FALSE`.
-    Boolean,
-    /// Text that is masked and never shown.
-    Secret,
-}
-
-const fn row(name: &'static str, kind: Kind, default: Default, description: &'static str) -> Input {
-    Input { name, default, kind, description, accepts: "", misspelt: &[] }
-}
-
-impl Input {
-    const fn accepts(self, accepts: &'static str) -> Self {
-        Self { accepts, ..self }
-    }
-
-    const fn misspelt(self, misspelt: &'static [&'static str]) -> Self {
-        Self { misspelt, ..self }
-    }
-}
+use super::input::{Default, Input, Kind, row};
 
 /// Every input, in the order of the README.
 pub const INPUTS: &[Input] = &[
@@ -417,44 +360,6 @@ pub(super) const LATER: &[&str] = &[
     "deploy_token",
     "deploy_app_id",
     "deploy_app_key",
-];
-
-/// Every output with what it holds.
-pub const OUTPUTS: &[(&str, &str)] = &[
-    ("image", "The repository, `ghcr.io/acme/shop/api`; the first of several."),
-    ("reference", "The image by digest, `<image>@sha256:…`. Empty when nothing was pushed."),
-    ("digest", "Digest of the image, or of the index for several platforms."),
-    ("imageid", "Digest of the image's config. Empty for several platforms."),
-    ("tags", "Whole references by tag, of all repositories, one a line."),
-    ("tag_names", "The tags alone, one a line."),
-    ("tag", "The most specific tag."),
-    ("version", "The version, where there is one."),
-    (
-        "labels",
-        "The labels that the run gives an image, `key=value`, one a line. One that was promoted keeps its own.",
-    ),
-    (
-        "annotations",
-        "The annotations that the run gives an image, `level:key=value`, one a line. One that was promoted keeps its own.",
-    ),
-    ("json", "Tags, labels and annotations as JSON, in the shape of docker/metadata-action's output `json`."),
-    (
-        "bake_file",
-        "Path of a file for `docker buildx bake`, in the shape of docker/metadata-action's: its target \
-         `docker-metadata-action` has the tags, the labels and the manifests' annotations. Empty when the run failed.",
-    ),
-    (
-        "metadata",
-        "JSON, read from the registry after the push: digests and sizes of the index, of each platform's manifest and \
-         config, and of the attestations. Where there are several repositories, `repositories` has the same of each.",
-    ),
-    ("pushed", "`true` when the image was pushed, to every repository."),
-    ("promoted", "`true` when an image that was there already was tagged, and nothing was built."),
-    (
-        "held_back",
-        "JSON: tags that were not put or moved, each with the reason and, where there are several, the repository.",
-    ),
-    ("plan", "JSON: what was planned, with the reason for each tag."),
 ];
 
 #[cfg(test)]
