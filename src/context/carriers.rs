@@ -29,7 +29,7 @@ const LONGEST_POINTER: u64 = 64 * 1024;
 /// Directories of a Git directory that hold no credentials and may hold very much.
 const BULK: [&[u8]; 5] = [b"objects", b"refs", b"hooks", b"lfs", b"annex"];
 
-/// What is known of files by what they are.
+/// The files that are known, by device and inode, to be parts of a Git directory.
 #[derive(Debug, Default)]
 pub(super) struct Carriers {
     found: HashMap<(u64, u64), Carrier>,
@@ -39,7 +39,7 @@ pub(super) struct Carriers {
 }
 
 impl Carriers {
-    /// Of the repositories around a directory, its own included.
+    /// Takes notice of the repositories around a directory, its own included.
     pub(super) fn around(directory: &Path) -> Self {
         let mut carriers = Self::default();
         for worktree in directory.ancestors() {
@@ -70,7 +70,7 @@ impl Carriers {
         }
     }
 
-    /// Takes notice of what a configuration file includes.
+    /// Takes notice of what a configuration file includes, and of what that includes in turn.
     fn include(&mut self, worktree: &Path, config: &Path, depth: usize) {
         let Some(content) = read(config, Carrier::Config.largest()) else { return };
         for text in included(&content) {
@@ -94,7 +94,8 @@ impl Carriers {
         }
     }
 
-    /// How a regular file can hold credentials for what it is, whatever its name.
+    /// How a regular file can hold credentials because it is a part of a Git directory, whatever it is called here; nothing
+    /// when it is none.
     pub(super) fn of(&mut self, stat: &Stat) -> Option<Carrier> {
         if stat.st_nlink > 1 {
             self.search();
@@ -102,7 +103,7 @@ impl Carriers {
         if self.found.is_empty() { None } else { self.found.get(&(stat.st_dev, stat.st_ino)).copied() }
     }
 
-    /// Whether one of the files that are given by device and inode turned out to hold credentials.
+    /// The first of these files, which are given by device and inode, that turned out to be able to hold credentials.
     pub(super) fn any_of<'a>(
         &mut self,
         mut files: impl Iterator<Item = &'a (u64, u64)>,
@@ -144,7 +145,7 @@ impl Carriers {
     }
 }
 
-/// A small regular file; whatever else is there is not waited for.
+/// The content of a regular file of at most `most` bytes; whatever else is there is not waited for.
 fn read(path: &Path, most: u64) -> Option<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
@@ -157,6 +158,7 @@ fn read(path: &Path, most: u64) -> Option<Vec<u8>> {
     Some(content)
 }
 
+/// The path that a line of Git's own files holds.
 fn path_of(text: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(text.trim_ascii()))
 }

@@ -50,10 +50,12 @@ pub enum WalkError {
 }
 
 impl WalkError {
+    /// The error of a path that the system would not let us read.
     pub(crate) fn unreadable(path: &str, fault: Errno) -> Self {
         Self::Unreadable { path: path.to_owned(), fault: std::io::Error::from(fault).to_string() }
     }
 
+    /// The error of a link whose target cannot be asked for.
     pub(super) fn link_not_utf8(path: &str) -> Self {
         Self::LinkNotUtf8 { path: path.to_owned() }
     }

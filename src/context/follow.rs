@@ -77,7 +77,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Targets of the link at this path, or of all links that its last element matches, relative to the context.
+    /// The targets of the link at this path, or of all links that its last element matches, relative to the context.
     fn links_at(&self, path: &str) -> Result<Vec<String>, WalkError> {
         if !glob::has_wildcard(base(path)) {
             return Ok(self.link_at(path)?.into_iter().collect());
@@ -98,6 +98,7 @@ impl Resolver<'_> {
         Ok(targets)
     }
 
+    /// The target of the link at this path, relative to the context; nothing when there is no link.
     fn link_at(&self, path: &str) -> Result<Option<String>, WalkError> {
         let target = self.root.read_link(path).map_err(|fault| WalkError::unreadable(path, fault))?;
         let Some(target) = target else { return Ok(None) };

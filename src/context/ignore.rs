@@ -28,12 +28,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// The cleaned text, without its `!`.
+    /// The pattern's cleaned text, without its `!`.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it takes back what earlier patterns covered.
+    /// Whether the pattern takes back what earlier ones covered.
     pub fn is_negated(&self) -> bool {
         self.negated
     }
@@ -42,7 +42,7 @@ impl Pattern {
         self.matcher.matches(path).ok_or_else(|| PatternError::Malformed(self.text.clone()))
     }
 
-    /// The text up to a trailing `/*` or `/**`, and whether wildcards are left in it.
+    /// The pattern's text up to a trailing `/*` or `/**`, and whether wildcards are left in it.
     pub(super) fn fixed_part(&self) -> (&str, bool) {
         let text = self.text.strip_suffix("/**").unwrap_or(&self.text);
         let text = text.strip_suffix("/*").unwrap_or(text);
@@ -64,7 +64,7 @@ pub struct PatternList {
 }
 
 impl PatternList {
-    /// Trims, cleans and compiles the patterns; empty ones are dropped.
+    /// Makes a list of patterns, which are trimmed, cleaned and compiled; empty ones are dropped.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, PatternError> {
         let mut list = Self::default();
         for given in patterns {

@@ -8,6 +8,7 @@ use crate::model::{Annotation, AnnotationLevel, Platform};
 
 const INPUT: &str = "annotations";
 
+/// Reads the annotations, in order. One that comes again replaces the earlier line, with a warning.
 pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Annotation> {
     let mut all: Vec<Annotation> = Vec::new();
     for (number, entry) in parse::entries(text) {
@@ -30,6 +31,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Annotation> {
     all
 }
 
+/// Reads one line: the same annotation for each of the levels that it names.
 fn line(number: usize, entry: &str) -> Result<Vec<Annotation>, InputFault> {
     let fault = |message: String| {
         InputFault::new(INPUT, message)
@@ -49,6 +51,7 @@ fn line(number: usize, entry: &str) -> Result<Vec<Annotation>, InputFault> {
     levels.map(|level| level.map(annotation)).collect()
 }
 
+/// Reads a level such as `manifest[linux/amd64]`, and the platform that it is limited to; else says what is wrong with it.
 fn level(text: &str) -> Result<(AnnotationLevel, Option<Platform>), String> {
     let (name, platform) = match text.split_once('[') {
         Some((name, rest)) => {

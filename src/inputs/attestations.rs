@@ -8,7 +8,7 @@ use super::raw::RawInputs;
 use crate::model::Attestation;
 use crate::model::attrs::{self, Attrs};
 
-/// The inputs `provenance` and `sbom`.
+/// What the input `provenance` or `sbom` asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AttestationInput {
     /// Nothing was said.

@@ -13,7 +13,7 @@ const INPUT: &str = "build_args";
 /// Tokens that every job has. Who has them can write the repository's caches and log in as the job.
 const RUNNERS_SECRETS: &[&str] = &["ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
-/// The arguments, in order.
+/// Reads the arguments, in order. A variable that is not set is left out, with a notice.
 pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Vec<(String, String)> {
     let mut unset = Vec::new();
     let alone = |number: usize, entry: &str| -> Result<Option<String>, InputFault> {
@@ -51,7 +51,8 @@ fn could_be_set(text: &str) -> bool {
     first && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// By its name, or because it is one of them, or the input `token`, under another name.
+/// Whether a variable holds a secret of the runner's own: by its name, or because its value is one of them, or the input
+/// `token`, under another name.
 fn is_runners_secret(inputs: &RawInputs, name: &str, value: &str) -> bool {
     let values = RUNNERS_SECRETS.iter().filter_map(|name| inputs.variables.get(*name)).chain([&inputs.token]);
     let same = values.filter(|secret| !secret.is_empty()).any(|secret| secret.expose() == value.trim());

@@ -47,6 +47,7 @@ impl BuilderOptions {
     pub const EMULATOR_IMAGE: &str = "docker.io/tonistiigi/binfmt:qemu-v10.2.3@sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0";
 }
 
+/// Reads the inputs about who builds. With `platforms` it is judged whether somebody builds each of them.
 pub(super) fn read(
     inputs: &RawInputs,
     platforms: &[Platform],
@@ -69,6 +70,7 @@ pub(super) fn read(
     }
 }
 
+/// Reads the name of an image, or gives the default one. A wrong name is a fault, and comes out empty.
 fn image(findings: &mut Findings, input: &str, text: &str, default: &str) -> String {
     if text.trim().is_empty() {
         return default.to_owned();
@@ -76,6 +78,7 @@ fn image(findings: &mut Findings, input: &str, text: &str, default: &str) -> Str
     findings.take(parse::image(input, text.trim())).map(|name| name.to_string()).unwrap_or_default()
 }
 
+/// Reads whether emulators may be registered: `auto`, `off` or a boolean.
 fn emulation(text: &str) -> Result<bool, InputFault> {
     match text.trim() {
         "" | "auto" => Ok(true),
@@ -99,6 +102,7 @@ fn config(text: &str, shared: &Shared<'_>) -> Result<Option<String>, InputFault>
     shared.text("buildkitd_config", text).map(Some)
 }
 
+/// Reads the input `builder`: nothing and `auto` leave the choice to the plan, all else names nodes.
 fn choice(
     inputs: &RawInputs,
     platforms: &[Platform],
@@ -121,6 +125,7 @@ fn choice(
     BuilderChoice::Nodes(nodes)
 }
 
+/// What is wrong with nodes together, each of which is right by itself.
 fn contradictions(nodes: &[BuilderNode], platforms: &[Platform]) -> Vec<InputFault> {
     let fault = |message: String| InputFault::new("builder", message);
     let mut faults = Vec::new();

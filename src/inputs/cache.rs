@@ -56,6 +56,7 @@ enum Use {
     Both,
 }
 
+/// Reads the four inputs about the build cache. What is at fault comes out as its default.
 pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findings) -> CacheOptions {
     let default = CacheOptions::default();
     CacheOptions {
@@ -66,6 +67,7 @@ pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findi
     }
 }
 
+/// Reads the input `cache`: `auto`, `off`, or one entry.
 fn mode(text: &str, shared: &Shared<'_>) -> Result<CacheMode, InputFault> {
     let mut lines = parse::entries(text).map(|(_, line)| line);
     match (lines.next(), lines.next()) {
@@ -81,6 +83,7 @@ fn mode(text: &str, shared: &Shared<'_>) -> Result<CacheMode, InputFault> {
     }
 }
 
+/// Reads a list of entries. References that stand alone may share a line, separated by commas.
 fn entries(
     input: &str,
     text: &str,
@@ -100,6 +103,7 @@ fn entries(
     all
 }
 
+/// Reads one entry: a bare reference, which is a cache in a registry, or attributes of which `type` is one.
 fn entry(input: &str, text: &str, used: Use, shared: &Shared<'_>) -> Result<CacheEntry, InputFault> {
     let fault = |message: String| InputFault::new(input, message);
     let (kind, mut attrs) = match attrs::parse_after_bare(text).map_err(|error| fault(error.to_string()))? {
@@ -143,7 +147,8 @@ fn entry(input: &str, text: &str, used: Use, shared: &Shared<'_>) -> Result<Cach
     Ok(CacheEntry { kind, attrs })
 }
 
-/// `src` and `dest` become whole paths; for a cache that is both read and written one stands for the other.
+/// Makes the directories of a local cache, `src` and `dest`, whole paths. For a cache that is both read and written one stands
+/// for the other.
 fn local(input: &str, attrs: &mut Attrs, used: Use, shared: &Shared<'_>) -> Result<(), InputFault> {
     if used == Use::Both {
         let (src, dest) = (attrs.get("src").cloned(), attrs.get("dest").cloned());
@@ -173,7 +178,7 @@ fn local(input: &str, attrs: &mut Attrs, used: Use, shared: &Shared<'_>) -> Resu
     Ok(())
 }
 
-/// `3m`, `90s`, `1h30m`, or whole seconds.
+/// Reads how long writing a cache may take: `3m`, `90s`, `1h30m`, or whole seconds.
 fn timeout(text: &str, default: Duration) -> Result<Duration, InputFault> {
     let text = text.trim();
     if text.is_empty() {
@@ -189,6 +194,7 @@ fn timeout(text: &str, default: Duration) -> Result<Duration, InputFault> {
     }
 }
 
+/// The seconds of a time such as `1h30m` or `90`, whose units come once and from the largest on; nothing if it is none.
 fn seconds(text: &str) -> Option<u64> {
     if let Ok(seconds) = text.parse::<u32>() {
         return text.bytes().all(|b| b.is_ascii_digit()).then_some(seconds.into());

@@ -9,7 +9,7 @@ use super::raw::RawInputs;
 use crate::model::{Credentials, LoginSource, RegistryHost, Secret};
 use crate::runner::context::RunnerContext;
 
-/// The login for this registry, if there is one to send.
+/// The login that `username` and `password` are for this registry, if there is one to send, and what is to be said about it.
 pub(super) fn login(
     inputs: &RawInputs,
     context: &RunnerContext,

@@ -25,7 +25,7 @@ const TOKEN_USER: &str = "<token>";
 /// Most bytes of the file.
 const MAX: u64 = 4 * 1024 * 1024;
 
-/// What the file says.
+/// What Docker's own configuration says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct DockerConfig {
     /// Logins that stand in it.
@@ -54,13 +54,13 @@ pub(super) fn read(variables: &BTreeMap<String, Secret>, shared: &Shared<'_>) ->
     }
 }
 
-/// The daemon, as its proxies are found by.
+/// The address of the daemon, by which the file names the proxies of its builds.
 fn daemon(variables: &BTreeMap<String, Secret>) -> &str {
     let host = variables.get("DOCKER_HOST").map_or("", |host| host.expose().trim());
     if host.is_empty() { "unix:///var/run/docker.sock" } else { host }
 }
 
-/// The file's name and text, if there is one.
+/// The name and text of the file, if there is one; else what to say of one that cannot be read.
 fn text(
     variables: &BTreeMap<String, Secret>,
     shared: &Shared<'_>,
@@ -88,6 +88,7 @@ fn text(
     }
 }
 
+/// The text of a file of the home directory, which is a regular file or not read.
 fn of_home(path: &PathBuf) -> std::io::Result<String> {
     // A pipe in its place would never end.
     if !std::fs::metadata(path)?.is_file() {
@@ -98,6 +99,7 @@ fn of_home(path: &PathBuf) -> std::io::Result<String> {
     Ok(text)
 }
 
+/// The file, as far as it matters here.
 #[derive(serde::Deserialize)]
 struct File {
     #[serde(default)]
@@ -110,6 +112,7 @@ struct File {
     proxies: BTreeMap<String, Proxies>,
 }
 
+/// The proxies that the file has for one daemon, or for all.
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct Proxies {
@@ -126,7 +129,8 @@ struct Proxies {
 }
 
 impl Proxies {
-    /// The build arguments that every Dockerfile knows, in both spellings, as docker/cli's `ParseProxyConfig`.
+    /// These proxies as the build arguments that every Dockerfile knows, in both spellings, as docker/cli's `ParseProxyConfig`
+    /// has them.
     fn arguments(&self) -> Vec<(String, Secret)> {
         let all = [
             ("HTTP_PROXY", &self.http),
@@ -153,7 +157,7 @@ pub(super) fn password(url: &str) -> Vec<String> {
     vec![password.to_owned(), decoded(password)]
 }
 
-/// Text in which `%41` stands for a byte.
+/// The text after URL decoding, in which `%41` stands for a byte.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut parts = text.split('%');
@@ -171,6 +175,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// The login that the file has for one registry.
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct Auth {

@@ -12,7 +12,7 @@ const CHECKS: &str = "DOCKER_BUILD_CHECKS_ANNOTATIONS";
 const NO_ATTESTATIONS: &str = "BUILDX_NO_DEFAULT_ATTESTATIONS";
 const UPLOAD: &str = "DOCKER_BUILD_RECORD_UPLOAD";
 
-/// What they ask for.
+/// What the variables of Docker's own actions ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DockerEnv {
     /// Write a job summary, unless the input says otherwise.
@@ -23,6 +23,7 @@ pub(super) struct DockerEnv {
     pub default_attestations: bool,
 }
 
+/// Reads the variables. One that is no boolean is not used and said.
 pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
     let mut flag = |name: &str, default: bool| -> bool {
         let text = inputs.variables.get(name).map_or("", |value| value.expose().trim());
@@ -50,6 +51,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
     env
 }
 
+/// The boolean that a text is, in any of the spellings that Go takes.
 fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),

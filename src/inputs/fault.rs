@@ -26,7 +26,7 @@ pub struct Notice {
     pub message: String,
 }
 
-/// The runner's commands of these names.
+/// How loudly a notice is said: the runner's commands of these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Seen with step debugging only.
@@ -61,14 +61,17 @@ impl fmt::Display for InputFault {
 impl std::error::Error for InputFault {}
 
 impl Notice {
+    /// A notice that is seen with step debugging only.
     pub(super) fn debug(message: impl Into<String>) -> Self {
         Self { level: Level::Debug, message: message.into() }
     }
 
+    /// A notice that asks for nothing.
     pub(super) fn plain(message: impl Into<String>) -> Self {
         Self { level: Level::Notice, message: message.into() }
     }
 
+    /// A notice that asks for a look.
     pub(super) fn warning(message: impl Into<String>) -> Self {
         Self { level: Level::Warning, message: message.into() }
     }
@@ -82,7 +85,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// The value, or nothing and a fault more.
+    /// Takes a value out of its result; instead of a fault, which is kept here, there is nothing.
     pub fn take<T>(&mut self, result: Result<T, InputFault>) -> Option<T> {
         result.map_err(|fault| self.faults.push(fault)).ok()
     }

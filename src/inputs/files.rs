@@ -67,7 +67,8 @@ pub(super) fn misled(input: &str, text: &str, area: &str, target: &Path, paths: 
         .hint("a committed link must not choose what is read: name the file itself, if it is meant")
 }
 
-/// What a person calls a place without links in its name.
+/// What a person calls a place that has no links in its name: from the workspace or from `${{ runner.temp }}`, if it is in one
+/// of them.
 fn familiar(place: &Path, paths: &Paths) -> String {
     let below = |root: &Path| {
         let rest = place.strip_prefix(fs::canonicalize(root).ok()?).ok()?;
@@ -84,7 +85,7 @@ fn familiar(place: &Path, paths: &Paths) -> String {
     shown(&place.to_string_lossy())
 }
 
-/// What is at a path.
+/// What is at a path, links followed.
 pub(super) enum Found {
     File(PathBuf),
     Directory(PathBuf),
@@ -96,7 +97,7 @@ pub(super) enum Found {
     Unreadable(std::io::Error),
 }
 
-/// What is at a path, when that is in one of these directories, which have no links in their names.
+/// Finds out what is at a path that has to be in one of these directories, which have no links in their names.
 pub(super) fn look<P: AsRef<Path>>(path: &Path, roots: &[P]) -> Found {
     let inside = |path: &Path| roots.iter().any(|root| path.starts_with(root));
     let written = lexical(path);

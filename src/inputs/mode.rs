@@ -23,6 +23,7 @@ pub enum Mode {
     Merge,
 }
 
+/// Reads the input `mode`; nothing means a build.
 pub(super) fn parse(text: &str) -> Result<Mode, InputFault> {
     if text.trim() == "check" {
         return Err(InputFault::new("mode", "`check` is not supported yet in this version"));
@@ -30,7 +31,7 @@ pub(super) fn parse(text: &str) -> Result<Mode, InputFault> {
     parse::one_of("mode", text, &[("build", Mode::Build), ("leg", Mode::Leg), ("merge", Mode::Merge)])
 }
 
-/// What does not go together with a mode.
+/// Reports what other inputs ask for that does not go together with a mode.
 pub(super) fn judge(mode: Mode, platforms: Option<&[Platform]>, promote: Promote, findings: &mut Findings) {
     if let (Mode::Leg, Some(platforms)) = (mode, platforms)
         && platforms.len() > 1

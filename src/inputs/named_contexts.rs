@@ -13,6 +13,7 @@ use crate::runner::context::RunnerContext;
 
 const INPUT: &str = "build_contexts";
 
+/// Reads the named contexts, in order; a name that is there twice is a fault.
 pub(super) fn read(
     text: &str,
     shared: &Shared<'_>,
@@ -30,6 +31,7 @@ pub(super) fn read(
     all
 }
 
+/// Reads one line, `name=source`.
 fn named(
     number: usize,
     line: &str,
@@ -47,6 +49,7 @@ fn named(
     Ok(NamedContext { name, source: source_of(source.trim(), shared, context)? })
 }
 
+/// Reads the source of a context: an image, a layout, a URL, or a directory of the workspace.
 fn source_of(text: &str, shared: &Shared<'_>, context: &RunnerContext) -> Result<NamedSource, InputFault> {
     if let Some(image) = text.strip_prefix("docker-image://") {
         parse::image(INPUT, image)?;
@@ -69,7 +72,8 @@ fn source_of(text: &str, shared: &Shared<'_>, context: &RunnerContext) -> Result
     files::context(INPUT, text, &workspace, &context.paths).map(NamedSource::Directory)
 }
 
-/// `PATH[:tag][@digest]`.
+/// Reads the source `PATH[:tag][@digest]`, an image of an OCI layout in the workspace, and finds its digest where only a tag is
+/// given.
 fn oci_layout(text: &str, shared: &Shared<'_>, context: &RunnerContext) -> Result<NamedSource, InputFault> {
     let (path, digest) = match text.split_once('@') {
         Some((path, digest)) => {

@@ -17,7 +17,7 @@ const TAKES: &str = "`docker`, `docker-container`, `docker-container://name`, `t
 /// Variables of setup-buildx-action that bring a node's TLS.
 pub(super) const TLS_VARIABLES: (&str, &str) = ("BUILDER_NODE_", "_AUTH_TLS_");
 
-/// The node of entry `index`, from 0.
+/// Reads a line of `builder`, which is entry `index`, from 0. By the index a node's variables are found.
 pub(super) fn read(
     index: usize,
     line: &str,
@@ -38,6 +38,7 @@ pub(super) fn read(
     Ok(BuilderNode { address: address_of(index, address, variables, shared)?, platforms: listed })
 }
 
+/// Reads the address of the node of entry `index`.
 fn address_of(
     index: usize,
     text: &str,
@@ -69,6 +70,7 @@ fn fault(message: String) -> InputFault {
     InputFault::new(INPUT, message)
 }
 
+/// Reads the name of a container that runs BuildKit.
 fn container(name: &str) -> Result<BuilderAddress, InputFault> {
     let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
@@ -79,6 +81,7 @@ fn container(name: &str) -> Result<BuilderAddress, InputFault> {
     }
 }
 
+/// Reads the path of a socket, which has to be there.
 fn unix(path: &str, shared: &Shared<'_>) -> Result<BuilderAddress, InputFault> {
     if !path.starts_with('/') {
         let message = format!("`unix://{}` has no absolute path", shown(path));
@@ -92,7 +95,7 @@ fn unix(path: &str, shared: &Shared<'_>) -> Result<BuilderAddress, InputFault> {
     })
 }
 
-/// `tcp://HOST:PORT[,cacert=…,cert=…,key=…,servername=…]`.
+/// Reads `tcp://HOST:PORT[,cacert=…,cert=…,key=…,servername=…]`.
 fn tcp(
     index: usize,
     text: &str,
@@ -122,6 +125,8 @@ fn tcp(
     Ok(BuilderAddress::Tcp { host: bare.unwrap_or(host).to_ascii_lowercase(), port, tls })
 }
 
+/// Reads what secures the connection to the node of entry `index`, if anything does. An attribute that names a file goes before
+/// a variable that holds its text.
 fn tls(
     index: usize,
     mut attrs: Attrs,

@@ -3,7 +3,7 @@
 use super::fault::{InputFault, shown};
 use super::parse;
 
-/// The input `push`.
+/// What the input `push` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Push {
     /// As the event says.

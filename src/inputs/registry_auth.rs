@@ -33,14 +33,14 @@ const KEYS: [&str; 10] = [
 const EXAMPLE: &str = "write a list: `- registry: ghcr.io`, and below it `  username: …` and `  password: …`; put a \
      password in single quotes";
 
-/// What the entries mean.
+/// The logins and identities that the list holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entries {
     pub logins: Vec<Credentials>,
     pub identities: Vec<Identity>,
 }
 
-/// With what they are read.
+/// What entries are judged by.
 pub(super) struct Around<'a> {
     pub context: &'a RunnerContext,
     /// The job's token: good for its own registry only.
@@ -113,6 +113,7 @@ pub(super) fn secrets(text: &str) -> Vec<(String, String)> {
     parts.filter_map(value).map(|password| (String::new(), password)).collect()
 }
 
+/// Reads the text as a list, whose entries are not judged yet.
 fn parse(text: &str) -> Result<Vec<Value>, InputFault> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
@@ -131,6 +132,7 @@ fn parse(text: &str) -> Result<Vec<Value>, InputFault> {
     }
 }
 
+/// What an entry comes to.
 enum Meant {
     Login(Credentials),
     Identity(Identity),

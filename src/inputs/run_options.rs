@@ -28,6 +28,7 @@ const ULIMITS: &[&str] = &[
     "stack",
 ];
 
+/// Reads the five inputs, every line of them.
 pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> RunOptions {
     let hosts = parse::entries(&inputs.add_hosts).map(|(_, line)| host(line)).collect::<Vec<_>>();
     let limits = parse::entries(&inputs.ulimit).map(|(_, line)| ulimit(line)).collect::<Vec<_>>();
@@ -48,6 +49,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> RunOptions {
     }
 }
 
+/// Reads the network of build steps; nothing for BuildKit's own.
 fn network(text: &str) -> Result<Option<NetworkMode>, InputFault> {
     match text.trim() {
         "" | "default" => Ok(None),
@@ -58,7 +60,7 @@ fn network(text: &str) -> Result<Option<NetworkMode>, InputFault> {
     }
 }
 
-/// `host=ip[,ip]`, `host:ip`, `host=host-gateway`.
+/// Reads a line of `add_hosts`: `host=ip[,ip]`, `host:ip` or `host=host-gateway`.
 fn host(line: &str) -> Result<Vec<(String, HostAddress)>, InputFault> {
     let fault = |message: String| {
         InputFault::new("add_hosts", message)
@@ -85,7 +87,7 @@ fn host(line: &str) -> Result<Vec<(String, HostAddress)>, InputFault> {
     addresses.split(',').map(address).collect()
 }
 
-/// `name=soft[:hard]`; `-1` is unlimited.
+/// Reads a line of `ulimit`: `name=soft[:hard]`, where `-1` is unlimited.
 fn ulimit(line: &str) -> Result<(String, i64, i64), InputFault> {
     let fault = |message: String| InputFault::new("ulimit", message).hint("for example `nofile=1024:2048`");
     let (name, limits) =
@@ -106,7 +108,8 @@ fn ulimit(line: &str) -> Result<(String, i64, i64), InputFault> {
     Ok((name.to_owned(), soft, hard))
 }
 
-/// go-units' `RAMInBytes`: a number, maybe with a fraction, and one of `b k m g t p`, also as `kb` or `kib`.
+/// Reads a size in bytes as go-units' `RAMInBytes`: a number, maybe with a fraction, and one of `b k m g t p`, also as `kb` or
+/// `kib`.
 fn shm_size(text: &str) -> Result<Option<u64>, InputFault> {
     let text = text.trim().to_ascii_lowercase();
     if text.is_empty() {

@@ -3,7 +3,8 @@
 use super::fault::{InputFault, shown};
 use crate::model::slug;
 
-/// The cache's scope. A part that has no character to keep is a fault of its input.
+/// Makes the cache's scope of three parts, each with the input that it is of. A part that has no character to keep is a fault
+/// of its input.
 pub(super) fn cache_scope(parts: [(&str, &str); 3]) -> Result<String, InputFault> {
     let mut slugs = Vec::new();
     for (input, text) in parts {

@@ -10,6 +10,7 @@ use super::secret_text::SecretText;
 use super::shared::Shared;
 use crate::model::BuildSecret;
 
+/// Reads the secrets of all three inputs, in the order of the inputs.
 pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findings) -> Vec<BuildSecret> {
     let mut all: Vec<(&str, BuildSecret)> = Vec::new();
     let text = SecretText::parse(inputs.secrets.expose());
@@ -54,16 +55,17 @@ pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findi
     secrets
 }
 
-/// `id=VARIABLE` and `VARIABLE` entries.
+/// The entries of `secret_envs`, separated by lines and commas: `id=VARIABLE` and `VARIABLE`.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     parse::entries(text).flat_map(|(_, line)| line.split(',')).map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// The variables that `secret_envs` names.
+/// The names of the variables that `secret_envs` takes secrets from.
 pub(super) fn variables(secret_envs: &str) -> impl Iterator<Item = &str> {
     names(secret_envs).map(|name| name.split_once('=').map_or(name, |(_, variable)| variable.trim()))
 }
 
+/// The secret of this id that a variable holds.
 fn from_variable(inputs: &RawInputs, id: &str, variable: &str) -> Result<BuildSecret, InputFault> {
     let input = "secret_envs";
     let id = checked_id(input, id)?;
@@ -85,6 +87,7 @@ fn from_variable(inputs: &RawInputs, id: &str, variable: &str) -> Result<BuildSe
     Ok(BuildSecret { id, value: value.expose().as_bytes().to_vec() })
 }
 
+/// Reads a line of `secret_files`, `id=path`, and the file.
 fn from_file(number: usize, line: &str, shared: &Shared<'_>) -> Result<BuildSecret, InputFault> {
     let input = "secret_files";
     let Some((id, path)) = line.split_once('=') else {
@@ -98,6 +101,7 @@ fn from_file(number: usize, line: &str, shared: &Shared<'_>) -> Result<BuildSecr
     Ok(BuildSecret { id, value: shared.bytes(input, path, BuildSecret::MAX)? })
 }
 
+/// The id, if BuildKit and a Dockerfile can name a secret so.
 fn checked_id(input: &str, id: &str) -> Result<String, InputFault> {
     let plain =
         id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b':'));

@@ -17,7 +17,7 @@ use crate::runner::context::Paths;
 /// Most bytes of a file that holds text: certificates, a `buildkitd.toml`, an OCI layout's index.
 pub(super) const TEXT_MAX: usize = 4 * 1024 * 1024;
 
-/// One of the two directories.
+/// One of the two directories that steps of a job share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Area {
     Workspace,
@@ -33,7 +33,7 @@ impl Area {
     }
 }
 
-/// The two directories.
+/// The two directories, ready to have paths held against them.
 pub(super) struct Shared<'a> {
     paths: &'a Paths,
     /// Where relative names start.
@@ -56,7 +56,7 @@ impl<'a> Shared<'a> {
         Self { paths, workspace, roots }
     }
 
-    /// A regular file, without links in its name.
+    /// The path, without links in it, of the regular file that a text names.
     pub fn file(&self, input: &str, text: &str) -> Result<PathBuf, InputFault> {
         match self.look(text) {
             Found::File(path) => Ok(path),
@@ -66,7 +66,7 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// The bytes of a file, at most `max`.
+    /// The bytes of the file that a text names, at most `max`.
     pub fn bytes(&self, input: &str, text: &str, max: usize) -> Result<Vec<u8>, InputFault> {
         let path = self.file(input, text)?;
         let unreadable = |error: std::io::Error| fault(input, text, &format!("cannot be read: {error}"));
@@ -79,13 +79,13 @@ impl<'a> Shared<'a> {
         Ok(bytes)
     }
 
-    /// The text of a file, at most [`TEXT_MAX`] bytes.
+    /// The content of the text file that a text names, at most [`TEXT_MAX`] bytes.
     pub fn text(&self, input: &str, text: &str) -> Result<String, InputFault> {
         let bytes = self.bytes(input, text, TEXT_MAX)?;
         String::from_utf8(bytes).map_err(|_| fault(input, text, "is no UTF-8 text"))
     }
 
-    /// A directory that need not exist yet; what exists of it does not lead out.
+    /// The path of the directory that a text names. It need not exist yet; what exists of it does not lead out.
     pub fn destination(&self, input: &str, text: &str) -> Result<PathBuf, InputFault> {
         let path = self.localised(text);
         let outside = || self.missing(input, text, Found::Outside(None));
@@ -135,13 +135,13 @@ impl<'a> Shared<'a> {
         around.rev().max_by_key(|(_, root)| root.components().count()).map(|(area, _)| *area)
     }
 
-    /// What is there.
+    /// Finds out what is at the path that a text names.
     fn look(&self, text: &str) -> Found {
         let path = self.localised(text);
         self.area(&path).map_or(Found::Outside(None), |area| self.look_in(area, &path))
     }
 
-    /// What is at a path that is written in this directory.
+    /// Finds out what is at a path that is written in this directory.
     fn look_in(&self, area: Area, path: &Path) -> Found {
         let roots: Vec<&PathBuf> =
             self.roots.iter().filter(|(other, _)| *other == area).map(|(_, root)| root).collect();
@@ -159,6 +159,7 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// The fault of a path at which nothing can be used, by what was found there.
     fn missing(&self, input: &str, text: &str, found: Found) -> InputFault {
         match found {
             Found::Outside(Some(target)) => {

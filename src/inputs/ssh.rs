@@ -16,6 +16,7 @@ const AGENT: &str = "SSH_AUTH_SOCK";
 const HINT: &str = "name a key file in the workspace or in `${{ runner.temp }}` (`default=path`), or start the agent \
                     with its socket there: `ssh-agent -a \"$RUNNER_TEMP/agent.sock\"`";
 
+/// Reads the agents and keys, in order; an id that is there twice is a fault.
 pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findings) -> Vec<SshSource> {
     let mut all: Vec<SshSource> = Vec::new();
     for (_, line) in parse::entries(&inputs.ssh) {
@@ -28,6 +29,7 @@ pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findi
     all
 }
 
+/// Reads one line: `id` for the agent that the variable names, `id=socket`, or `id=key[,key]`.
 fn source(inputs: &RawInputs, line: &str, shared: &Shared<'_>) -> Result<SshSource, InputFault> {
     let (id, paths) = line.split_once('=').unwrap_or((line, ""));
     let id = id.trim();
@@ -55,11 +57,13 @@ fn source(inputs: &RawInputs, line: &str, shared: &Shared<'_>) -> Result<SshSour
     Ok(SshSource { id: id.to_owned(), keys })
 }
 
+/// The path of a key file.
 fn key(text: &str, shared: &Shared<'_>) -> Result<PathBuf, InputFault> {
     let elsewhere = shared.is_elsewhere(text);
     shared.file(INPUT, text).map_err(|fault| if elsewhere { invisible("socket or key", text) } else { fault })
 }
 
+/// The fault of what is on the runner but not in this container.
 fn invisible(what: &str, text: &str) -> InputFault {
     let text = shown(text);
     let message = format!("there is no {what} at `{text}` in the container that this action runs in");

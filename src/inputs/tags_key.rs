@@ -43,7 +43,7 @@ struct Document {
     inputs: BTreeMap<&'static str, String>,
 }
 
-/// The key for an image that goes to these repositories.
+/// Makes the key of an image that goes to these repositories.
 pub(super) fn tags_key<'a>(
     inputs: &RawInputs,
     repositories: impl IntoIterator<Item = &'a Repository>,

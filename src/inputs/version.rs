@@ -5,7 +5,7 @@
 use super::fault::{InputFault, shown};
 use crate::model::Tag;
 
-/// The input `version`.
+/// Which version the input `version` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VersionInput {
     /// A semantic version, without the leading `v`.

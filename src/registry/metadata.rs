@@ -64,7 +64,7 @@ impl RegistryClient {
         self.metadata_of(repository, &manifest).await
     }
 
-    /// The same for an index or manifest that was just read: its own bytes are not fetched again.
+    /// As [`Self::metadata`], for an index or manifest that was just read: its own bytes are not fetched again.
     pub async fn metadata_of(
         &self,
         repository: &Repository,

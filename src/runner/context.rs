@@ -170,7 +170,7 @@ impl RunnerContext {
     }
 }
 
-/// A release of a Git tag that is made in the same moment comes with an empty `GITHUB_REF`.
+/// The ref that the run is on. A release of a Git tag that is made in the same moment comes with an empty `GITHUB_REF`.
 fn git_ref(text: &str, event: &Event) -> Result<GitRef, ContextError> {
     match event {
         _ if !text.is_empty() => Ok(GitRef::parse(text)),
@@ -179,7 +179,8 @@ fn git_ref(text: &str, event: &Event) -> Result<GitRef, ContextError> {
     }
 }
 
-/// A deleted ref may leave `GITHUB_SHA` all zeros: what the ref pointed at before stands for it then.
+/// The commit that the run is on. A deleted ref may leave `GITHUB_SHA` all zeros: what the ref pointed at before stands for it
+/// then.
 fn sha(text: &str, before: Option<&CommitId>) -> Result<CommitId, ContextError> {
     CommitId::parse(text).or_else(|_| {
         before.cloned().ok_or_else(|| ContextError::Variable {
@@ -190,6 +191,7 @@ fn sha(text: &str, before: Option<&CommitId>) -> Result<CommitId, ContextError> 
     })
 }
 
+/// The facts about the repository that the workflow runs in, from its name and, if it speaks of the same one, the payload.
 fn repository(
     full_name: &str,
     server_url: &str,
@@ -218,6 +220,7 @@ fn repository(
     Ok(RepositoryFacts { full_name: full_name.into(), owner: owner.into(), name: name.into(), ..facts })
 }
 
+/// The identity of the run. Numbers that the runner does not give are 0, for the attempt 1.
 fn run<'a>(get: impl Fn(&str) -> &'a str, server_url: &str, repository: &str) -> Result<Run, ContextError> {
     let number = |variable: &'static str, default: u64| match get(variable) {
         "" => Ok(default),
@@ -234,8 +237,8 @@ fn run<'a>(get: impl Fn(&str) -> &'a str, server_url: &str, repository: &str) ->
     Ok(Run { id, attempt, number: number("GITHUB_RUN_NUMBER", 0)?, job, url })
 }
 
-/// `RUNNER_WORKSPACE` stays the host's name of `<work>/<repository name>` in a container action; the
-/// workspace is a directory of that name in it, and the temporary directory is `_temp` beside it.
+/// The directories and files that the runner names. `RUNNER_WORKSPACE` stays the host's name of `<work>/<repository name>` in a
+/// container action; the workspace is a directory of that name in it, and the temporary directory is `_temp` beside it.
 fn paths<'a>(get: impl Fn(&str) -> &'a str, repository_name: &str) -> Paths {
     let optional = |name: &str| Some(get(name)).filter(|text| !text.is_empty()).map(PathBuf::from);
     let host = optional("RUNNER_WORKSPACE").filter(|path| path.is_absolute());
@@ -253,6 +256,7 @@ fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }
 
+/// Names as the subject of a sentence, with its verb.
 fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let verb = if quoted.len() == 1 { "is" } else { "are" };
