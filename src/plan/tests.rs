@@ -239,7 +239,10 @@ tags:
     );
     let unknown = display::foretell(&plan, &Outlook::Unknown("cannot reach\u{1b} it".into()));
     assert!(unknown.contains("\ntags now    not known: cannot reach\\u{1b} it\n"), "{unknown}");
-    assert_eq!(unknown.replace("tags now    not known: cannot reach\\u{1b} it\n", ""), display::render(&plan));
+    assert_eq!(
+        unknown.replace("tags now    not known: cannot reach\\u{1b} it\n", ""),
+        display::render(&plan)
+    );
 }
 
 #[test]
