@@ -12,6 +12,7 @@ mod emulator;
 mod error;
 mod helper;
 mod image;
+mod insecure;
 mod inspection;
 mod ours;
 mod own_container;
@@ -26,6 +27,7 @@ pub use emulator::{EmulatorError, EmulatorOptions, emulated_by_container, regist
 pub use error::DockerError;
 pub use helper::RelayOptions;
 pub use image::Pulled;
+pub use insecure::is_insecure_registry;
 pub use own_container::{OwnContainer, OwnMount};
 pub use prepare_helper::{PrepareHelperOptions, start_prepare_helper};
 pub use reach::{ReachError, Reached, Tried, reach_loopback_as_it_is, reach_loopback_telling};

@@ -75,7 +75,8 @@ async fn begin(process: &Process, report: &Report, closing: &Closing) -> Result<
     let (asked, keyring) = read_inputs(process, &context)?;
     report.asked(&asked);
     let daemon = Address::from_docker_host(process.variables.get("DOCKER_HOST").map_or("", String::as_str))?;
-    let registries = Registries::new(Clients::new(process.network(), keyring.clone()));
+    let protocols = asked.builder.protocols.clone();
+    let registries = Registries::new(Clients::new(process.network(), keyring.clone(), protocols));
     let (asked, context, keyring) = (&asked, &context, &keyring);
     let (daemon, registries) = (&daemon, &registries);
     let run = Run { process, asked, context, keyring, daemon, registries, report, closing };

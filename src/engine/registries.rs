@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::background::Background;
 use crate::docker::Reached;
-use crate::model::{Dial, Keyring, RegistryHost};
+use crate::model::{Dial, Keyring, RegistryHost, RegistryProtocol};
 use crate::net::Network;
 use crate::registry::{RegistryClient, Timeouts};
 
@@ -14,18 +14,38 @@ use crate::registry::{RegistryClient, Timeouts};
 pub(super) struct Clients {
     network: Network,
     keyring: Keyring,
+    protocols: Arc<BTreeMap<RegistryHost, RegistryProtocol>>,
 }
 
 impl Clients {
-    /// With these.
-    pub(super) fn new(network: Network, keyring: Keyring) -> Self {
-        Self { network, keyring }
+    /// With these; `protocols`: what is allowed for some registries.
+    pub(super) fn new(
+        network: Network,
+        keyring: Keyring,
+        protocols: BTreeMap<RegistryHost, RegistryProtocol>,
+    ) -> Self {
+        Self { network, keyring, protocols: Arc::new(protocols) }
+    }
+
+    /// How this registry is spoken to, as far as the run was told.
+    pub(super) fn protocol(&self, host: &RegistryHost) -> RegistryProtocol {
+        self.protocols.get(host).copied().unwrap_or_default()
     }
 
     /// A client of this registry, with the login that it has now, if there is one.
     pub(super) fn make(&self, host: &RegistryHost, dial: Dial) -> RegistryClient {
-        let login = self.keyring.login(host);
-        RegistryClient::within(&self.network, host.clone(), login.as_ref(), dial, Timeouts::default())
+        self.make_speaking(self.protocol(host), host, dial)
+    }
+
+    /// The same, where somebody else has told how it is spoken to.
+    pub(super) fn make_speaking(
+        &self,
+        protocol: RegistryProtocol,
+        host: &RegistryHost,
+        dial: Dial,
+    ) -> RegistryClient {
+        let (login, timeouts) = (self.keyring.login(host), Timeouts::default());
+        RegistryClient::speaking(protocol, &self.network, host.clone(), login.as_ref(), dial, timeouts)
     }
 }
 
@@ -40,6 +60,7 @@ pub(super) struct Registries {
 /// How a registry is reached from here.
 pub(super) struct Way {
     reached: Reached,
+    protocol: RegistryProtocol,
     /// With the connections and tokens that it has got by now.
     client: Arc<RegistryClient>,
     /// What is still to be cleared up there.
@@ -48,8 +69,13 @@ pub(super) struct Way {
 
 impl Way {
     /// This one, and who has gone it; `clearing` goes on as long as the way is there.
-    pub(super) fn new(reached: Reached, client: Arc<RegistryClient>, clearing: Background<()>) -> Self {
-        Self { reached, client, _clearing: clearing }
+    pub(super) fn new(
+        reached: Reached,
+        protocol: RegistryProtocol,
+        client: Arc<RegistryClient>,
+        clearing: Background<()>,
+    ) -> Self {
+        Self { reached, protocol, client, _clearing: clearing }
     }
 }
 
@@ -86,7 +112,8 @@ impl Registries {
             return Arc::new(self.clients.make(host, Dial::default()));
         };
         if self.clients.keyring.login(host).as_ref() != way.client.login() {
-            way.client = Arc::new(self.clients.make(host, way.reached.dial.clone()));
+            let dial = way.reached.dial.clone();
+            way.client = Arc::new(self.clients.make_speaking(way.protocol, host, dial));
         }
         Arc::clone(&way.client)
     }

@@ -156,7 +156,8 @@ fn client(url: &str, token: Option<&Secret>, network: &Network, connect: Duratio
     if let Some(value) = &mut login {
         value.set_sensitive(true);
     }
-    let dialer = Dialer { timeout: connect, network: network.clone(), registry: None, way: None };
+    let network = network.clone();
+    let dialer = Dialer { timeout: connect, network, registry: None, unverified: None, way: None };
     let client = http_client(dialer).map_request(|request: Request<OctoBody>| request.map(outgoing));
     // GitHub refuses who does not say their name.
     let agent = HeaderValue::from_static(concat!("docker-push-action/", env!("CARGO_PKG_VERSION")));

@@ -3,12 +3,15 @@
 //! Nodes are `[platform[,platform]=]address` lines. A remote node's TLS comes from attributes of its address or from
 //! the variables that setup-buildx-action reads, `BUILDER_NODE_<index>_AUTH_TLS_CACERT`, `_CERT`, `_KEY` (PEM).
 
+use std::collections::BTreeMap;
+
+use super::buildkitd;
 use super::fault::{Findings, InputFault, shown};
 use super::node;
 use super::parse;
 use super::raw::RawInputs;
 use super::shared::Shared;
-use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, Platform};
+use crate::model::{BuilderAddress, BuilderChoice, BuilderNode, Platform, RegistryHost, RegistryProtocol};
 
 /// The inputs about who builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct BuilderOptions {
     pub image: String,
     /// Text of its `buildkitd.toml`, if one was given.
     pub buildkitd_config: Option<String>,
+    /// The registries that it lets the builder speak to without TLS, or without knowing who answers.
+    pub protocols: BTreeMap<RegistryHost, RegistryProtocol>,
     /// Keep the container that we make: `None` means by the kind of runner.
     pub keep: Option<bool>,
     /// Register QEMU for platforms that the builder cannot run.
@@ -33,6 +38,7 @@ impl Default for BuilderOptions {
             choice: BuilderChoice::Auto,
             image: Self::IMAGE.into(),
             buildkitd_config: None,
+            protocols: BTreeMap::new(),
             keep: None,
             emulation: true,
             emulator_image: Self::EMULATOR_IMAGE.into(),
@@ -55,10 +61,13 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> BuilderOptions {
     let keep = Some(&inputs.builder_keep).filter(|text| !text.is_empty());
+    let buildkitd_config = findings.take(config(&inputs.buildkitd_config, shared)).flatten();
+    let protocols = buildkitd_config.as_deref().and_then(|text| findings.take(buildkitd::protocols(text)));
     BuilderOptions {
         choice: choice(inputs, platforms, shared, findings),
         image: image(findings, "builder_image", &inputs.builder_image, BuilderOptions::IMAGE),
-        buildkitd_config: findings.take(config(&inputs.buildkitd_config, shared)).flatten(),
+        buildkitd_config,
+        protocols: protocols.unwrap_or_default(),
         keep: keep.and_then(|text| findings.take(parse::boolean("builder_keep", text, false))),
         emulation: findings.take(emulation(&inputs.emulation)).unwrap_or(true),
         emulator_image: image(
@@ -91,7 +100,7 @@ fn emulation(text: &str) -> Result<bool, InputFault> {
 }
 
 /// TOML itself; one line without `=` and without a table's brackets is a path.
-fn config(text: &str, shared: &Shared<'_>) -> Result<Option<String>, InputFault> {
+pub(super) fn config(text: &str, shared: &Shared<'_>) -> Result<Option<String>, InputFault> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

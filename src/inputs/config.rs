@@ -118,7 +118,7 @@ impl Config {
     pub fn resolve(inputs: RawInputs, context: &RunnerContext) -> Result<Resolved, Vec<InputFault>> {
         let mut filled = script::fill(inputs, context);
         if mode::parse(&filled.inputs.mode) == Ok(Mode::Merge) {
-            mode::without_build(&mut filled.inputs);
+            mode::without_build(&mut filled.inputs, &context.paths);
         }
         let mut findings = Findings { faults: filled.inputs.faults.clone(), notices: filled.notices.clone() };
         let config = read(&filled, context, &mut findings);

@@ -335,6 +335,10 @@ fn a_merge_needs_nothing_that_only_a_build_uses() {
     assert_eq!((config.mode, config.platforms.len()), (Mode::Merge, 2));
     assert_eq!(config.labels, [("team".to_owned(), "shop".to_owned())]);
     assert_eq!(config.dockerfile.directory, None);
+    assert_eq!(config.builder.protocols.len(), 0, "its file is not there");
+    std::fs::write(directory.path().join("buildkitd.toml"), "registry.\"r.io\".http = true").unwrap();
+    let (config, _) = resolved("merge", "").unwrap();
+    assert_eq!(config.builder.protocols.len(), 1, "a merge speaks to registries too");
     let faults = |mode, platform| -> Vec<String> {
         resolved(mode, platform).unwrap_err().into_iter().map(|fault| fault.input).collect()
     };

@@ -14,6 +14,7 @@ mod attestations;
 mod build_args;
 mod build_options;
 mod builder;
+mod buildkitd;
 mod cache;
 pub mod config;
 #[cfg(test)]

@@ -3,14 +3,16 @@
 //! Inputs that only a build uses mean nothing to a merge: a workflow may give them to all jobs of an image, and what
 //! they name (files, variables) need not be there.
 
+use super::builder;
 use super::dockerfile::Dockerfile;
 use super::fault::{Findings, InputFault, shown};
 use super::files;
 use super::parse;
 use super::raw::RawInputs;
+use super::shared::Shared;
 use super::tag_rules::Promote;
 use crate::model::{ContextSource, Platform, Secret};
-use crate::runner::context::RunnerContext;
+use crate::runner::context::{Paths, RunnerContext};
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,11 @@ pub(super) fn judge(mode: Mode, platforms: Option<&[Platform]>, promote: Promote
 }
 
 /// Takes away what only a build uses.
-pub(super) fn without_build(inputs: &mut RawInputs) {
+pub(super) fn without_build(inputs: &mut RawInputs, paths: &Paths) {
+    // This says how registries are spoken to as well. Its file need not be there.
+    if builder::config(&inputs.buildkitd_config, &Shared::new(paths)).is_err() {
+        inputs.buildkitd_config.clear();
+    }
     for text in [
         &mut inputs.dockerfile,
         &mut inputs.build_args,
@@ -75,7 +81,6 @@ pub(super) fn without_build(inputs: &mut RawInputs) {
         &mut inputs.cache_timeout,
         &mut inputs.builder,
         &mut inputs.builder_image,
-        &mut inputs.buildkitd_config,
         &mut inputs.builder_keep,
         &mut inputs.emulation,
         &mut inputs.emulator_image,

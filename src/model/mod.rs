@@ -17,6 +17,7 @@ mod identity;
 mod image_name;
 mod keyring;
 mod platform;
+mod protocol;
 mod reference;
 mod retry;
 mod secret;
@@ -42,6 +43,7 @@ pub use identity::{AwsIdentity, AwsKeys, Ecr, Identity, IdentityKind, how_to_log
 pub use image_name::{ImageName, InvalidImageName};
 pub use keyring::Keyring;
 pub use platform::{InvalidPlatform, Platform};
+pub use protocol::RegistryProtocol;
 pub use reference::{InvalidRepository, RegistryHost, Repository};
 pub use retry::{Patience, Retries, Standing, Trouble};
 pub use secret::Secret;

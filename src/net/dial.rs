@@ -36,6 +36,8 @@ pub struct Dialer {
     pub network: Network,
     /// The registry that it is for, `HOST` or `HOST:PORT`: its own certificate authorities count too.
     pub registry: Option<String>,
+    /// The host whose certificate does not matter.
+    pub unverified: Option<String>,
     /// A way to this host and port; any other host is dialled directly.
     pub way: Option<((String, u16), Dial)>,
 }
@@ -132,9 +134,13 @@ impl Dialer {
         Ok(stream)
     }
 
-    fn https(&self) -> Result<HttpsConnector<Plain>, DialFault> {
-        let roots = self.network.trust.roots(self.registry.as_deref()).map_err(DialFault::Trust)?;
-        let client = tls::trusting(roots).map_err(|error| DialFault::Trust(error.to_string()))?;
+    fn https(&self, verified: bool) -> Result<HttpsConnector<Plain>, DialFault> {
+        let client = if verified {
+            tls::trusting(self.network.trust.roots(self.registry.as_deref()).map_err(DialFault::Trust)?)
+        } else {
+            tls::trusting_anybody()
+        };
+        let client = client.map_err(|error| DialFault::Trust(error.to_string()))?;
         Ok(HttpsConnectorBuilder::new()
             .with_tls_config(client.with_no_client_auth())
             .https_or_http()
@@ -171,13 +177,14 @@ fn relay_failed(error: &io::Error) -> DialFault {
 #[derive(Clone)]
 pub struct Connector {
     dialer: Dialer,
-    https: Arc<OnceLock<Result<HttpsConnector<Plain>, DialFault>>>,
+    verified: Arc<OnceLock<Result<HttpsConnector<Plain>, DialFault>>>,
+    unverified: Arc<OnceLock<Result<HttpsConnector<Plain>, DialFault>>>,
 }
 
 impl Connector {
     /// By this dialer.
     pub fn new(dialer: Dialer) -> Self {
-        Self { dialer, https: Arc::default() }
+        Self { dialer, verified: Arc::default(), unverified: Arc::default() }
     }
 }
 
@@ -202,7 +209,12 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         if uri.scheme_str() == Some("https") {
             let limit = self.dialer.timeout;
-            return match self.https.get_or_init(|| self.dialer.https()) {
+            let host = host_and_port(&uri).map(|(host, _)| host);
+            let verified = host
+                .zip(self.dialer.unverified.as_deref())
+                .is_none_or(|(host, unverified)| !host.eq_ignore_ascii_case(unverified));
+            let connector = if verified { &self.verified } else { &self.unverified };
+            return match connector.get_or_init(|| self.dialer.https(verified)) {
                 Ok(connector) => {
                     let connecting = connector.clone().call(uri);
                     Box::pin(async move {

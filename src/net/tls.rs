@@ -2,14 +2,18 @@
 //!
 //! The authorities are the system's; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others in their place, as OpenSSL and Go
 //! have it. A registry's own, `/etc/docker/certs.d/HOST/*.crt`, count besides them and for that registry only, as
-//! Docker has it; inside the action's container that directory is seen only if somebody mounts it.
+//! Docker has it; inside the action's container that directory is seen only if somebody mounts it. A registry of which
+//! somebody has said that its certificate does not matter is believed without one, that host alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::WantsClientCert;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// Where certificate authorities are found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +78,7 @@ impl Trust {
     }
 
     /// What the variables name, if they do, and the first trouble with it.
-    fn named(&self) -> Option<(Vec<rustls::pki_types::CertificateDer<'static>>, Option<String>)> {
+    fn named(&self) -> Option<(Vec<CertificateDer<'static>>, Option<String>)> {
         let file = self.file.iter().map(|file| (Some(file.as_path()), None));
         let directories = self.directories.iter().map(|directory| (None, Some(directory.as_path())));
         let places: Vec<(Option<&Path>, Option<&Path>)> = file.chain(directories).collect();
@@ -124,4 +128,52 @@ pub fn trusting(roots: RootCertStore) -> Result<ConfigBuilder<ClientConfig, Want
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(versions.with_root_certificates(roots))
+}
+
+/// A client that takes whatever certificate a server shows. Only for a server of which somebody has said that it be so:
+/// nobody can tell who answers.
+pub fn trusting_anybody() -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    Ok(versions.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))))
+}
+
+/// Takes any certificate; the handshake is still to be signed with its key, as in Go with `InsecureSkipVerify`.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -140,6 +140,11 @@ impl BuilderPlan {
         self.nodes.iter().all(|node| node.makes_images)
     }
 
+    /// Whether the Docker daemon itself builds everything.
+    pub fn is_daemon(&self) -> bool {
+        self.nodes.iter().all(|node| node.address == NodeAddress::Docker)
+    }
+
     /// The container that is to be made, if there is one.
     pub fn own_container(&self) -> Option<&ContainerPlan> {
         self.nodes.iter().find_map(|node| match &node.address {
@@ -168,7 +173,7 @@ pub fn certain_container(asked: Asked<'_>, context: &RunnerContext) -> Option<Co
             [one] => (one.address == BuilderAddress::OwnContainer).then(|| container(asked, context)),
             _ => None,
         },
-        BuilderChoice::Auto => None,
+        BuilderChoice::Auto => asked.options.buildkitd_config.as_ref().map(|_| container(asked, context)),
     }
 }
 
@@ -210,6 +215,8 @@ pub fn plan_builder(
                 format!("cannot {} without the containerd image store", lacks.join(" or "))
             } else if needs_insecure {
                 format!("allows no `{INSECURE}` unless its configuration does")
+            } else if asked.options.buildkitd_config.is_some() {
+                "takes no `buildkitd_config`".to_owned()
             } else {
                 return Ok(one(docker_node(daemon, needs), text::name(&daemon.name), None));
             };

@@ -25,6 +25,7 @@ struct Case<'a> {
     platforms: &'a str,
     entitlements: &'a [&'a str],
     cache: &'a [&'a str],
+    config: Option<&'a str>,
 }
 
 const USUAL: Case<'static> = Case {
@@ -34,12 +35,14 @@ const USUAL: Case<'static> = Case {
     platforms: "linux/amd64 linux/arm64",
     entitlements: &[],
     cache: &[],
+    config: None,
 };
 
 fn decide(case: &Case) -> Result<BuilderPlan, PlanError> {
     let mut config = config();
     config.builder.choice = case.choice.clone();
     config.builder.image = "docker.io/moby/buildkit:v1@sha256:00".into();
+    config.builder.buildkitd_config = case.config.map(Into::into);
     let entitlements: Vec<String> = case.entitlements.iter().map(ToString::to_string).collect();
     let cache = |kind: &&str| CacheEntry { kind: (*kind).into(), attrs: std::collections::BTreeMap::new() };
     let cache: Vec<CacheEntry> = case.cache.iter().map(cache).collect();
@@ -91,6 +94,10 @@ fn who_builds() {
              configuration does",
         ),
         (Case { entitlements: &["network.host"], ..USUAL }, "Docker Engine 28.0.4"),
+        (
+            Case { config: Some("debug = true"), ..USUAL },
+            "a container of moby/buildkit:v1: Docker Engine 28.0.4 takes no `buildkitd_config`",
+        ),
         (
             Case { choice: docker.clone(), entitlements: &["security.insecure"], ..USUAL },
             "Docker Engine 28.0.4: as `builder` says",

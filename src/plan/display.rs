@@ -16,7 +16,9 @@ use super::outlook::{self, Outlook};
 use super::push::PushPlan;
 use super::run::RunPlan;
 use crate::metadata::{PlannedTag, Subject};
-use crate::model::{CacheEntry, CommitId, Platform, Repository, Targets, text};
+use crate::model::{
+    CacheEntry, CommitId, Platform, RegistryHost, RegistryProtocol, Repository, Targets, text,
+};
 
 /// Widest left column.
 const WIDEST: usize = 60;
@@ -47,6 +49,7 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
     for (number, repository) in plan.targets.iter().enumerate() {
         rows.push((if number == 0 { "repository" } else { "" }, repository.to_string()));
     }
+    rows.extend(plan.protocols.iter().map(|(host, protocol)| ("registry", spoken_to(host, *protocol))));
     rows.extend([("started by", plan.occasion.clone()), ("commit", plan.revision.to_string())]);
     rows.extend(plan.version.clone().map(|version| ("version", version)));
     match plan.image.made() {
@@ -97,6 +100,17 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         let _ = writeln!(text, "warning: {}", tame(warning));
     }
     text
+}
+
+/// How a registry is spoken to.
+fn spoken_to(host: &RegistryHost, protocol: RegistryProtocol) -> String {
+    let how = match protocol {
+        RegistryProtocol::Https => "TLS",
+        RegistryProtocol::Unverified => "TLS with whatever certificate it shows",
+        RegistryProtocol::Plain => "no TLS",
+        RegistryProtocol::UnverifiedOrPlain => "TLS with whatever certificate it shows, or none",
+    };
+    format!("{host}: {how}, logins included, as `buildkitd_config` says")
 }
 
 /// A titled list in two columns.

@@ -147,9 +147,11 @@ fn about(
     stamp: Stamp,
 ) -> RunPlan {
     let Metadata { subject, occasion, version, revision, .. } = &facts.metadata;
+    let pushed_to = |host: &_| facts.targets.registries().contains(host);
     RunPlan {
         image,
         targets: facts.targets.clone(),
+        protocols: config.builder.protocols.clone().into_iter().filter(|(host, _)| pushed_to(host)).collect(),
         tags: Vec::new(),
         push,
         subject: subject.clone(),

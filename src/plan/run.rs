@@ -8,7 +8,7 @@ use super::promote::Candidates;
 use super::push::PushPlan;
 use crate::inputs::config::TagRules;
 use crate::metadata::{PlannedTag, Subject};
-use crate::model::{Annotation, CommitId, Platform, Stamp, Targets};
+use crate::model::{Annotation, CommitId, Platform, RegistryHost, RegistryProtocol, Stamp, Targets};
 
 /// One run: where the image comes from, whether and where it goes, under which tags and why, and what else is made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct RunPlan {
     pub image: ImageWork,
     /// Where it goes, or would go.
     pub targets: Targets,
+    /// Those of its registries that are not only spoken to by HTTPS with a certificate that is believed.
+    pub protocols: BTreeMap<RegistryHost, RegistryProtocol>,
     /// Its tags in the order of publishing, whether or not they are pushed.
     pub tags: Vec<PlannedTag>,
     /// Whether it is pushed, and why.

@@ -8,7 +8,7 @@ use super::endpoint::{Endpoint, origin};
 use super::error::{Kind, RegistryError};
 use super::login::Login;
 use super::transport::{Timeouts, Transport};
-use crate::model::{Credentials, Dial, RegistryHost};
+use crate::model::{Credentials, Dial, RegistryHost, RegistryProtocol};
 use crate::net::Network;
 use crate::net::dial::{Dialer, host_and_port};
 
@@ -16,6 +16,7 @@ use crate::net::dial::{Dialer, host_and_port};
 #[derive(Debug)]
 pub struct RegistryClient {
     pub(super) host: RegistryHost,
+    pub(super) protocol: RegistryProtocol,
     pub(super) transport: Transport,
     pub(super) login: Login,
     /// What the first contact found out, once there was one.
@@ -42,6 +43,19 @@ impl RegistryClient {
         dial: Dial,
         timeouts: Timeouts,
     ) -> Self {
+        Self::speaking(RegistryProtocol::Https, network, host, credentials, dial, timeouts)
+    }
+
+    /// The same for a registry of which it is known how it is spoken to. Whoever allows less than HTTPS with a
+    /// certificate that is believed allows it for the login, too.
+    pub fn speaking(
+        protocol: RegistryProtocol,
+        network: &Network,
+        host: RegistryHost,
+        credentials: Option<&Credentials>,
+        dial: Dial,
+        timeouts: Timeouts,
+    ) -> Self {
         let origin: Option<http::Uri> = origin(&host, host.is_loopback()).parse().ok();
         let registry = origin.as_ref().and_then(host_and_port).map_or_else(
             || (host.name().to_owned(), host.port().unwrap_or(443)),
@@ -51,11 +65,12 @@ impl RegistryClient {
             timeout: timeouts.connect,
             network: network.clone(),
             registry: Some(host.to_string()),
+            unverified: protocol.is_unverified().then(|| host.name().to_owned()),
             way: Some((registry, dial)),
         };
         let login = Login::new(credentials.filter(|credentials| credentials.registry == host).cloned());
         let transport = Transport::new(dialer, timeouts);
-        Self { transport, login, endpoint: OnceCell::new(), host }
+        Self { transport, login, endpoint: OnceCell::new(), host, protocol }
     }
 
     /// The registry that this client talks to.
@@ -76,7 +91,7 @@ impl RegistryClient {
     /// Where the registry's API is and what it asks for. Found out by the first contact, which is made once per client.
     pub(super) async fn endpoint(&self) -> Result<&Endpoint, RegistryError> {
         let contact = || async {
-            let found = Endpoint::find(&self.host, &self.transport, &self.login).await;
+            let found = Endpoint::find(&self.host, self.protocol, &self.transport, &self.login).await;
             found.map_err(|kind| self.fail("reach the registry", kind))
         };
         self.endpoint.get_or_try_init(contact).await

@@ -10,7 +10,7 @@ use super::error::Kind;
 use super::login::{Login, Proof};
 use super::manifest::MAX_MANIFEST;
 use super::transport::{Call, Transport};
-use crate::model::RegistryHost;
+use crate::model::{RegistryHost, RegistryProtocol};
 
 /// Where the API of a registry is, and what it asks of those who use it.
 #[derive(Debug)]
@@ -28,13 +28,32 @@ impl Endpoint {
     ///
     /// On loopback plain HTTP comes first: nothing secret is in this request, no certificate has to be
     /// loaded for it, and a server that speaks TLS says so by what it answers.
-    pub async fn find(host: &RegistryHost, transport: &Transport, login: &Login) -> Result<Self, Kind> {
+    ///
+    /// Elsewhere it is what was allowed for this registry. Where both are, HTTPS comes first, and HTTP only for a server
+    /// that speaks no TLS, or has none on the usual port: nothing that is believed would stand against it.
+    pub async fn find(
+        host: &RegistryHost,
+        protocol: RegistryProtocol,
+        transport: &Transport,
+        login: &Login,
+    ) -> Result<Self, Kind> {
         let contact = |origin| Self::contact(origin, host, transport, login);
-        let secure = origin(host, false);
+        let (secure, plain) = (origin(host, false), origin(host, true));
         if !host.is_loopback() {
-            return contact(secure).await.map(|(found, _)| found);
+            let found = match protocol {
+                RegistryProtocol::Https | RegistryProtocol::Unverified => contact(secure).await,
+                RegistryProtocol::Plain => contact(plain).await,
+                RegistryProtocol::UnverifiedOrPlain => match contact(secure).await {
+                    Err(Kind::PlainHttp) => contact(plain).await,
+                    Err(Kind::Refused(_) | Kind::Timeout { .. }) if host.port().is_none() => {
+                        contact(plain).await
+                    }
+                    found => found,
+                },
+            };
+            return found.map(|(found, _)| found);
         }
-        match contact(origin(host, true)).await {
+        match contact(plain).await {
             Ok((found, status)) if status != StatusCode::BAD_REQUEST => Ok(found),
             Err(
                 error @ (Kind::Refused(_) | Kind::Connect(_) | Kind::Timeout { .. } | Kind::ErrorResponse(_)),

@@ -78,6 +78,9 @@ pub enum Kind {
         /// What went wrong there.
         why: Box<Kind>,
     },
+    /// The token server that it names must not be told a login.
+    #[error("{0}")]
+    NotAsked(String),
     /// The login was taken, but it has not the right that this needs.
     #[error("the login has no right to this{}{}", colon(.0), .0)]
     Denied(String),
@@ -100,6 +103,16 @@ pub enum Kind {
         /// What came.
         actual: String,
     },
+}
+
+impl Kind {
+    fn is_untrusted(&self) -> bool {
+        match self {
+            Self::PlainHttp | Self::Tls(_) | Self::NotAsked(_) => true,
+            Self::TokenServer { why, .. } => why.is_untrusted(),
+            _ => false,
+        }
+    }
 }
 
 impl From<DialFault> for Kind {
@@ -170,6 +183,12 @@ impl RegistryError {
         }
     }
 
+    /// Whether the registry speaks in a way that nobody has allowed: without TLS, or with a certificate that is not
+    /// believed. Every other request ends the same.
+    pub fn is_untrusted(&self) -> bool {
+        self.kind.is_untrusted()
+    }
+
     /// What to change, where that is known.
     pub fn hint(&self) -> Option<String> {
         let Self { host, .. } = self;
@@ -191,10 +210,11 @@ impl RegistryError {
             },
             Kind::Name(_) => format!("check the spelling of `{host}`, and the network's DNS"),
             Kind::Refused(_) => format!("check that the registry is up and listens at `{host}`"),
-            Kind::PlainHttp => {
-                "only registries on `localhost` are spoken to without TLS: give the registry a certificate"
-                    .into()
-            }
+            Kind::PlainHttp => format!(
+                "only registries on `localhost` are spoken to without TLS, unless that is allowed: give it a certificate, \
+                 or write `http = true` below `[registry.\"{host}\"]` in `buildkitd_config`; where the Docker daemon itself \
+                 builds, name `{host}` in the daemon's `insecure-registries`"
+            ),
             Kind::Tls(text) if text.contains("UnknownIssuer") || text.contains("certificate authorit") => {
                 "its certificate is not signed by a certificate authority that is known here: name a file with it in \
                  the step's `env` as `SSL_CERT_FILE` (the builder has authorities of its own)"

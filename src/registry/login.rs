@@ -83,7 +83,7 @@ impl Login {
                     secret
                 } else {
                     let call = self.token_call(registry, realm, service, &wanted.scopes());
-                    let token = self.fetch(transport, call.map_err(Kind::Protocol)?).await?;
+                    let token = self.fetch(transport, call.map_err(Kind::NotAsked)?).await?;
                     let secret = token.secret.clone();
                     tokens.put(wanted, token, Instant::now());
                     secret
@@ -130,7 +130,7 @@ impl Login {
     async fn fetch(&self, transport: &Transport, call: Call) -> Result<Token, Kind> {
         let server = text::name(call.uri.host().unwrap_or_default());
         let answer = transport.exchange(call).await.map_err(|kind| match kind {
-            Kind::ErrorResponse(_) | Kind::Protocol(_) => kind,
+            Kind::ErrorResponse(_) | Kind::Protocol(_) | Kind::NotAsked(_) => kind,
             other => Kind::TokenServer { server: server.clone(), why: Box::new(other) },
         })?;
         if !answer.status.is_success() {

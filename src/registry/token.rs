@@ -1,8 +1,8 @@
 //! Tokens for a registry: which server may be asked, with what, and how its answer is read.
 //!
 //! Sans-IO, after distribution's token specification. Who may see the password: the token server that the
-//! registry names, over HTTPS, whatever its host (`auth.docker.io` for `registry-1.docker.io`); over plain
-//! HTTP only on loopback, and only when the registry itself is on loopback and speaks plain HTTP.
+//! registry names, over HTTPS, whatever its host (`auth.docker.io` for `registry-1.docker.io`). Over plain HTTP only where
+//! the registry itself is spoken to so: a server on loopback by a registry on loopback, any other on the registry's host.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -143,8 +143,9 @@ fn uri(registry: &Uri, realm: &str, query: &str) -> Result<Uri, String> {
     if authority.as_str().contains('@') {
         return Err(format!("the token server that it names has a login in its URL: `{shown}`"));
     }
-    let plain_pair = registry.scheme() == Some(&Scheme::HTTP) && is_loopback(registry) && is_loopback(&uri);
-    if uri.scheme() != Some(&Scheme::HTTPS) && !(uri.scheme() == Some(&Scheme::HTTP) && plain_pair) {
+    let near = is_loopback(registry) && is_loopback(&uri) || same_host(registry, &uri);
+    let plain = registry.scheme() == Some(&Scheme::HTTP) && uri.scheme() == Some(&Scheme::HTTP);
+    if uri.scheme() != Some(&Scheme::HTTPS) && !(plain && near) {
         return Err(format!(
             "the token server that it names is not asked, because it is not `https`: `{shown}`"
         ));
@@ -161,6 +162,10 @@ fn uri(registry: &Uri, realm: &str, query: &str) -> Result<Uri, String> {
         text.push_str(query);
     }
     text.parse().map_err(|_| format!("the token server that it names cannot be asked: `{shown}`"))
+}
+
+fn same_host(one: &Uri, other: &Uri) -> bool {
+    one.host().zip(other.host()).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
 /// Adds a value of a query.
@@ -281,6 +286,14 @@ mod tests {
                 "https://auth.io/t",
                 Ok("https://auth.io/t?service=s&scope=repository:a/b:pull,push"),
             ),
+            // It is spoken to without TLS, as somebody has allowed for that host.
+            (
+                "http://r.io:5000",
+                "http://R.io:5001/t",
+                Ok("http://R.io:5001/t?service=s&scope=repository:a/b:pull,push"),
+            ),
+            ("http://r.io:5000", "http://auth.r.io/t", Err("not `https`")),
+            ("http://r.io:5000", "http://localhost/t", Err("not `https`")),
             ("https://r.io", "http://r.io/token", Err("not `https`")),
             ("https://r.io", "http://localhost/token", Err("not `https`")),
             ("https://localhost:5000", "http://localhost:5001/token", Err("not `https`")),

@@ -34,7 +34,7 @@ impl Web {
             return Err(bad());
         }
         let (registry, network) = (Some(host.to_owned()), network.clone());
-        let dialer = Dialer { timeout: timeouts.connect, network, registry, way: None };
+        let dialer = Dialer { timeout: timeouts.connect, network, registry, unverified: None, way: None };
         Ok(Self { transport: Transport::new(dialer, timeouts), uri })
     }
 

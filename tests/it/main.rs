@@ -20,3 +20,4 @@ mod login;
 mod registries;
 mod registry;
 mod session;
+mod untrusted;

@@ -51,3 +51,4 @@ mod several;
 mod stores;
 mod transports;
 mod trust;
+mod untrusted;

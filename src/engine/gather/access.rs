@@ -2,8 +2,12 @@
 //! is under the tags that decide whether there will be one. Begun as soon as the tags are known, beside the other facts.
 //!
 //! Access is really tried, by an upload that is begun and given up; twice before a registry is believed that refuses. Only
-//! a denial counts: what fails for another reason is a warning, as the push will tell. A registry that takes a helper
-//! container to be reached is not waited for: the build begins, and ends if the verdict is bad.
+//! a denial counts, and a registry that speaks in a way that nobody has allowed, as it could get no tag: what fails for
+//! another reason is a warning, as the push will tell. A registry that takes a helper container to be reached is not waited
+//! for: the build begins, and ends if the verdict is bad.
+//!
+//! A registry is spoken to as `buildkitd_config` says. Where the Docker daemon itself may build, one that refuses TLS is
+//! looked for among the daemon's insecure registries; that counts if the plan lets the daemon build.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,7 +18,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use crate::docker::{ReachError, RelayOptions, reach_loopback_telling};
+use crate::docker::{ReachError, RelayOptions, is_insecure_registry, reach_loopback_telling};
 use crate::engine::background::Background;
 use crate::engine::process::Process;
 use crate::engine::registries::{Clients, Way};
@@ -22,7 +26,9 @@ use crate::engine::retry::{Trying, second_look};
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::metadata::Metadata;
-use crate::model::{Patience, RegistryHost, Repository, Tag};
+use crate::model::{Patience, RegistryHost, RegistryProtocol, Repository, Tag};
+use crate::plan::RunPlan;
+use crate::plan::builder::may_build_by_daemon;
 use crate::plan::promote::decisive;
 use crate::registry::{Descriptor, RegistryClient, RegistryError, Upload};
 
@@ -49,11 +55,30 @@ struct Seen {
     /// Whether this job may push; `None` if no answer came in time.
     access: Option<Result<(), RegistryError>>,
     existing: Existing,
+    /// How it refused us before the daemon's configuration was asked, and allowed more.
+    allowed_by_daemon: Option<RegistryError>,
 }
 
 impl Seen {
     fn is_denied(&self) -> bool {
         matches!(&self.access, Some(Err(error)) if error.is_denial())
+    }
+
+    fn is_untrusted(&self) -> bool {
+        matches!(&self.access, Some(Err(error)) if error.is_untrusted())
+    }
+
+    fn is_good(&self, by_daemon: bool) -> bool {
+        !self.is_denied() && !self.is_untrusted() && (by_daemon || self.allowed_by_daemon.is_none())
+    }
+
+    /// What ends the run.
+    fn into_fault(self, by_daemon: bool) -> Option<(Repository, RunError)> {
+        if self.is_good(by_daemon) {
+            return None;
+        }
+        let said = self.access.and_then(Result::err).or(self.allowed_by_daemon)?;
+        Some((self.repository, said.into()))
     }
 }
 
@@ -85,6 +110,8 @@ struct Look {
     patience: Patience,
     /// Repositories that are missing are made before the build.
     creates: bool,
+    /// The daemon itself may build: what it allows may be allowed.
+    asks_daemon: bool,
 }
 
 impl AccessCheck {
@@ -113,6 +140,7 @@ impl AccessCheck {
                 },
                 patience: second_look(asked.retries),
                 creates: asked.create_repository,
+                asks_daemon: may_build_by_daemon(&asked.builder.choice),
             };
             let tell = tell.clone();
             looking.also(async move {
@@ -127,7 +155,7 @@ impl AccessCheck {
     }
 
     /// Waits for the verdict as long as that is fair to a build. Fails as [`Self::settle`] would.
-    pub(in crate::engine) async fn before_the_build(&mut self) -> Result<(), RunError> {
+    pub(in crate::engine) async fn before_the_build(&mut self, plan: &RunPlan) -> Result<(), RunError> {
         let mut slow = self.slow.clone();
         tokio::select! {
             biased;
@@ -136,7 +164,7 @@ impl AccessCheck {
             Ok(_) = slow.wait_for(|slow| *slow) => {}
             () = tokio::time::sleep(PATIENCE) => {}
         }
-        self.fatal()
+        self.fatal(plan)
     }
 
     /// Waits for the verdict and takes out the repositories that this job may not push to, with what the registries said.
@@ -161,17 +189,22 @@ impl AccessCheck {
     pub(in crate::engine) async fn settle(
         &mut self,
         run: &Run<'_>,
+        plan: &RunPlan,
     ) -> Result<&BTreeMap<Repository, Existing>, RunError> {
         let verdict = match self.verdict.take() {
             Some(verdict) => verdict,
-            None => self.judge(run).await?,
+            None => self.judge(run, plan).await?,
         };
         Ok(self.verdict.insert(verdict))
     }
 
-    async fn judge(&mut self, run: &Run<'_>) -> Result<BTreeMap<Repository, Existing>, RunError> {
+    async fn judge(
+        &mut self,
+        run: &Run<'_>,
+        plan: &RunPlan,
+    ) -> Result<BTreeMap<Repository, Existing>, RunError> {
         self.find().await;
-        self.fatal()?;
+        self.fatal(plan)?;
         if self.found.len() < self.hosts {
             let why = "a look at a registry ended without a result";
             return Err(RunError::Contradiction(vec![why.into()]));
@@ -179,7 +212,7 @@ impl AccessCheck {
         let mut verdict = BTreeMap::new();
         for Found { host, way, seen } in self.found.drain(..).flatten() {
             run.registries.reach(host, way);
-            for Seen { repository, access, existing } in seen {
+            for Seen { repository, access, existing, .. } in seen {
                 let why = match access {
                     Some(Ok(())) => {
                         run.registries.note_reached(repository.registry());
@@ -205,22 +238,14 @@ impl AccessCheck {
     }
 
     /// What is known already and ends the run: all of it.
-    fn fatal(&mut self) -> Result<(), RunError> {
+    fn fatal(&mut self, plan: &RunPlan) -> Result<(), RunError> {
+        let by_daemon = plan.image.build().is_none_or(|work| work.builder.is_daemon());
         let good = |found: &Result<Found, ReachError>| {
-            found.as_ref().is_ok_and(|found| !found.seen.iter().any(Seen::is_denied))
+            found.as_ref().is_ok_and(|found| found.seen.iter().all(|seen| seen.is_good(by_daemon)))
         };
         let mut errors = Vec::new();
         for bad in self.found.extract_if(.., |found| !good(found)) {
-            match bad {
-                Ok(found) => {
-                    let denied = found.seen.into_iter().filter(Seen::is_denied);
-                    errors.extend(denied.filter_map(|seen| {
-                        let error = seen.access?.err()?;
-                        Some((seen.repository, RunError::from(error)))
-                    }));
-                }
-                Err(error) => return Err(error.into()),
-            }
+            errors.extend(bad?.seen.into_iter().filter_map(|seen| seen.into_fault(by_daemon)));
         }
         RunError::each(self.repositories, errors)
     }
@@ -236,12 +261,21 @@ impl AccessCheck {
 impl Look {
     /// Finds the way to the registry and looks at its repositories; `slow` is called when that takes a helper container.
     async fn at_registry(self, slow: impl FnOnce()) -> Result<Found, ReachError> {
-        let Self { process, host, repositories, tags, clients, socket, relay, patience, creates } = self;
-        let reached = reach_loopback_telling(&host, &socket, &relay, slow).await?;
-        let client = Arc::new(clients.make(&host, reached.dial.clone()));
-        let look = |repository| see(&process, patience.clone(), &client, repository, &tags);
+        let reached = reach_loopback_telling(&self.host, &self.socket, &self.relay, slow).await?;
+        let mut protocol = self.clients.protocol(&self.host);
+        let mut client = Arc::new(self.clients.make_speaking(protocol, &self.host, reached.dial.clone()));
+        let mut looks = self.at_repositories(&client).await;
+        if looks.iter().any(|(seen, _)| seen.is_untrusted()) && self.is_allowed_by_daemon().await {
+            protocol = RegistryProtocol::UnverifiedOrPlain;
+            client = Arc::new(self.clients.make_speaking(protocol, &self.host, reached.dial.clone()));
+            for (look, again) in looks.iter_mut().zip(self.at_repositories(&client).await) {
+                let (before, _) = std::mem::replace(look, again);
+                look.0.allowed_by_daemon = before.access.and_then(Result::err);
+            }
+        }
+        let Self { host, creates, .. } = self;
         let (mut seen, mut clearing) = (Vec::new(), Background::none());
-        for (mut one, upload) in join_all(repositories.into_iter().map(look)).await {
+        for (mut one, upload) in looks {
             if let Some(upload) = upload {
                 // Nobody waits for its end.
                 let (client, repository) = (Arc::clone(&client), one.repository.clone());
@@ -255,7 +289,20 @@ impl Look {
             }
             seen.push(one);
         }
-        Ok(Found { host, way: Way::new(reached, client, clearing), seen })
+        Ok(Found { host, way: Way::new(reached, protocol, client, clearing), seen })
+    }
+
+    /// Looks at each of the repositories.
+    async fn at_repositories(&self, client: &RegistryClient) -> Vec<(Seen, Option<Upload>)> {
+        let look = |repository: &Repository| {
+            see(&self.process, self.patience.clone(), client, repository.clone(), &self.tags)
+        };
+        join_all(self.repositories.iter().map(look)).await
+    }
+
+    /// Whether the daemon pushes there in a way that nobody has told this run. One that cannot be asked does not.
+    async fn is_allowed_by_daemon(&self) -> bool {
+        self.asks_daemon && is_insecure_registry(&self.socket, &self.host).await.unwrap_or(false)
     }
 }
 
@@ -289,7 +336,7 @@ async fn see(
         Some(Err(error)) => (Some(Err(error)), None),
         None => (None, None),
     };
-    (Seen { repository, access, existing }, upload)
+    (Seen { repository, access, existing, allowed_by_daemon: None }, upload)
 }
 
 /// What these tags name now. Trouble with one leaves it out: whoever needs it asks again.

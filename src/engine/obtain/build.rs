@@ -128,7 +128,7 @@ async fn build_and_push(
         // Mostly known by now. A registry that cannot be reached, or lets nobody push, ends a build whose result could
         // get no tag.
         let mut building = Box::pin(solve_all(run, plan, work, nodes, solves));
-        let mut settling = std::pin::pin!(access.settle(run));
+        let mut settling = std::pin::pin!(access.settle(run, plan));
         tokio::select! {
             biased;
             settled = &mut settling => {

@@ -30,7 +30,7 @@ pub(super) async fn image<'a>(
     let mut access = open.access.as_mut();
     if let Some(access) = &mut access {
         let began = tokio::time::Instant::now();
-        access.before_the_build().await?;
+        access.before_the_build(plan).await?;
         let waited = began.elapsed().as_millis();
         run.process.reporter.debug(&format!("waited {waited} ms for the registry"));
     }
@@ -44,7 +44,7 @@ pub(super) async fn image<'a>(
             _ => Ok(None),
         };
     };
-    let found = look(run, plan, access.settle(run).await?).await?;
+    let found = look(run, plan, access.settle(run, plan).await?).await?;
     if found.is_some() {
         login::create_repositories(run, plan, &open.sessions).await?;
     }

@@ -41,7 +41,7 @@ pub(super) async fn image<'a>(
         return Ok(None);
     }
     if let Some(mut access) = access {
-        access.settle(run).await?;
+        access.settle(run, plan).await?;
     }
     for target in plan.targets.iter() {
         run.report.target(&TargetOutcome::begun(target, None));

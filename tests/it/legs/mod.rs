@@ -1,7 +1,7 @@
 //! `mode: merge`: the program itself, started without any Docker, on every registry that can be had. The legs are images
 //! that this test puts there and records as `mode: leg` does; `tests/live` has real ones.
 
-mod world;
+pub mod world;
 
 use std::process::Command;
 use std::sync::Arc;

@@ -50,6 +50,11 @@ impl World {
         Self { client, repository, place }
     }
 
+    /// Writes a file of the workspace.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.place.path().join("workspace").join(name), text).unwrap();
+    }
+
     pub async fn push(&self, manifest: Manifest) -> Manifest {
         self.client.put_manifest(&self.repository, &manifest).await.unwrap();
         manifest

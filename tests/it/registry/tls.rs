@@ -5,11 +5,12 @@
 
 use std::process::Command;
 
-use docker_push_action::model::{Dial, RegistryHost, Repository};
+use docker_push_action::model::{Dial, RegistryHost, RegistryProtocol, Repository};
+use docker_push_action::net::Network;
 use docker_push_action::registry::{Kind, RegistryClient, Timeouts};
 use rustls::pki_types::PrivateKeyDer;
 
-use super::fake::{Fake, answer, octo};
+use super::fake::{Answer, Fake, Request, answer, octo};
 use super::{INDEX, manifest, tag};
 
 /// A certificate for `registry.test` and `localhost`, signed by itself; in PEM too.
@@ -89,4 +90,64 @@ async fn with_a_root_of_our_own() {
     let error = client("other.test", &fake).0.ping().await.unwrap_err();
     assert!(matches!(error.kind(), Kind::Tls(_)), "{error:?}");
     assert!(error.to_string().contains("not valid for name"), "{error}");
+}
+
+/// A client of `registry.test:5000`, dialled to the fake, that logs in and speaks as it is told.
+fn speaking(protocol: RegistryProtocol, fake: &Fake) -> (RegistryClient, Repository) {
+    let host = RegistryHost::parse("registry.test:5000").unwrap();
+    let (login, dial) = (octo(host.clone()), Dial::Address(fake.address));
+    let (network, timeouts) = (Network::default(), Timeouts::default());
+    let client = RegistryClient::speaking(protocol, &network, host.clone(), Some(&login), dial, timeouts);
+    (client, Repository::new(host, "acme/api").unwrap())
+}
+
+fn by_password(request: &Request) -> Answer {
+    match request.header("authorization") {
+        Some(basic) if basic.starts_with("Basic ") => answer(201, &[], ""),
+        // What Go's server answers to a TLS hello.
+        _ if request.method.contains('\u{16}') => Answer::Cut(b"HTTP/1.0 400 Bad Request\r\n\r\n".to_vec()),
+        _ => answer(401, &["WWW-Authenticate: Basic realm=theirs"], ""),
+    }
+}
+
+#[tokio::test]
+async fn a_registry_is_spoken_to_as_its_builder_is_allowed_to() {
+    use RegistryProtocol::{Https, Plain, Unverified, UnverifiedOrPlain};
+    let index = manifest("{}", INDEX);
+    for (tls, protocol, taken) in [
+        (false, Https, false),
+        (false, Unverified, false),
+        (false, Plain, true),
+        (false, UnverifiedOrPlain, true),
+        (true, Https, false),
+        (true, Unverified, true),
+        (true, Plain, false),
+        (true, UnverifiedOrPlain, true),
+    ] {
+        let fake = if tls {
+            Fake::start_tls(certificate().0, by_password).await
+        } else {
+            Fake::start(by_password).await
+        };
+        let (client, repository) = speaking(protocol, &fake);
+        let put = client.put_tag(&repository, &tag("v1"), &index).await;
+        assert_eq!(put.is_ok(), taken, "{tls} {protocol:?}: {put:?}");
+        let shown = fake.asked().iter().filter(|request| request.header("authorization").is_some()).count();
+        assert_eq!(
+            shown,
+            usize::from(taken),
+            "{tls} {protocol:?}: a login goes where it was allowed to only"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_the_host_that_was_named_is_believed_without_a_certificate() {
+    let elsewhere = Fake::start_tls(certificate().0, |_| answer(200, &[], r#"{"token":"t"}"#)).await;
+    let realm = format!(r#"WWW-Authenticate: Bearer realm="https://{}/token""#, elsewhere.address);
+    let fake = Fake::start_tls(certificate().0, move |_| answer(401, &[&realm], "")).await;
+    let (client, repository) = speaking(RegistryProtocol::Unverified, &fake);
+    let error = client.head_manifest(&repository, &tag("v1")).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::TokenServer { .. }) && error.is_untrusted(), "{error:?}");
+    assert!(elsewhere.asked().is_empty());
 }
