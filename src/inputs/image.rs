@@ -188,7 +188,7 @@ fn or_default(registry: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn inputs<'a>(repository: &'a str, registry: &'a str, image_name: &'a str) -> TargetInputs<'a> {
+    fn naming<'a>(repository: &'a str, registry: &'a str, image_name: &'a str) -> TargetInputs<'a> {
         TargetInputs { repository, registry, image_name, pushes: true, owner_and_name: "Acme/Shop" }
     }
 
@@ -204,7 +204,7 @@ mod tests {
             ("docker.io/acme/api", "docker.io", "api", "docker.io/acme/api"),
             ("r.io/a/b/api", "R.io", "b/api", "r.io/a/b/api"),
         ] {
-            let found = targets(&inputs(repository_input, registry, name)).unwrap();
+            let found = targets(&naming(repository_input, registry, name)).unwrap();
             assert_eq!(found.targets.to_string(), expected);
         }
     }
@@ -217,11 +217,11 @@ mod tests {
             ("", "", "api", "ghcr.io/acme/shop/api", 0),
             ("r.io/a/b", "", "", "r.io/a/b", 0),
         ] {
-            let inputs = TargetInputs { pushes: false, ..inputs(repository_input, registry, name) };
+            let inputs = TargetInputs { pushes: false, ..naming(repository_input, registry, name) };
             let found = targets(&inputs).unwrap();
             assert_eq!((found.targets.to_string().as_str(), found.notices.len()), (expected, notices));
         }
-        let wrong = TargetInputs { pushes: false, ..inputs("", "", "-api") };
+        let wrong = TargetInputs { pushes: false, ..naming("", "", "-api") };
         assert_eq!(targets(&wrong).unwrap_err()[0].input, "image_name", "a wrong name is wrong");
     }
 
@@ -229,7 +229,7 @@ mod tests {
     fn several_places() {
         let text = "# where it goes\nghcr.io/acme/api, docker.io/Acme/api\n\nGHCR.io/acme/api\nr.io/x/api\n";
         for (registry, name) in [("", ""), ("ghcr.io", "api")] {
-            let NamedTargets { targets, notices } = targets(&inputs(text, registry, name)).unwrap();
+            let NamedTargets { targets, notices } = targets(&naming(text, registry, name)).unwrap();
             assert_eq!(targets.to_string(), "ghcr.io/acme/api, docker.io/acme/api, r.io/x/api");
             let said: Vec<_> = notices.iter().map(|notice| notice.message.as_str()).collect();
             assert_eq!(said, ["`repository` names `ghcr.io/acme/api` more than once: it is pushed to once"]);
@@ -249,7 +249,7 @@ mod tests {
             ("r.io/a\ndocker.io/a/b/c", "", "", &["more than two parts"]),
             ("# nothing\n,", "", "", &["there is no repository in it"]),
         ] {
-            let faults = targets(&inputs(text, registry, name)).unwrap_err();
+            let faults = targets(&naming(text, registry, name)).unwrap_err();
             assert_eq!(faults.len(), expected.len(), "{faults:?}");
             for (fault, part) in faults.iter().zip(expected) {
                 assert_eq!(fault.input, "repository");
@@ -282,12 +282,12 @@ mod tests {
             ("ghcr.io/acme/myapi", "", "api", &["repository"], "contradict"),
             ("acme/api", "x y", "🚀", &["registry", "image_name", "repository"], "no registry host"),
         ] {
-            let faults = targets(&inputs(repository_input, registry, name)).unwrap_err();
+            let faults = targets(&naming(repository_input, registry, name)).unwrap_err();
             let named: Vec<&str> = faults.iter().map(|fault| fault.input.as_str()).collect();
             assert_eq!(named, inputs, "{faults:?}");
             assert!(faults[0].message.contains(part), "{faults:?}");
         }
-        let dotted = TargetInputs { owner_and_name: "acme/.github", ..inputs("", "", "api") };
+        let dotted = TargetInputs { owner_and_name: "acme/.github", ..naming("", "", "api") };
         assert_eq!(targets(&dotted).unwrap_err()[0].input, "repository");
     }
 }
