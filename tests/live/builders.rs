@@ -3,6 +3,7 @@
 use crate::builder::{create_with_buildx, end_all, not_here};
 use crate::job::{DOCKERFILE, Job, parts, published};
 use crate::leftovers::{everything, of_role};
+use crate::runner::log::Level;
 use crate::runner::parts::{docker, try_docker};
 use crate::runner::step::Killed;
 use crate::runner::wait::within;
@@ -63,6 +64,10 @@ fn nothing_is_made_where_nothing_is_built() {
     let result = job.run();
     assert!(result.success, "{}", result.log());
     assert!(result.log().contains("a container of nobody/has-this:1"), "{}", result.log());
+    // The registry is on this machine's loopback.
+    let notices = result.of(Level::Notice);
+    let told = notices.iter().any(|one| one.message.contains("network of the runner's machine"));
+    assert!(told, "{}", result.log());
     assert_eq!(everything(&job), before);
 }
 

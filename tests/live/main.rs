@@ -29,6 +29,7 @@ mod emulation;
 mod emulator;
 mod events;
 mod faults;
+mod git_context;
 mod git_server;
 mod github_cache;
 mod inputs;

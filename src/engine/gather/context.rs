@@ -46,17 +46,8 @@ async fn look_up(
 ) -> Result<Option<ContextCommit>, GitHubError> {
     let repository = &wanted.repository;
     let Some((name, commit)) = first(github, wanted).await? else { return Ok(None) };
-    let on_branch = name.starts_with("heads/") || {
-        // A tag's commit, as a rule. Where that is not known, the ref is fetched.
-        let main = match name.starts_with("tags/") {
-            true => github.default_branch(repository).await.ok(),
-            false => None,
-        };
-        match main {
-            Some(main) => github.is_on_branch(repository, &main, &commit).await.unwrap_or(false),
-            None => false,
-        }
-    };
+    let on_branch = name.starts_with("heads/")
+        || name.starts_with("tags/") && is_on_default_branch(github, repository, &commit).await;
     let mut found =
         ContextCommit { on_branch, parents: Vec::new(), time: None, ancestry: Ancestry::Same, commit };
     if here == Some(&found.commit) && wanted.own {
@@ -74,6 +65,15 @@ async fn look_up(
         };
     }
     Ok(Some(found))
+}
+
+/// Whether the default branch has this commit, as that of a release's tag as a rule. Where that is not known, the ref is
+/// fetched, and not the commit.
+async fn is_on_default_branch(github: &GitHub, repository: &str, commit: &CommitId) -> bool {
+    match github.default_branch(repository).await {
+        Ok(branch) => github.is_on_branch(repository, &branch, commit).await.unwrap_or(false),
+        Err(_) => false,
+    }
 }
 
 /// The first of the meanings that exists.
