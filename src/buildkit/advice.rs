@@ -4,10 +4,18 @@
 //! recognised gets no advice, which is better than a wrong one.
 
 use super::error::BuildError;
+use super::push_trouble::refuses_access;
 use super::ssh::SshError;
 
-/// What to change, of an error that is no node's; `None` if that is not known.
-pub(super) fn hint(error: &BuildError) -> Option<&'static str> {
+impl BuildError {
+    /// What to change, when that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        hint(self.cause())
+    }
+}
+
+/// The same of an error that is no node's.
+fn hint(error: &BuildError) -> Option<&'static str> {
     match error {
         BuildError::Session(error) => error.hint(),
         BuildError::Ssh(faults) => faults.first().map(SshError::hint),
@@ -46,25 +54,6 @@ pub(super) fn hint(error: &BuildError) -> Option<&'static str> {
         ),
         _ => None,
     }
-}
-
-/// Whether a registry's answer is about access. URLs in the text are left out: a digest has any three digits in it,
-/// and a repository any word.
-pub(super) fn refuses_access(message: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "401 unauthorized",
-        "403 forbidden",
-        "denied",
-        "unauthorized",
-        "authorization failed",
-        "authentication required",
-        "no basic auth credentials",
-        "insufficient_scope",
-        "insufficient scope",
-    ];
-    let words = message.split_whitespace().filter(|word| !word.contains("://"));
-    let said = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-    WORDS.iter().any(|word| said.contains(word))
 }
 
 /// What BuildKit or its daemon will not do for anybody who asks.
@@ -170,27 +159,6 @@ mod tests {
         ] {
             let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
             assert!(error.hint().unwrap().contains(part), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_told_from_a_hiccup() {
-        for (message, refusal) in [
-            ("unexpected status from HEAD request to http://r/v2/a/blobs/sha256:00: 401 Unauthorized", true),
-            ("failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden", true),
-            ("push access denied, repository does not exist or may require authorization", true),
-            ("server message: insufficient_scope: authorization failed", true),
-            (
-                "unexpected status from HEAD request to http://r/v2/denied/blobs/sha256:401403: 500 Internal",
-                false,
-            ),
-            (
-                "failed to do request: Put \"https://r/v2/unauthorized/manifests/x\": connection reset by peer",
-                false,
-            ),
-        ] {
-            let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
-            assert_eq!(error.is_refusal(), refusal, "{message}");
         }
     }
 }

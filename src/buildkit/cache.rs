@@ -45,24 +45,27 @@ impl Connection {
     }
 }
 
-/// Whether a build that read a cache may have failed for it: a layer that is gone, damaged or refused. BuildKit takes
-/// a step for cached by the cache's index alone, and asks for its layer when a later step or the push needs it.
-pub(super) fn may_come_from_cache(error: &BuildError) -> bool {
-    const WORDS: &[&str] = &[
-        "failed to copy: ",
-        "failed commit on ref",
-        "unexpected commit digest",
-        "failed size validation",
-        "buildkit-blob-",
-    ];
-    let (BuildError::StepFailed { exit_code: None, message, .. }
-    | BuildError::Dockerfile { message, .. }
-    | BuildError::PushFailed { message, .. }
-    | BuildError::Other { message, .. }) = error
-    else {
-        return false;
-    };
-    WORDS.iter().any(|word| message.contains(word))
+impl BuildError {
+    /// Whether a cache that was read may be why, so that the same build without it may succeed: a layer that is gone, damaged
+    /// or refused. BuildKit takes a step for cached by the cache's index alone, and asks for its layer when a later step or
+    /// the push needs it. A cache that stands still is [`Self::is_stalled`], as it takes more than that.
+    pub fn may_come_from_cache(&self) -> bool {
+        const WORDS: &[&str] = &[
+            "failed to copy: ",
+            "failed commit on ref",
+            "unexpected commit digest",
+            "failed size validation",
+            "buildkit-blob-",
+        ];
+        let (Self::StepFailed { exit_code: None, message, .. }
+        | Self::Dockerfile { message, .. }
+        | Self::PushFailed { message, .. }
+        | Self::Other { message, .. }) = self
+        else {
+            return false;
+        };
+        WORDS.iter().any(|word| message.contains(word))
+    }
 }
 
 /// Adds the plan's cache to the request.
@@ -167,14 +170,14 @@ mod tests {
             "failed to compute cache key: failed to copy: GET http://c/blob/buildkit-blob-1-sha256%3A0: 404";
         let bad =
             "failed to compute cache key: failed commit on ref \"layer-sha256:0\": unexpected commit digest";
-        assert!(may_come_from_cache(&step(None, gone)));
-        assert!(may_come_from_cache(&step(None, bad)));
+        assert!(step(None, gone).may_come_from_cache());
+        assert!(step(None, bad).may_come_from_cache());
         let push = BuildError::PushFailed { repository: "r.io/a".into(), message: gone.into() };
-        assert!(may_come_from_cache(&push));
-        assert!(!may_come_from_cache(&step(Some(1), gone)));
+        assert!(push.may_come_from_cache());
+        assert!(!step(Some(1), gone).may_come_from_cache());
         let missing = "failed to compute cache key: failed to calculate checksum of ref 0: \"/f\": not found";
-        assert!(!may_come_from_cache(&step(None, missing)));
-        assert!(!may_come_from_cache(&BuildError::Cancelled));
+        assert!(!step(None, missing).may_come_from_cache());
+        assert!(!BuildError::Cancelled.may_come_from_cache());
     }
 
     #[test]

@@ -4,9 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::address::Address;
-use super::dial::Seen;
-use super::dial::tls::TlsFault;
-use crate::model::text;
+use super::tls_fault::TlsFault;
 
 /// No connection to a daemon or builder.
 #[derive(Debug, thiserror::Error)]
@@ -176,37 +174,8 @@ impl ConnectError {
         Self::Protocol { address: address.clone(), source }
     }
 
-    pub(super) fn silent(address: &Address, patience: Duration, seen: &Seen) -> Self {
-        Self::Silent { address: address.clone(), seconds: patience.as_secs(), stage: seen.stage }
-    }
-
-    /// The connection to a builder broke before its first answer: what lies below HTTP/2 often knows why.
-    pub(super) fn broken(address: &Address, seen: &Seen, exit_code: Option<i64>, message: &str) -> Self {
-        /// A TLS record that carries an alert, of any version.
-        const ALERT: &[u8] = &[0x15, 0x03];
-        let (shown, address) = (address, address.clone());
-        if let Some(error) = &seen.tls {
-            let tls = match shown {
-                Address::Tcp { tls, .. } => tls.as_deref(),
-                _ => None,
-            };
-            return Self::Tls { address, fault: TlsFault::of(error, tls) };
-        }
-        if seen.first.starts_with(ALERT) {
-            return Self::Tls { address, fault: TlsFault::Demanded };
-        }
-        if seen.first.starts_with(b"HTTP/") {
-            return Self::NotBuildkit { address, said: "it answers as a web server does".into() };
-        }
-        if matches!(shown, Address::Exec { .. }) {
-            let said = text::lines(&String::from_utf8_lossy(&seen.stderr));
-            return Self::ExecEnded { address, exit_code, said };
-        }
-        if seen.first.is_empty() {
-            return Self::HungUp { address };
-        }
-        let why = seen.failed.as_deref().unwrap_or(message);
-        Self::NotBuildkit { address, said: format!("the connection breaks ({})", text::line(why)) }
+    pub(super) fn silent(address: &Address, patience: Duration, stage: &'static str) -> Self {
+        Self::Silent { address: address.clone(), seconds: patience.as_secs(), stage }
     }
 
     /// What to change, when that is known.

@@ -83,7 +83,7 @@ impl Connection {
         let witness = Witness::default();
         let patience = dial::patience(address);
         let opened = tokio::time::timeout(patience, Self::connect(address, witness.clone())).await;
-        opened.unwrap_or_else(|_| Err(ConnectError::silent(address, patience, &witness.seen())))
+        opened.unwrap_or_else(|_| Err(ConnectError::silent(address, patience, witness.seen().stage)))
     }
 
     async fn connect(address: &Address, witness: Witness) -> Result<Self, ConnectError> {
@@ -163,7 +163,9 @@ impl Connection {
         let (witness, patience) = (Witness::default(), dial::patience(&self.address));
         let dialled =
             tokio::time::timeout(patience, dial::dial(&self.address, "/session", headers, &witness));
-        dialled.await.unwrap_or_else(|_| Err(ConnectError::silent(&self.address, patience, &witness.seen())))
+        dialled
+            .await
+            .unwrap_or_else(|_| Err(ConnectError::silent(&self.address, patience, witness.seen().stage)))
     }
 }
 
@@ -174,13 +176,12 @@ async fn explain(
     answered: Option<tonic::Code>,
     message: &str,
 ) -> ConnectError {
-    let seen = witness.seen();
     match answered {
         Some(code) => ConnectError::NotBuildkit {
             address: address.clone(),
             said: format!("{} ({code:?})", text::lines(message)),
         },
-        None => ConnectError::broken(address, &seen, dial::exit_code(address, &seen).await, message),
+        None => dial::broken(address, &witness.seen(), message).await,
     }
 }
 

@@ -1,20 +1,16 @@
 //! What can go wrong with a build, told apart as far as somebody acts on it.
 //!
-//! `unreached.rs` has what goes wrong before there is one, `advice.rs` what to change. `detail.rs` reads what BuildKit attaches to a failed call.
+//! Only the words for it: `connect_error` has those for what goes wrong before there is one. `failed_call` makes them of a
+//! call that failed, `push_trouble` and `cache` say what another try would meet, `advice` what to change; each adds its methods.
 //! All texts from the other side are hostile; they pass `model::text` on their way in.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::advice;
 use super::connect_error::ConnectError;
-use super::detail::Details;
 use super::diffcopy::TransferError;
-use super::push_trouble;
 use super::ssh::{SshError, joined};
-use super::status::FailedStep;
-use crate::model::{Trouble, causes, text};
 use crate::progress::event::SourceLocation;
 use crate::progress::node::step_of_node;
 
@@ -148,41 +144,6 @@ impl BuildError {
         }
     }
 
-    /// From a failed call, without knowledge of the steps' names.
-    pub(super) fn from_status(status: &tonic::Status) -> Self {
-        Self::from_failed_call(status, "a call", |_| None)
-    }
-
-    /// From a failed call; `failed_step` knows the steps that failed, by digest.
-    pub(super) fn from_failed_call(
-        status: &tonic::Status,
-        doing: &'static str,
-        failed_step: impl Fn(&str) -> Option<FailedStep>,
-    ) -> Self {
-        let message = text::lines(status.message());
-        // Of the transport's errors the innermost says it; the outer ones say "transport error" and the like.
-        if let Some(innermost) = causes(status).skip(1).last() {
-            return Self::Disconnected { doing, message: text::line(&innermost.to_string()) };
-        }
-        if let Some((repository, message)) = push_failure(&message) {
-            return Self::PushFailed { repository, message };
-        }
-        let Details { vertex, exit_code, location, frontend } = Details::parse(status.details());
-        match vertex {
-            Some(digest) => {
-                let FailedStep { name, foreign } = failed_step(&digest).unwrap_or_default();
-                let step = if name.is_empty() { "a step".into() } else { text::line(&name) };
-                let message = if foreign { format!("{message}: exec format error") } else { message };
-                Self::StepFailed { step, digest, message, exit_code, location }
-            }
-            None if location.is_some() || frontend || blames_dockerfile(&message) => {
-                Self::Dockerfile { message, location }
-            }
-            None if status.code() == tonic::Code::Unavailable => Self::Disconnected { doing, message },
-            None => Self::Other { code: format!("{:?}", status.code()), message },
-        }
-    }
-
     /// Where in the Dockerfile, when BuildKit says.
     pub fn location(&self) -> Option<&SourceLocation> {
         match self.cause() {
@@ -196,105 +157,12 @@ impl BuildError {
         matches!(self, Self::CacheStalled(_))
     }
 
-    /// A cache that was read may be why, so that the same build without it may succeed. One that stands still is
-    /// [`Self::is_stalled`], as it takes more than that.
-    pub fn may_come_from_cache(&self) -> bool {
-        super::cache::may_come_from_cache(self)
-    }
-
     /// Whether the connection ended in the middle of it: what was at the other end may be gone.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Disconnected { .. })
     }
-
-    /// The registry refused access to the push: not a fault of the network, and none that time mends.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self.cause(), Self::PushFailed { message, .. } if advice::refuses_access(message))
-    }
-
-    /// What another push would meet, if this is one that failed.
-    pub fn push_trouble(&self) -> Option<Trouble> {
-        match self {
-            Self::PushFailed { message, .. } => Some(push_trouble::trouble(message)),
-            _ => None,
-        }
-    }
-
-    /// The same of a solve that had nothing left to do but the push: what keeps it from that is no fault of the build.
-    pub fn push_trouble_again(&self) -> Option<Trouble> {
-        match self {
-            Self::Dockerfile { message, .. } | Self::Other { message, .. } => {
-                Some(push_trouble::trouble(message)).filter(|trouble| *trouble != Trouble::Lasting)
-            }
-            other => other.push_trouble(),
-        }
-    }
-
-    /// What to change, when that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        advice::hint(self.cause())
-    }
-}
-
-/// BuildKit wraps what goes wrong in a push: `failed to push REPOSITORY: …`.
-fn push_failure(message: &str) -> Option<(String, String)> {
-    let (_, rest) = message.split_once("failed to push ")?;
-    let (repository, reason) = rest.split_once(": ")?;
-    let plain = !repository.is_empty() && !repository.contains(char::is_whitespace);
-    plain.then(|| (repository.to_owned(), reason.to_owned()))
 }
 
 fn at(location: Option<&SourceLocation>) -> String {
     location.map(|place| format!(" (`{}:{}`)", place.file, place.line)).unwrap_or_default()
-}
-
-/// Faults of the Dockerfile that BuildKit reports without details.
-fn blames_dockerfile(message: &str) -> bool {
-    message.starts_with("failed to read dockerfile")
-        || message.starts_with("target stage ")
-        || message.contains("Dockerfile cannot be empty")
-        || message.contains("no build stage in current context")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn push_failures() {
-        let split = |message| push_failure(message).map(|(a, b)| format!("{a} | {b}"));
-        assert_eq!(
-            split("failed to push 127.0.0.1:5000/api: failed to do request: dial tcp: connection refused")
-                .unwrap(),
-            "127.0.0.1:5000/api | failed to do request: dial tcp: connection refused"
-        );
-        assert_eq!(split("exporting: failed to push ghcr.io/a/b: denied").unwrap(), "ghcr.io/a/b | denied");
-        for other in ["failed to push", "failed to push ", "failed to push a b: c", "process \"x\" failed"] {
-            assert_eq!(split(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn codes_without_details() {
-        let error = |code, message: &str| BuildError::from_status(&tonic::Status::new(code, message));
-        let BuildError::Disconnected { message, .. } = error(tonic::Code::Unavailable, "EOF") else {
-            panic!("unavailable is a broken connection");
-        };
-        assert_eq!(message, "EOF");
-        let other = error(tonic::Code::Unknown, "exporter \"image\" could not be found\u{1b}[2J");
-        assert_eq!(other.to_string(), "the daemon says: exporter \"image\" could not be found [2J (Unknown)");
-        assert!(other.hint().unwrap().contains("containerd image store"));
-    }
-
-    #[test]
-    fn faults_of_the_dockerfile_without_details() {
-        for message in [
-            "failed to read dockerfile: open Dockerfile: no such file or directory",
-            "the Dockerfile cannot be empty",
-            "target stage \"nope\" could not be found",
-        ] {
-            let error = BuildError::from_status(&tonic::Status::unknown(message));
-            assert!(matches!(error, BuildError::Dockerfile { location: None, .. }), "{error}");
-        }
-    }
 }

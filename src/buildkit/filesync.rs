@@ -3,6 +3,8 @@
 //! Requests are read by a task of their own and never wait for what is being sent, or both sides would
 //! wait for each other (the daemon asks for every file before it reads the first).
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
@@ -12,15 +14,16 @@ use tokio::sync::{mpsc, oneshot};
 use super::diffcopy;
 use super::grpc::{Code, Messages, Reply, Status, streaming, unary};
 use super::metadata::FilesWanted;
-use super::session::Services;
 use super::tasks::Spawner;
+use super::transfers::Transfers;
 
 /// Chunks that are ready before the network takes them.
 const QUEUE: usize = 4;
 
-/// Answers `DiffCopy`.
+/// Answers `DiffCopy` of one of these directories, by the name that the daemon asks for.
 pub(super) fn diff_copy(
-    services: &Arc<Services>,
+    directories: &BTreeMap<String, PathBuf>,
+    transfers: &Transfers,
     headers: &HeaderMap,
     mut messages: Messages<Incoming>,
     spawner: &Spawner,
@@ -29,7 +32,7 @@ pub(super) fn diff_copy(
         Ok(wanted) => wanted,
         Err(status) => return unary::<()>(Err(status)),
     };
-    let Some(root) = services.directories.get(dir_name.as_str()).cloned() else {
+    let Some(root) = directories.get(dir_name.as_str()).cloned() else {
         let refused = format!("no access allowed to dir {dir_name:?}");
         return unary::<()>(Err(Status::new(Code::NotFound, refused)));
     };
@@ -47,7 +50,7 @@ pub(super) fn diff_copy(
 
     let (outgoing, chunks) = mpsc::channel(QUEUE);
     let (end, ending) = oneshot::channel();
-    let transfer = services.transfers.begin(dir_name);
+    let transfer = transfers.begin(dir_name);
     spawner.spawn(async move {
         let outcome = diffcopy::send(root, filter, incoming, outgoing, Arc::default()).await;
         let told = match &outcome {

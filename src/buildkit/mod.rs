@@ -18,7 +18,9 @@
 //! | `request`, `contexts` | plan → `SolveRequest` |
 //! | `pins`, `push_trouble` | for a push that is tried again: which images were meant, what its failure means |
 //! | `solve`, `status`, `result` | a build from beginning to end, its updates, its digest |
-//! | `error`, `connect_error`, `detail`, `advice` | what went wrong, on the way and in the build, where in the Dockerfile, what to change |
+//! | `error`, `connect_error`, `tls_fault` | the words for what went wrong, in the build and on the way to it |
+//! | `failed_call`, `detail` | what a call that failed means, and where in the Dockerfile |
+//! | `advice` | what to change |
 //!
 //! Wire types (prost, tonic, hyper) end here. It obeys BuildKit's `api/services/control`, `session/`
 //! and `client/solve.go`. It does not use the gateway (`LLBBridge`): plain Solve is enough but for subrequests.
@@ -35,6 +37,7 @@ mod detail;
 mod dial;
 pub mod diffcopy;
 mod error;
+mod failed_call;
 mod filesync;
 mod grpc;
 mod health;
@@ -51,13 +54,13 @@ mod solve;
 mod ssh;
 mod status;
 mod tasks;
+mod tls_fault;
 mod transfers;
 
 pub use address::{Address, InvalidAddress};
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Worker};
 pub use content::MissingCache;
-pub use dial::tls::TlsFault;
 pub use diffcopy::{Transfer, TransferError};
 pub use error::BuildError;
 pub use ids::BuildIds;
@@ -65,3 +68,4 @@ pub use pins::Pins;
 pub use provisions::{GithubCache, Provisions};
 pub use solve::{BuildOutcome, build};
 pub use ssh::{KeyFault, SshError};
+pub use tls_fault::TlsFault;

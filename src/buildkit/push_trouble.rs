@@ -5,7 +5,7 @@
 //! `unexpected status from PUT request to URL: 503 Service Unavailable`, `failed to do request: Put "URL": EOF`; newer
 //! ones say no status where the registry sent the specification's JSON, but its code and words: `unavailable: try later`.
 
-use super::advice::refuses_access;
+use super::error::BuildError;
 use crate::model::Trouble;
 
 /// The network's words for a connection that broke or was too slow.
@@ -36,8 +36,52 @@ const UNREACHED: &[&str] = &[
 ];
 const DENIED: &[&str] = &["denied", "403 forbidden", "insufficient_scope", "insufficient scope"];
 
+impl BuildError {
+    /// The registry refused access to the push: not a fault of the network, and none that time mends.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.cause(), Self::PushFailed { message, .. } if refuses_access(message))
+    }
+
+    /// What another push would meet, if this is one that failed.
+    pub fn push_trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::PushFailed { message, .. } => Some(trouble(message)),
+            _ => None,
+        }
+    }
+
+    /// The same of a solve that had nothing left to do but the push: what keeps it from that is no fault of the build.
+    pub fn push_trouble_again(&self) -> Option<Trouble> {
+        match self {
+            Self::Dockerfile { message, .. } | Self::Other { message, .. } => {
+                Some(trouble(message)).filter(|trouble| *trouble != Trouble::Lasting)
+            }
+            other => other.push_trouble(),
+        }
+    }
+}
+
+/// Whether a registry's answer is about access. URLs in the text are left out: a digest has any three digits in it,
+/// and a repository any word.
+pub(super) fn refuses_access(message: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "401 unauthorized",
+        "403 forbidden",
+        "denied",
+        "unauthorized",
+        "authorization failed",
+        "authentication required",
+        "no basic auth credentials",
+        "insufficient_scope",
+        "insufficient scope",
+    ];
+    let words = message.split_whitespace().filter(|word| !word.contains("://"));
+    let said = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    WORDS.iter().any(|word| said.contains(word))
+}
+
 /// What kind of trouble a message tells of.
-pub(super) fn trouble(message: &str) -> Trouble {
+fn trouble(message: &str) -> Trouble {
     // A digest in a URL has any three digits in it, and a repository any word.
     let words = message.split_whitespace().filter(|word| !word.contains("://"));
     let said = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
@@ -130,6 +174,26 @@ mod tests {
             (String::new(), Trouble::Lasting),
         ] {
             assert_eq!(trouble(&message), expected, "{message}");
+        }
+    }
+    #[test]
+    fn a_refusal_is_told_from_a_hiccup() {
+        for (message, refusal) in [
+            ("unexpected status from HEAD request to http://r/v2/a/blobs/sha256:00: 401 Unauthorized", true),
+            ("failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden", true),
+            ("push access denied, repository does not exist or may require authorization", true),
+            ("server message: insufficient_scope: authorization failed", true),
+            (
+                "unexpected status from HEAD request to http://r/v2/denied/blobs/sha256:401403: 500 Internal",
+                false,
+            ),
+            (
+                "failed to do request: Put \"https://r/v2/unauthorized/manifests/x\": connection reset by peer",
+                false,
+            ),
+        ] {
+            let error = BuildError::PushFailed { repository: "r/a".into(), message: message.into() };
+            assert_eq!(error.is_refusal(), refusal, "{message}");
         }
     }
 }

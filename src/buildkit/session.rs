@@ -149,7 +149,7 @@ impl Services {
                 unary(request.and_then(|request| auth::credentials(&self.lookup, &request)))
             }
             "/moby.filesync.v1.FileSync/DiffCopy" => {
-                filesync::diff_copy(&self, &head.headers, messages, spawner)
+                filesync::diff_copy(&self.directories, &self.transfers, &head.headers, messages, spawner)
             }
             "/moby.buildkit.secrets.v1.Secrets/GetSecret" => {
                 let request = messages.only().await;

@@ -15,6 +15,7 @@ use tonic::{Response, Status, Streaming};
 
 use super::connection::Control;
 use super::detail::warning_location;
+use super::failed_call::FailedStep;
 use crate::progress::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
 
 /// Steps that failed are remembered for the error; a build has few, a hostile daemon may say more.
@@ -37,15 +38,6 @@ pub(super) struct Follower {
     failed: BTreeMap<String, String>,
     foreign: BTreeSet<String>,
     begun: bool,
-}
-
-/// A step that failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct FailedStep {
-    /// What people read.
-    pub name: String,
-    /// The machine cannot run its program, which only its log says.
-    pub foreign: bool,
 }
 
 impl Follower {

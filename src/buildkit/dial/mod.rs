@@ -11,7 +11,7 @@
 mod docker;
 mod exec;
 mod tcp;
-pub(super) mod tls;
+mod tls;
 mod witness;
 
 use std::io;
@@ -26,6 +26,8 @@ pub(super) use witness::{Seen, Witness};
 
 use super::address::Address;
 use super::connect_error::ConnectError;
+use super::tls_fault::TlsFault;
+use crate::model::text;
 use witness::Watched;
 
 /// Longest wait for a Docker daemon: it may be busy with other things.
@@ -64,8 +66,39 @@ pub(super) async fn dial(
     }
 }
 
+/// Why a connection to a builder broke before its first answer: what lies below HTTP/2 often knows it better than `message`,
+/// which is HTTP/2's.
+pub(super) async fn broken(address: &Address, seen: &Seen, message: &str) -> ConnectError {
+    /// A TLS record that carries an alert, of any version.
+    const ALERT: &[u8] = &[0x15, 0x03];
+    let (shown, address) = (address, address.clone());
+    if let Some(error) = &seen.tls {
+        let tls = match shown {
+            Address::Tcp { tls, .. } => tls.as_deref(),
+            _ => None,
+        };
+        return ConnectError::Tls { address, fault: TlsFault::of(error, tls) };
+    }
+    if seen.first.starts_with(ALERT) {
+        return ConnectError::Tls { address, fault: TlsFault::Demanded };
+    }
+    if seen.first.starts_with(b"HTTP/") {
+        return ConnectError::NotBuildkit { address, said: "it answers as a web server does".into() };
+    }
+    if matches!(shown, Address::Exec { .. }) {
+        let (exit_code, said) =
+            (exit_code(shown, seen).await, text::lines(&String::from_utf8_lossy(&seen.stderr)));
+        return ConnectError::ExecEnded { address, exit_code, said };
+    }
+    if seen.first.is_empty() {
+        return ConnectError::HungUp { address };
+    }
+    let why = seen.failed.as_deref().unwrap_or(message);
+    ConnectError::NotBuildkit { address, said: format!("the connection breaks ({})", text::line(why)) }
+}
+
 /// How the program in a container ended that carried this connection, if there is one and it did.
-pub(super) async fn exit_code(address: &Address, seen: &Seen) -> Option<i64> {
+async fn exit_code(address: &Address, seen: &Seen) -> Option<i64> {
     match (address, &seen.exec) {
         (Address::Exec { socket, .. }, Some(id)) => exec::exit_code(socket, id).await,
         _ => None,
