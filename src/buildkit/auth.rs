@@ -21,7 +21,7 @@ pub(super) fn credentials(
     let host = canonical_host(&request.host)
         .ok_or_else(|| Status::new(Code::InvalidArgument, "this is no registry host"))?;
     let login = lookup(host.as_str());
-    tracing::debug!(asked = %request.host, %host, found = login.is_some(), "the daemon asks for a login");
+    tracing::info!(asked = %request.host, %host, found = login.is_some(), "the daemon asks for a login");
     let (username, secret) = login.unwrap_or_default();
     Ok(CredentialsResponse { username, secret: secret.expose().to_owned() })
 }

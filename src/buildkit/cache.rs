@@ -39,8 +39,8 @@ impl Connection {
         };
         match tokio::time::timeout(COLLECTING, prune).await {
             Ok(Ok(())) => {}
-            Ok(Err(status)) => tracing::debug!(message = status.message(), "no garbage was collected"),
-            Err(_) => tracing::debug!("collecting garbage takes too long"),
+            Ok(Err(status)) => tracing::info!(message = status.message(), "no garbage was collected"),
+            Err(_) => tracing::info!("collecting garbage takes too long"),
         }
     }
 }

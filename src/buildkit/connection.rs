@@ -105,7 +105,7 @@ impl Connection {
         };
         tasks.spawn(async move {
             if let Err(error) = driver.await {
-                tracing::debug!(%error, "the connection to BuildKit broke");
+                tracing::info!(%error, "the connection to BuildKit broke");
             }
         });
         let http2 = Http2(sender);

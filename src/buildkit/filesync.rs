@@ -36,7 +36,7 @@ pub(super) fn diff_copy(
         let refused = format!("no access allowed to dir {dir_name:?}");
         return unary::<()>(Err(Status::new(Code::NotFound, refused)));
     };
-    tracing::debug!(dir_name, follow = ?filter.follow, excluded = filter.exclude.len(), "the daemon wants files");
+    tracing::info!(dir_name, follow = ?filter.follow, excluded = filter.exclude.len(), "the daemon wants files");
 
     let (requests, incoming) = mpsc::unbounded_channel();
     spawner.spawn(async move {

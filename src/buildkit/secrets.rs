@@ -14,7 +14,7 @@ pub(super) fn get_secret(
     request: &GetSecretRequest,
 ) -> Result<GetSecretResponse, Status> {
     let found = secrets.iter().find(|secret| secret.id == request.id);
-    tracing::debug!(id = request.id, found = found.is_some(), "the daemon asks for a secret");
+    tracing::info!(id = request.id, found = found.is_some(), "the daemon asks for a secret");
     let secret = found.ok_or_else(|| Status::new(Code::NotFound, "not found"))?;
     if secret.value.len() > BuildSecret::MAX {
         let length = secret.value.len();

@@ -114,7 +114,7 @@ impl Session {
             .serve_connection(io, answer);
         self.tasks.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "the session broke");
+                tracing::info!(%error, "the session broke");
             }
         });
     }
@@ -141,7 +141,7 @@ impl Services {
         let (head, body) = request.into_parts();
         let mut messages = Messages::new(body);
         let method = head.uri.path();
-        tracing::debug!(method, "the daemon calls");
+        tracing::info!(method, "the daemon calls");
         match method {
             "/grpc.health.v1.Health/Check" => unary(health::check()),
             "/moby.filesync.v1.Auth/Credentials" => {

@@ -99,7 +99,7 @@ async fn solve(
     let mut request = solve_request(plan, ids, connection.address());
     add_cache(&mut request, plan, beside.github_cache.as_ref());
     add_arguments(&mut request, &beside.build_args);
-    tracing::debug!(reference = ids.reference, "solving");
+    tracing::info!(reference = ids.reference, "solving");
     let mut control = connection.control();
     let mut solving = Some(Box::pin(async move { control.solve(request).await }));
     let mut answer = None;
@@ -127,7 +127,7 @@ async fn solve(
                 answer = Some(solved);
             }
             () = sleep_until(deadline), if solving.is_none() => {
-                tracing::debug!("the status stream does not end");
+                tracing::info!("the status stream does not end");
                 break;
             }
         }

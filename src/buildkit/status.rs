@@ -120,7 +120,7 @@ impl Follower {
     /// A status stream that broke is no failure of the build: Solve says how that ended.
     fn end(&mut self, status: Option<&Status>) {
         if let Some(status) = status {
-            tracing::debug!(code = ?status.code(), message = status.message(), "the status stream broke");
+            tracing::info!(code = ?status.code(), message = status.message(), "the status stream broke");
         }
         self.stream = Stream::Ended;
     }

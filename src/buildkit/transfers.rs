@@ -75,7 +75,7 @@ impl Running {
             Err(error @ TransferError::NotText { .. }) => {
                 state.not_text.get_or_insert((directory, error));
             }
-            Err(error) => tracing::debug!(%error, directory, "the daemon ended a transfer"),
+            Err(error) => tracing::info!(%error, directory, "the daemon ended a transfer"),
         });
     }
 }

@@ -114,7 +114,7 @@ impl Stores {
                 true
             }
             Err(why) => {
-                tracing::debug!(directory = %directory.display(), why, "no cache");
+                tracing::info!(directory = %directory.display(), why, "no cache");
                 self.missing.push(MissingCache { directory, why });
                 false
             }
@@ -147,7 +147,7 @@ impl Stores {
                 put.map_err(|error| (store.directory.clone(), error))?;
                 if *reset && let Err(error) = reset::remove_unnamed(&store.directory) {
                     // As good a cache as before, if larger.
-                    tracing::debug!(%error, directory = %store.directory.display(), "old blobs stay");
+                    tracing::info!(%error, directory = %store.directory.display(), "old blobs stay");
                 }
             }
         }

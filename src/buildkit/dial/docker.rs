@@ -38,7 +38,7 @@ impl Exchange {
         // When there is an upgrade, it hands the socket over and ends.
         tasks.spawn(async move {
             if let Err(error) = driver.with_upgrades().await {
-                tracing::debug!(%error, "a connection to the daemon broke");
+                tracing::info!(%error, "a connection to the daemon broke");
             }
         });
         let response = sender.send_request(request).await.map_err(failed)?;

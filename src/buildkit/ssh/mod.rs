@@ -102,7 +102,7 @@ impl Agents {
             Ok((id, agent)) => (id.to_owned(), agent.clone()),
             Err(status) => return unary::<()>(Err(status)),
         };
-        tracing::debug!(id, "a step talks to an SSH agent");
+        tracing::info!(id, "a step talks to an SSH agent");
         let (outgoing, chunks) = mpsc::channel(1);
         let (end, ending) = oneshot::channel();
         spawner.spawn(async move {

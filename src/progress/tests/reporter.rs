@@ -89,9 +89,9 @@ fn debug_lines_are_ours_only() {
     reporter.mask("hunter2");
     tracing::subscriber::with_default(crate::progress::debug::DebugLines::new(reporter), || {
         let _span = tracing::info_span!("span").entered();
-        tracing::debug!(host = "ghcr.io", "asked with hunter2");
+        tracing::info!(host = "ghcr.io", "asked with hunter2");
         tracing::trace!("too fine");
-        tracing::debug!(target: "hyper::proto", "authorization: Bearer x");
+        tracing::info!(target: "hyper::proto", "authorization: Bearer x");
     });
     assert_eq!(
         memory.text(),
