@@ -1,4 +1,4 @@
-//! What the daemon says of containers and images, as far as we read it.
+//! What the daemon says of itself, of containers and of images, as far as we read it.
 //!
 //! bollard's models decode all of the API's hundreds of fields and refuse an answer with one value that they do not know:
 //! a tenth of the program, for a dozen fields. These are read by a request of our own; everything that changes something goes
@@ -173,7 +173,7 @@ impl DaemonClient {
     }
 
     /// Reads one answer. The path has no version, as every engine takes it.
-    async fn read<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T, DockerError> {
+    pub(super) async fn read<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T, DockerError> {
         let failed = |why: String| DockerError::Failed { doing: doing.to_owned(), why: text::line(&why) };
         let answer = tokio::time::timeout(Duration::from_secs(TIMEOUT), get(self.socket(), path)).await;
         let (status, body) =

@@ -180,7 +180,7 @@ mod tests {
         let three = "3".repeat(40);
         let (yes, no) = (Some(Ok(told('5'))), Some(Err("it said no\u{1b}".to_owned())));
         let own = Sources::Own(commit('5'));
-        let unknown = || Sources::OwnRef("it said no�".into());
+        let unknown = || Sources::OwnRef("it said no".into());
         let other = |commit: Option<CommitId>, page: &str| Sources::Other {
             commit,
             page: (!page.is_empty()).then(|| page.to_owned()),

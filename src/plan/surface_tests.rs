@@ -104,7 +104,7 @@ fn everything() -> Config {
         ..BuildOptions::default()
     };
     Config {
-        context: ContextSource::Remote("https://github.com/acme/shop.git#main".into()),
+        context: ContextSource::Remote("https://github.com/acme/shop.git#1111111111111111111111111111111111111111".into()),
         has_token: true,
         pull: true,
         ..with(build)
@@ -120,7 +120,7 @@ fn everything_at_once() {
 repository  ghcr.io/acme/shop/api
 started by  push to branch `main`
 commit      1111111111111111111111111111111111111111
-context     https://github.com/acme/shop.git#main
+context     https://github.com/acme/shop.git#1111111111111111111111111111111111111111
 dockerfile  api/Dockerfile
 platforms   linux/arm64, linux/amd64
 secrets     npm, GIT_AUTH_TOKEN.github.com
