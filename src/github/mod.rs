@@ -62,7 +62,7 @@ pub enum GitHubError {
         /// What was asked for.
         what: String,
         /// What went wrong.
-        cause: Box<octocrab::Error>,
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It took longer than [`TIMEOUT`].
     #[error("asking {api_url} for {what}: no answer within {} s", TIMEOUT.as_secs())]
@@ -127,22 +127,33 @@ impl GitHub {
 
     /// One question, whose answer is JSON.
     async fn ask<T: DeserializeOwned>(&self, what: String, route: String) -> Result<T, GitHubError> {
-        let answer = self.client.get::<T, _, ()>(route, None);
-        let Ok(answer) = tokio::time::timeout(TIMEOUT, answer).await else {
-            return Err(GitHubError::Timeout { api_url: self.api_url.clone(), what });
+        let answer = self.answer(&what, &route).await?;
+        serde_json::from_str(&answer).map_err(|error| self.transport(&what, error))
+    }
+
+    /// The answer as it came: what is the same for all questions is in the program once.
+    async fn answer(&self, what: &str, route: &str) -> Result<String, GitHubError> {
+        let asked = async {
+            let response = octocrab::map_github_error(self.client._get(route).await?).await?;
+            self.client.body_to_string(response).await
         };
-        match answer {
-            Ok(answer) => Ok(answer),
-            Err(octocrab::Error::GitHub { source, .. }) => Err(GitHubError::Refused {
+        let Ok(answer) = tokio::time::timeout(TIMEOUT, asked).await else {
+            return Err(GitHubError::Timeout { api_url: self.api_url.clone(), what: what.to_owned() });
+        };
+        answer.map_err(|error| match error {
+            octocrab::Error::GitHub { source, .. } => GitHubError::Refused {
                 api_url: self.api_url.clone(),
-                what,
+                what: what.to_owned(),
                 status: source.status_code.as_u16(),
                 message: text::line(&source.message),
-            }),
-            Err(cause) => {
-                Err(GitHubError::Transport { api_url: self.api_url.clone(), what, cause: Box::new(cause) })
-            }
-        }
+            },
+            cause => self.transport(what, cause),
+        })
+    }
+
+    fn transport(&self, what: &str, cause: impl std::error::Error + Send + Sync + 'static) -> GitHubError {
+        let (api_url, what) = (self.api_url.clone(), what.to_owned());
+        GitHubError::Transport { api_url, what, cause: Box::new(cause) }
     }
 }
 

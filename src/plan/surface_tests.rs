@@ -104,7 +104,9 @@ fn everything() -> Config {
         ..BuildOptions::default()
     };
     Config {
-        context: ContextSource::Remote("https://github.com/acme/shop.git#1111111111111111111111111111111111111111".into()),
+        context: ContextSource::Remote(
+            "https://github.com/acme/shop.git#1111111111111111111111111111111111111111".into(),
+        ),
         has_token: true,
         pull: true,
         ..with(build)
