@@ -11,7 +11,7 @@ use crate::runner::parts::docker;
 use crate::runner::step::Killed;
 use crate::runner::wait::until;
 use docker_push_action::buildkit::{Address, Connection};
-use docker_push_action::docker::{DaemonClient, emulated_by_container, platforms_of_machine};
+use docker_push_action::docker::{DaemonClient, emulated_by_container, machine_of_daemon};
 use docker_push_action::model::Platform;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -104,8 +104,8 @@ fn forget() {
 fn tried() -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let found =
-        runtime.block_on(platforms_of_machine(&parts().socket)).expect("the engine is on this machine");
-    found.iter().map(ToString::to_string).collect()
+        runtime.block_on(machine_of_daemon(&parts().socket, false)).expect("the engine is on this machine");
+    found.platforms.iter().map(ToString::to_string).collect()
 }
 
 const EMULATORS: &str = "label=docker-push-action.role=emulator";
