@@ -63,8 +63,11 @@ pub(super) fn read(
     let keep = Some(&inputs.builder_keep).filter(|text| !text.is_empty());
     let buildkitd_config = findings.take(config(&inputs.buildkitd_config, shared)).flatten();
     let protocols = buildkitd_config.as_deref().and_then(|text| findings.take(buildkitd::protocols(text)));
+    let choice = choice(inputs, platforms, shared, findings);
+    // The daemon has a configuration of its own.
+    let protocols = protocols.filter(|_| !is_daemon(&choice));
     BuilderOptions {
-        choice: choice(inputs, platforms, shared, findings),
+        choice,
         image: image(findings, "builder_image", &inputs.builder_image, BuilderOptions::IMAGE),
         buildkitd_config,
         protocols: protocols.unwrap_or_default(),
@@ -132,6 +135,14 @@ fn choice(
         findings.faults.extend(contradictions(&nodes, platforms));
     }
     BuilderChoice::Nodes(nodes)
+}
+
+/// Whether the daemon alone builds.
+fn is_daemon(choice: &BuilderChoice) -> bool {
+    match choice {
+        BuilderChoice::Auto => false,
+        BuilderChoice::Nodes(nodes) => nodes.iter().all(|node| node.address == BuilderAddress::Docker),
+    }
 }
 
 /// What is wrong with nodes together, each of which is right by itself.

@@ -149,6 +149,27 @@ fn wrong_builders() {
 }
 
 #[test]
+fn registries_are_spoken_to_as_the_container_is_told_unless_the_daemon_builds() {
+    let job = job();
+    for (builder, expected) in [
+        ("", 1),
+        ("docker-container", 1),
+        ("docker", 0),
+        ("tcp://b:1", 1),
+        ("linux/amd64=docker\nlinux/arm64=tcp://b:1", 1),
+    ] {
+        let inputs = RawInputs {
+            builder: builder.into(),
+            buildkitd_config: "registry.\"r.io\".http = true".into(),
+            ..RawInputs::default()
+        };
+        let platforms = ["linux/amd64", "linux/arm64"].map(|name| Platform::parse(name).unwrap());
+        let read = read(&inputs, &platforms, &Shared::new(&job.paths), &mut Findings::default());
+        assert_eq!(read.protocols.len(), expected, "{builder}");
+    }
+}
+
+#[test]
 fn the_rest() {
     let job = job();
     let shared = Shared::new(&job.paths);

@@ -65,7 +65,7 @@ impl RegistryClient {
             timeout: timeouts.connect,
             network: network.clone(),
             registry: Some(host.to_string()),
-            unverified: protocol.is_unverified().then(|| host.name().to_owned()),
+            unverified: protocol.is_unverified().then(|| registry.0.clone()),
             way: Some((registry, dial)),
         };
         let login = Login::new(credentials.filter(|credentials| credentials.registry == host).cloned());
