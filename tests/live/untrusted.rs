@@ -1,5 +1,6 @@
 //! Registries that are not on loopback and speak no TLS, or show a certificate that nobody believes: what the builder may
-//! do with them, the step does as well, and what it may not is said before anything is built.
+//! do with them, the step does as well, and what it may not is said before anything is built. The steps run on the host, so
+//! that nothing stands between them and the registry.
 
 use crate::builder::{Builder, engine_builds, not_here};
 use crate::job::{Job, parts, published};
@@ -59,9 +60,9 @@ fn a_registry_without_tls_is_spoken_to_as_the_builder_may() {
     let registry = gateway_registry();
     for (name, keys) in [("no-tls", "http = true"), ("no-tls-insecure", "http = true\ninsecure = true")] {
         let job = job(name, &registry, Builder::Container);
-        refused(&job.run(), "it answers plain HTTP");
+        refused(&job.native().run(), "it answers plain HTTP");
         let job = job.input("buildkitd_config", &allowed(&registry, keys));
-        let result = job.run();
+        let result = job.native().run();
         published(&result);
         let store = crate::runner::registry::Registry::open(&registry);
         assert_eq!(store.tags(&job.repository()).len(), 3, "{}", result.log());
@@ -75,9 +76,9 @@ fn a_login_goes_without_tls_where_that_is_allowed() {
     let job = job("no-tls-login", &registry, Builder::Container)
         .input("username", &parts.auth_username)
         .input("password", &parts.auth_password);
-    refused(&job.run(), "it answers plain HTTP");
+    refused(&job.native().run(), "it answers plain HTTP");
     let job = job.input("buildkitd_config", &allowed(&registry, "http = true"));
-    published(&job.run());
+    published(&job.native().run());
     assert_eq!(parts.closed_registry().tags(&job.repository()).len(), 3);
 }
 
@@ -148,12 +149,12 @@ impl SelfSigned {
 fn a_certificate_that_nobody_believes_is_taken_where_that_is_allowed() {
     let (running, registry) = SelfSigned::start();
     let job = job("any-certificate", &registry, Builder::Container);
-    refused(&job.run(), "TLS: invalid peer certificate");
+    refused(&job.native().run(), "TLS: invalid peer certificate");
     let job = job.input("buildkitd_config", &allowed(&registry, "http = true"));
-    let result = job.run();
+    let result = job.native().run();
     assert!(!result.success, "{}", result.log());
     let job = job.input("buildkitd_config", &allowed(&registry, "insecure = true"));
-    published(&job.run());
+    published(&job.native().run());
     assert_eq!(running.tags(&job.repository()), 3);
 }
 
@@ -195,11 +196,11 @@ fn the_daemons_insecure_registries_hold_where_the_daemon_builds() {
     }
     let registry = gateway_registry();
     let job = job("insecure-registries", &registry, Builder::Auto);
-    refused(&job.run(), "it answers plain HTTP");
+    refused(&job.native().run(), "it answers plain HTTP");
     let _named = Insecure::set(&registry);
-    published(&job.run());
+    published(&job.native().run());
     let store = crate::runner::registry::Registry::open(&registry);
     assert_eq!(store.tags(&job.repository()).len(), 3);
     // A container knows nothing of it.
-    refused(&job.built_by(Builder::Container).run(), "it answers plain HTTP");
+    refused(&job.built_by(Builder::Container).native().run(), "it answers plain HTTP");
 }
