@@ -3,6 +3,8 @@
 //!
 //! `localhost` never asks a resolver: it is 127.0.0.1, then `::1`. Other names give their addresses in
 //! the resolver's order with the families taking turns (RFC 8305), each next one started 300 ms after the one before it.
+//! hyper-util's connector does neither: it asks for `localhost` too, begins with the other family once, and has no error
+//! that tells a name without an address from a port where nobody listens but by its words.
 
 pub mod client;
 pub mod dial;

@@ -3,6 +3,12 @@
 //!
 //! Lower case wins over upper case, a value without a scheme is an `http` proxy, this machine itself is never reached
 //! through one. Pure but for [`Proxy::tunnel`], which speaks `CONNECT` (RFC 9110 section 9.3.6). SOCKS is not spoken.
+//!
+//! hyper-util has a matcher and a tunnel (`client::proxy`, tried in 0.1.21), which go by curl's rules, and not in a form
+//! that Go's could be put around. Its `NO_PROXY` has no ports and no `*.domain`, takes `.domain` for the domain itself and
+//! `*` for names alone; loopback is reached through the proxy. A URL that names no proxy means that there is none, and one
+//! of SOCKS is a proxy like others: here both are errors, so that nobody goes past a proxy by a slip. The tunnel drops what
+//! follows the proxy's answer in the same packet, and keeps its status to itself, on which another try depends.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

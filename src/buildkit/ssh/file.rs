@@ -1,6 +1,10 @@
 //! Files with private keys: OpenSSH's own format (PROTOCOL.key), PKCS#1, SEC 1 and PKCS#8 in PEM.
 //!
 //! Pure. A key with a passphrase is refused: there is nobody to ask for it.
+//!
+//! The crate `ssh-key` (tried in 0.6.7) reads the first of these forms only. Of the other three it says "invalid Base64
+//! encoding", with a passphrase or without, and what ring wants of an RSA key besides what OpenSSH writes it does not give:
+//! of this file [`openssh`] alone would go, for ten crates more.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -2,6 +2,10 @@
 //!
 //! Obeys BuildKit's `frontend/dockerfile/parser`. What that would refuse is refused here too, in fewer words: the
 //! build says it better.
+//!
+//! The crate `parse-dockerfile` (tried in 0.1.9) differs from BuildKit where it counts: a doubled escape continues a line
+//! there, a here-document's name in quotes may have no blank, a directive that stands there twice is none, and a `syntax`
+//! behind `#!` or `//` is not seen. Stages and variables are no matter of it.
 
 /// A Dockerfile in instructions.
 #[derive(Debug)]
