@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,46 +31,29 @@ const MAX_CONNECTIONS: usize = 64;
 /// For connecting to a port of the same machine.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Why a relay did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum RelayError {
-    /// The arguments.
-    #[error("expected `relay DIRECTORY HOST:PORT`, with a loopback host")]
-    Arguments,
-    /// The sockets.
-    #[error("cannot use `{path}`: {source}")]
-    Socket {
-        /// The socket.
-        path: String,
-        /// The system's words.
-        source: std::io::Error,
-    },
-    /// The registry.
-    #[error("{0}")]
-    Registry(String),
-    /// Signals.
-    #[error("cannot listen for signals: {0}")]
-    Signal(std::io::Error),
-}
-
 /// Runs the relay with the arguments after `relay` until its lifeline ends or it is told to stop.
-pub async fn serve(arguments: &[String]) -> Result<(), RelayError> {
-    let [directory, registry] = arguments else { return Err(RelayError::Arguments) };
-    let registry = RegistryHost::parse(registry).map_err(|_| RelayError::Arguments)?;
-    let addresses = loopback_addresses(&registry).ok_or(RelayError::Arguments)?;
+///
+/// # Errors
+/// Why it did not start, which a person reads.
+pub async fn serve(arguments: &[String]) -> anyhow::Result<()> {
+    let expected = "expected `relay DIRECTORY HOST:PORT`, with a loopback host";
+    let [directory, registry] = arguments else { bail!(expected) };
+    let registry = RegistryHost::parse(registry).context(expected)?;
+    let addresses = loopback_addresses(&registry).context(expected)?;
     let directory = Path::new(directory);
 
     let path = directory.join(LIFELINE);
-    let mut lifeline = UnixStream::connect(&path).await.map_err(|error| socket_error(&path, error))?;
+    let mut lifeline = UnixStream::connect(&path).await.with_context(|| cannot_use(&path))?;
     let started = start(directory, &addresses).await;
-    let report = started.as_ref().map_or_else(|error| text::line(&error.to_string()), |_| READY.to_owned());
+    let report =
+        started.as_ref().map_or_else(|error| text::line(&format!("{error:#}")), |_| READY.to_owned());
     let reported = lifeline.write_all(format!("{report}\n").as_bytes()).await;
     let listener = started?;
     if reported.is_err() {
         // Whoever started us is gone.
         return Ok(());
     }
-    let mut terminate = signal(SignalKind::terminate()).map_err(RelayError::Signal)?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
     tokio::select! {
         () = ended(&mut lifeline) => {}
         _ = terminate.recv() => {}
@@ -107,14 +91,14 @@ pub(super) async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Strin
 }
 
 /// Tries the registry once, so that one that is not there is told at once, and listens.
-async fn start(directory: &Path, addresses: &[SocketAddr]) -> Result<UnixListener, RelayError> {
-    connect(addresses).await.map_err(RelayError::Registry)?;
+async fn start(directory: &Path, addresses: &[SocketAddr]) -> anyhow::Result<UnixListener> {
+    connect(addresses).await.map_err(anyhow::Error::msg)?;
     let path = directory.join(REGISTRY);
-    UnixListener::bind(&path).map_err(|error| socket_error(&path, error))
+    UnixListener::bind(&path).with_context(|| cannot_use(&path))
 }
 
-fn socket_error(path: &Path, source: std::io::Error) -> RelayError {
-    RelayError::Socket { path: path.display().to_string(), source }
+fn cannot_use(path: &Path) -> String {
+    format!("cannot use `{}`", path.display())
 }
 
 /// Waits for the other end to go away; what it sends means nothing.
@@ -217,7 +201,8 @@ mod tests {
         assert!(relay.join_next().await.unwrap().unwrap().is_err());
         for bad in [&["x"][..], &["/tmp", "ghcr.io"], &["/tmp", "10.0.0.1:80"], &["/tmp", "//"]] {
             let arguments: Vec<String> = bad.iter().map(ToString::to_string).collect();
-            assert!(matches!(serve(&arguments).await, Err(RelayError::Arguments)), "{bad:?}");
+            let why = serve(&arguments).await.unwrap_err().to_string();
+            assert!(why.starts_with("expected `relay DIRECTORY HOST:PORT`"), "{bad:?}: {why}");
         }
     }
 }
