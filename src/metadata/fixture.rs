@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Ancestry, CheckoutFacts, DescribeError, GithubFacts, Metadata, Outcome, Rules, StrategyError, derive,
+    Ancestry, CheckoutFacts, ContextCommit, DescribeError, GithubFacts, Metadata, Outcome, Rules,
+    StrategyError, derive, ref_to_look_up,
 };
 use crate::inputs::config::{
     BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, Mode, Push, TagRules,
@@ -122,10 +123,19 @@ pub(crate) fn config() -> Config {
     }
 }
 
-/// The metadata of a run whose checkout is what the event is about.
+/// The metadata of a run whose checkout is what the event is about, and so is a ref of its Git context.
 pub(crate) fn built(context: &RunnerContext, config: &Config) -> Result<Metadata, StrategyError> {
-    let checkout = checkout(super::triggering_commit(context).clone());
-    let github = GithubFacts { on_branch: Ok(true), ..GithubFacts::default() };
+    let commit = super::triggering_commit(context);
+    let checkout = checkout(commit.clone());
+    let found = |_| ContextCommit {
+        commit: commit.clone(),
+        on_branch: true,
+        parents: Vec::new(),
+        time: None,
+        ancestry: Ancestry::Same,
+    };
+    let found = ref_to_look_up(context, &config.context).map(|asked| asked.map(found));
+    let github = GithubFacts { on_branch: Ok(true), context: found, ..GithubFacts::default() };
     match derive(context, &checkout, Rules::from(config), &github)? {
         Outcome::Build(metadata) => Ok(*metadata),
         Outcome::NothingToDo(why) => panic!("nothing to do: {why}"),
