@@ -11,22 +11,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::client;
-use crate::model::{Secret, causes};
+use crate::model::{CacheTrouble, Secret, causes};
 use crate::net::Network;
 
 /// The whole question.
 const LIMIT: Duration = Duration::from_secs(5);
 /// Making the connection.
 const CONNECT: Duration = Duration::from_secs(3);
-
-/// Why the service is of no use now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheTrouble {
-    /// A sentence without its end.
-    pub why: String,
-    /// It is not worth asking again in this run: it said nothing at all, or wants to be left alone.
-    pub lasting: bool,
-}
 
 /// Trouble with the service at `url` (`ACTIONS_RESULTS_URL`); `None` if there is none, or if that is not to be told.
 pub async fn cache_trouble(url: &str, token: &Secret, network: &Network) -> Option<CacheTrouble> {

@@ -23,7 +23,7 @@ use crate::net::Network;
 use crate::net::client::{client as http_client, outgoing};
 use crate::net::dial::{Dialer, said};
 
-pub use cache::{CacheTrouble, cache_trouble};
+pub use cache::cache_trouble;
 pub use history::{CommitDetails, Listed, RefName};
 
 /// How long one answer may take.

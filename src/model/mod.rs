@@ -6,6 +6,7 @@
 pub mod attrs;
 mod build;
 mod builder;
+mod cache_trouble;
 mod chain;
 mod credentials;
 mod dial;
@@ -32,6 +33,7 @@ pub use build::{
     NamedContext, NamedSource, NetworkMode, RunOptions, SshKeys, SshSource,
 };
 pub use builder::{BuilderAddress, BuilderChoice, BuilderNode, Tls};
+pub use cache_trouble::CacheTrouble;
 pub use chain::{causes, chain};
 pub use credentials::{Credentials, LoginSource, Logins};
 pub use dial::Dial;

@@ -7,7 +7,7 @@ use crate::model::Repository;
 
 /// What push access is to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum AccessNeed {
     /// Without it the run fails.
     Must,
     /// It decides whether the run pushes.
@@ -15,19 +15,19 @@ pub enum Access {
 }
 
 /// What push access is to this run; `None` if nothing will be pushed: then nobody looks for it.
-pub fn needed(config: &Config, metadata: &Metadata) -> Option<Access> {
+pub fn needed(config: &Config, metadata: &Metadata) -> Option<AccessNeed> {
     if config.dry_run {
         return None;
     }
     match push_plan(config.push, metadata, &mut Vec::new()) {
-        Ok(PushPlan::Push { tolerate_refusal: true, .. }) => Some(Access::Decides),
-        Ok(PushPlan::Push { tolerate_refusal: false, .. }) => Some(Access::Must),
+        Ok(PushPlan::Push { tolerate_refusal: true, .. }) => Some(AccessNeed::Decides),
+        Ok(PushPlan::Push { tolerate_refusal: false, .. }) => Some(AccessNeed::Must),
         // The plan says what is wrong.
         Ok(PushPlan::Keep { .. }) | Err(_) => None,
     }
 }
 
-/// These registries let nobody with this login push, and [`Access::Decides`]: the image goes to the other repositories;
+/// These registries let nobody with this login push, and [`AccessNeed::Decides`]: the image goes to the other repositories;
 /// if there are none it is built and stays here.
 pub fn refused(metadata: &mut Metadata, all: usize, refusals: &[(Repository, String)]) {
     let nowhere = refusals.len() >= all;
@@ -56,12 +56,12 @@ mod tests {
         let pull = |from: &str| context(Event::PullRequest(pull_request(from)), "refs/pull/5/merge");
         let main = context(push(), "refs/heads/main");
         for (context, push, dry_run, expected) in [
-            (&main, Push::Auto, false, Some(Access::Must)),
-            (&main, Push::Yes, false, Some(Access::Must)),
+            (&main, Push::Auto, false, Some(AccessNeed::Must)),
+            (&main, Push::Yes, false, Some(AccessNeed::Must)),
             (&main, Push::No, false, None),
             (&main, Push::Auto, true, None),
-            (&pull("acme/shop"), Push::Auto, false, Some(Access::Decides)),
-            (&pull("acme/shop"), Push::Yes, false, Some(Access::Must)),
+            (&pull("acme/shop"), Push::Auto, false, Some(AccessNeed::Decides)),
+            (&pull("acme/shop"), Push::Yes, false, Some(AccessNeed::Must)),
             (&pull("acme/shop"), Push::No, false, None),
             (&pull("mallory/shop"), Push::Auto, false, None),
             (&pull("mallory/shop"), Push::Yes, false, None),
@@ -79,7 +79,7 @@ mod tests {
         let refusal = |name: &str| (Repository::parse(name).unwrap(), "it answered 403".to_owned());
         let refusals = [refusal("ghcr.io/acme/shop/api"), refusal("r.io/api")];
         refused(&mut metadata, 2, &refusals[1..]);
-        assert_eq!(needed(&config, &metadata), Some(Access::Decides), "the other takes it");
+        assert_eq!(needed(&config, &metadata), Some(AccessNeed::Decides), "the other takes it");
         assert_eq!(
             metadata.warnings.last().unwrap(),
             "this job may not push to `r.io/api` (it answered 403): it goes to the others only"

@@ -70,7 +70,7 @@ fn origin(context: &NamedContext) -> String {
 
 /// The part of the output `plan` that is about these. Fields are added, never renamed.
 #[derive(Default, Serialize)]
-pub(super) struct Asked<'a> {
+pub(super) struct BuildFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -108,14 +108,14 @@ struct Context<'a> {
     source: String,
 }
 
-impl Asked<'_> {
+impl BuildFields<'_> {
     /// Of an index, nothing but how many annotations it has.
     pub(super) fn of_index(annotations: &[Annotation]) -> Self {
         Self { annotations: annotations.len(), ..Self::default() }
     }
 }
 
-impl<'a> From<&'a BuildPlan> for Asked<'a> {
+impl<'a> From<&'a BuildPlan> for BuildFields<'a> {
     fn from(plan: &'a BuildPlan) -> Self {
         let named = plan.named_contexts.iter();
         Self {

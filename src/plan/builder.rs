@@ -102,7 +102,7 @@ pub enum Keep {
 
 /// The inputs that say who builds, and that a container of ours is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct BuilderInputs<'a> {
     /// The inputs about who builds.
     pub options: &'a BuilderOptions,
     /// The input `allow`.
@@ -111,7 +111,7 @@ pub struct Asked<'a> {
     pub registry: &'a RegistryHost,
 }
 
-impl<'a> From<&'a Config> for Asked<'a> {
+impl<'a> From<&'a Config> for BuilderInputs<'a> {
     fn from(config: &'a Config) -> Self {
         Self {
             options: &config.builder,
@@ -167,7 +167,7 @@ impl BuilderPlan {
 }
 
 /// The container that builds whatever the daemon can do: the choice leaves nothing open.
-pub fn certain_container(asked: Asked<'_>, context: &RunnerContext) -> Option<ContainerPlan> {
+pub fn certain_container(asked: BuilderInputs<'_>, context: &RunnerContext) -> Option<ContainerPlan> {
     match &asked.options.choice {
         BuilderChoice::Nodes(nodes) => match &nodes[..] {
             [one] => (one.address == BuilderAddress::OwnContainer).then(|| container(asked, context)),
@@ -200,7 +200,7 @@ pub fn may_build_by_daemon(choice: &BuilderChoice) -> bool {
 /// # Errors
 /// The choice cannot do what is needed, or no node builds one of the platforms.
 pub fn plan_builder(
-    asked: Asked<'_>,
+    asked: BuilderInputs<'_>,
     context: &RunnerContext,
     needs: &Needs<'_>,
     facts: &BuilderFacts,
@@ -388,7 +388,7 @@ fn container_name(image: &str) -> String {
 }
 
 /// The container of ours that fits these inputs.
-fn container(asked: Asked<'_>, context: &RunnerContext) -> ContainerPlan {
+fn container(asked: BuilderInputs<'_>, context: &RunnerContext) -> ContainerPlan {
     let BuilderOptions { image, buildkitd_config, keep, .. } = asked.options;
     let keep = match (keep, context.runner.hosted_by_github) {
         (Some(true), _) => Keep::Always,

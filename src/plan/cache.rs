@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::build::{BuildPlan, Export};
-use super::facts::CacheTrouble;
 use crate::inputs::config::{CacheMode, CacheOptions, Config};
-use crate::model::{CacheEntry, Platform, Repository, slug};
+use crate::model::{CacheEntry, CacheTrouble, Platform, Repository, slug};
 use crate::runner::cache_service::CacheAccess;
 use crate::runner::context::RunnerContext;
 
@@ -65,7 +64,7 @@ pub fn plan_cache(
     exports_caches: bool,
 ) -> CachePlan {
     let options = &config.cache;
-    let github = Access::of(context, trouble);
+    let github = GithubCacheUse::of(context, trouble);
     let (from, to) = asked(config, options);
     let mut plan = CachePlan {
         writes: CacheWrites { timeout: options.timeout, ..CacheWrites::default() },
@@ -134,7 +133,7 @@ fn scope(image: &str, target: Option<&str>) -> String {
 fn readable(
     asked: &CacheEntry,
     config: &Config,
-    github: &Access,
+    github: &GithubCacheUse,
     exports_caches: bool,
 ) -> Result<Vec<CacheEntry>, String> {
     if config.no_cache {
@@ -166,7 +165,7 @@ const LATEST: &str = ":latest";
 
 fn writable(
     asked: &CacheEntry,
-    github: &Access,
+    github: &GithubCacheUse,
     export: &Export,
     exports_caches: bool,
 ) -> Result<CacheEntry, String> {
@@ -262,14 +261,14 @@ fn apart(entry: &mut CacheEntry, name: &str) {
 }
 
 /// What this job may do with GitHub's cache, or why not.
-struct Access {
+struct GithubCacheUse {
     read: Result<(), String>,
     write: Result<(), String>,
     /// Why nothing that others read may be written.
     untrusted: Option<String>,
 }
 
-impl Access {
+impl GithubCacheUse {
     fn of(context: &RunnerContext, trouble: Option<&CacheTrouble>) -> Self {
         let cache = &context.cache;
         let untrusted = untrusted(context);

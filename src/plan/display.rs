@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::build::Export;
-use super::build_text::{self, Asked};
+use super::build_text::{self, BuildFields};
 use super::cache::place;
 use super::export::ExportPlan;
 use super::image::{ImageWork, Made, Stalled};
@@ -148,7 +148,7 @@ pub fn json(plan: &RunPlan) -> String {
         target: build.and_then(|build| build.target.as_deref()),
         platforms: plan.platforms(),
         build_args: build.iter().flat_map(|build| &build.build_args).map(|(name, _)| name.as_str()).collect(),
-        asked: build.map_or_else(|| Asked::of_index(plan.annotations()), Asked::from),
+        asked: build.map_or_else(|| BuildFields::of_index(plan.annotations()), BuildFields::from),
         builder: work.map_or("", |work| &work.builder.name),
         emulate: work.map_or(&[], |work| &work.emulation.platforms),
         cache_from: read(plan).map(place).collect(),
@@ -182,7 +182,7 @@ struct Document<'a> {
     platforms: &'a [Platform],
     build_args: Vec<&'a str>,
     #[serde(flatten)]
-    asked: Asked<'a>,
+    asked: BuildFields<'a>,
     builder: &'a str,
     emulate: &'a [Platform],
     cache_from: Vec<String>,

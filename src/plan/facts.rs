@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::metadata::{ContextCommit, Metadata};
-use crate::model::{Platform, Targets};
+use crate::model::{CacheTrouble, Platform, Targets};
 
 /// Everything that a plan depends on besides what was asked for and what the runner says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +20,6 @@ pub struct Facts {
     pub context: Option<ContextCommit>,
     /// Why GitHub's cache is of no use now, if it is not.
     pub cache_trouble: Option<CacheTrouble>,
-}
-
-/// Why GitHub's cache is of no use now: it was asked and did not answer well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheTrouble {
-    /// A sentence without its end.
-    pub why: String,
-    /// It said nothing at all, or wants to be left alone: it is not written either.
-    pub lasting: bool,
 }
 
 /// What can build.

@@ -3,7 +3,7 @@
 //! Decides as `builder` does and knows less: no checkout, so no Dockerfile and no tags. What it gets wrong costs time
 //! and nothing else, as the run decides again.
 
-use super::builder::{Asked, ContainerPlan, Needs, certain_container, plan_builder};
+use super::builder::{BuilderInputs, ContainerPlan, Needs, certain_container, plan_builder};
 use super::emulation;
 use super::error::PlanError;
 use super::facts::BuilderFacts;
@@ -63,7 +63,7 @@ pub fn certain(asked: &Preparation, context: &RunnerContext) -> Option<Container
     certain_container(asked.into(), context)
 }
 
-impl<'a> From<&'a Preparation> for Asked<'a> {
+impl<'a> From<&'a Preparation> for BuilderInputs<'a> {
     fn from(asked: &'a Preparation) -> Self {
         Self { options: &asked.builder, entitlements: &asked.entitlements, registry: &asked.registry }
     }

@@ -191,7 +191,8 @@ async fn a_proxy_is_taken() {
 
 #[tokio::test]
 async fn a_cache_service_is_asked_before_buildkit_waits_for_it() {
-    use docker_push_action::github::{CacheTrouble, cache_trouble};
+    use docker_push_action::github::cache_trouble;
+    use docker_push_action::model::CacheTrouble;
     let (token, network) = (Secret::new("jwt"), Network::default());
     for (status, body, trouble) in [
         ("200 OK", r#"{"ok":false}"#, None),

@@ -20,8 +20,9 @@ use crate::error::RunError;
 use crate::github::cache_trouble;
 use crate::inputs::config::Mode;
 use crate::login::Session;
+use crate::model::CacheTrouble;
 use crate::plan::cache::reads_github;
-use crate::plan::facts::{BuilderFacts, CacheTrouble, DockerfileText, Facts};
+use crate::plan::facts::{BuilderFacts, DockerfileText, Facts};
 
 pub(super) use access::{AccessCheck, Existing};
 pub(super) use builders::{Builders, builders};
@@ -114,8 +115,5 @@ fn cache_probe(run: &Run<'_>) -> Background<Option<CacheTrouble>> {
     let reads = |_: &_| reads_github(run.asked, run.context);
     let Some(cache) = run.process.github_cache().filter(reads) else { return Background::none() };
     let network = run.process.network();
-    Background::begin(async move {
-        let trouble = cache_trouble(&cache.url, &cache.token, &network).await?;
-        Some(CacheTrouble { why: trouble.why, lasting: trouble.lasting })
-    })
+    Background::begin(async move { cache_trouble(&cache.url, &cache.token, &network).await })
 }

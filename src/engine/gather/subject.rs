@@ -11,7 +11,7 @@ use crate::error::RunError;
 use crate::login::Session;
 use crate::metadata::{self, ContextCommit, Metadata, Outcome};
 use crate::model::{Repository, Targets};
-use crate::plan::access::{Access, needed, refused};
+use crate::plan::access::{AccessNeed, needed, refused};
 
 /// What a run is about.
 pub(super) struct Subject {
@@ -47,8 +47,8 @@ pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> 
     if let Some(needed) = needed(asked, &metadata) {
         let mut check = AccessCheck::begin(run, &metadata);
         let denials = match needed {
-            Access::Must => Vec::new(),
-            Access::Decides => check.denials().await,
+            AccessNeed::Must => Vec::new(),
+            AccessNeed::Decides => check.denials().await,
         };
         refused(&mut metadata, targets.count(), &denials);
         let denied: Vec<Repository> = denials.into_iter().map(|(repository, _)| repository).collect();

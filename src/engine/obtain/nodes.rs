@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::builder::Node;
-use super::push::{LeftOut, Part, build_and_push};
+use super::push::{LeftOut, NodeWork, build_and_push};
 use crate::buildkit::{BuildError, BuildOutcome};
 use crate::engine::login::Renewals;
 use crate::engine::retry::{patience, retry};
@@ -56,8 +56,8 @@ pub(super) async fn build(
         building.push(async move {
             // Whoever cancels lives longer than this.
             let cancelled = async { drop(cancelled.wait_for(|cancelled| *cancelled).await) };
-            let part = Part { run, node, build, left_out };
-            (number, build_and_push(part, updates, cancelled).await)
+            let work = NodeWork { run, node, build, left_out };
+            (number, build_and_push(work, updates, cancelled).await)
         });
     }
     let mut outcomes: Vec<Option<BuildOutcome>> = nodes.iter().map(|_| None).collect();

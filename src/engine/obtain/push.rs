@@ -30,9 +30,9 @@ use crate::runner::units;
 /// BuildKits do not find all of their cache.
 const MISSES: u32 = 3;
 
-/// One node's part.
+/// What one node has to build, and in which run.
 #[derive(Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(super) struct NodeWork<'a> {
     pub run: &'a Run<'a>,
     pub node: &'a Node,
     pub build: &'a BuildPlan,
@@ -48,7 +48,7 @@ pub(super) type LeftOut = (Repository, BuildError);
 /// BuildKit pushes to one repository after the other and ends with the first failure: one that is given up is left out,
 /// so that the others get the image.
 pub(super) async fn build_and_push(
-    part: Part<'_>,
+    work: NodeWork<'_>,
     updates: mpsc::Sender<StatusUpdate>,
     cancel: impl Future<Output = ()>,
 ) -> Result<BuildOutcome, BuildError> {
@@ -59,21 +59,21 @@ pub(super) async fn build_and_push(
         pushed |= reaches_the_manifest(&update);
         Some(update)
     };
-    let solved = solve(&part, part.build, &updates, see, cancel.as_mut()).await;
-    let mut error = match (solved, &part.build.export) {
+    let solved = solve(&work, work.build, &updates, see, cancel.as_mut()).await;
+    let mut error = match (solved, &work.build.export) {
         (Err(error), Export::PushByDigest(_)) => error,
         (solved, _) => return solved,
     };
-    let mut again = BuildPlan { pinned: pins.images(), ..part.build.clone().again() };
+    let mut again = BuildPlan { pinned: pins.images(), ..work.build.clone().again() };
     let mut attempts = Attempts { all: 1, renewed: BTreeSet::new() };
-    let retries = part.run.asked.retries;
+    let retries = work.run.asked.retries;
     while let (Some(trouble), Some(target)) = (error.push_trouble(), pushed_to(&error, &again)) {
-        let login = part.run.keyring.login(target.registry());
-        let reached = part.run.registries.is_reached(target.registry());
+        let login = work.run.keyring.login(target.registry());
+        let reached = work.run.registries.is_reached(target.registry());
         let standing = Standing { login: login.is_some(), proven: pushed, reached };
         let patience = Patience::with_push(retries, standing);
         let failed = (error, trouble);
-        let tried = persevere(&part, &again, failed, patience, &updates, &mut attempts, cancel.as_mut());
+        let tried = persevere(&work, &again, failed, patience, &updates, &mut attempts, cancel.as_mut());
         error = match tried.await {
             Ok(outcome) => return Ok(outcome),
             Err(given_up) => given_up,
@@ -81,18 +81,18 @@ pub(super) async fn build_and_push(
         let Some(target) = pushed_to(&error, &again) else { break };
         let Some(rest) = again.without(&target) else { break };
         let why = text::line(&chain(&error));
-        part.run.process.reporter.retry(&format!("{why}; it is left out, the others get the image"));
+        work.run.process.reporter.retry(&format!("{why}; it is left out, the others get the image"));
         again = rest;
         attempts.all += 1;
         let mut unknown = Patience::with_push(retries, Standing::default());
-        let pushed = push_again(&part, &again, attempts.all, &updates, &mut unknown, cancel.as_mut()).await;
+        let pushed = push_again(&work, &again, attempts.all, &updates, &mut unknown, cancel.as_mut()).await;
         match pushed {
             Ok(outcome) => {
-                part.left_out.borrow_mut().push((target, error));
+                work.left_out.borrow_mut().push((target, error));
                 return Ok(outcome);
             }
             Err(Again::Failed(next)) => {
-                part.left_out.borrow_mut().push((target, error));
+                work.left_out.borrow_mut().push((target, error));
                 error = next;
             }
             Err(Again::Works(_) | Again::Moved(_)) => break,
@@ -126,7 +126,7 @@ struct Attempts {
 
 /// Tries one repository's push again as long as that is of use.
 async fn persevere(
-    part: &Part<'_>,
+    work: &NodeWork<'_>,
     again: &BuildPlan,
     failed: (BuildError, Trouble),
     mut patience: Patience,
@@ -140,7 +140,7 @@ async fn persevere(
     loop {
         let exchanged = pushed_to(&last, again)
             .map(|target| target.registry().clone())
-            .filter(|registry| part.run.keyring.identity(registry).is_some());
+            .filter(|registry| work.run.keyring.identity(registry).is_some());
         if let Some(registry) = &exchanged
             && matches!(trouble, Trouble::Denied | Trouble::LoginEnded)
         {
@@ -150,14 +150,14 @@ async fn persevere(
                 patience.with_another_login();
             }
         }
-        let Some(pause) = patience.after(trouble, began.elapsed(), part.run.process.random_u64()) else {
+        let Some(pause) = patience.after(trouble, began.elapsed(), work.run.process.random_u64()) else {
             return Err(given_up(last, patience.failures(), ""));
         };
         let attempt = patience.failures() + 1;
         attempts.all = first + patience.failures();
         let why = text::line(&chain(&last));
         let pause_text = units::seconds(pause);
-        part.run.process.reporter.retry(&format!("{why}; attempt {attempt} in {pause_text}, from the cache"));
+        work.run.process.reporter.retry(&format!("{why}; attempt {attempt} in {pause_text}, from the cache"));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.as_mut() => return Err(BuildError::Cancelled),
@@ -167,19 +167,19 @@ async fn persevere(
             && let Some(registry) = exchanged.filter(|registry| attempts.renewed.insert(registry.clone()))
         {
             tokio::select! {
-                () = login::renew(part.run, &registry) => {}
+                () = login::renew(work.run, &registry) => {}
                 () = cancel.as_mut() => return Err(BuildError::Cancelled),
             }
         }
-        match push_again(part, again, number, updates, &mut patience, cancel.as_mut()).await {
+        match push_again(work, again, number, updates, &mut patience, cancel.as_mut()).await {
             Ok(outcome) => {
-                part.run.process.reporter.retry(&format!("pushed on attempt {attempt}"));
+                work.run.process.reporter.retry(&format!("pushed on attempt {attempt}"));
                 return Ok(outcome);
             }
             Err(Again::Works(step)) if misses < MISSES => {
                 misses += 1;
                 trouble = Trouble::Broken;
-                part.run.process.reporter.info(&format!("`{step}` would have to run again: stopped"));
+                work.run.process.reporter.info(&format!("`{step}` would have to run again: stopped"));
             }
             Err(Again::Works(step)) => {
                 let but = format!("; given up, as `{step}` would have to run again");
@@ -210,7 +210,7 @@ enum Again {
 }
 
 async fn push_again(
-    part: &Part<'_>,
+    work: &NodeWork<'_>,
     build: &BuildPlan,
     attempt: u32,
     updates: &mpsc::Sender<StatusUpdate>,
@@ -250,7 +250,7 @@ async fn push_again(
             () = ended.notified() => {}
         }
     };
-    let solved = solve(part, build, updates, see, pin!(either)).await;
+    let solved = solve(work, build, updates, see, pin!(either)).await;
     match (solved, moved, works) {
         (Err(BuildError::Cancelled), Some(image), _) => Err(Again::Moved(image.name)),
         (Err(BuildError::Cancelled), None, Some(step)) => Err(Again::Works(step)),
@@ -260,13 +260,13 @@ async fn push_again(
 
 /// One solve; `see` gets each update and gives what is to be shown of it.
 async fn solve(
-    part: &Part<'_>,
+    work: &NodeWork<'_>,
     build: &BuildPlan,
     updates: &mpsc::Sender<StatusUpdate>,
     mut see: impl FnMut(StatusUpdate) -> Option<StatusUpdate>,
     cancel: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<BuildOutcome, BuildError> {
-    let Part { run, node, .. } = part;
+    let NodeWork { run, node, .. } = work;
     let ids = BuildIds::from_random((run.process.random)());
     let (sender, mut incoming) = mpsc::channel(16);
     let building = buildkit::build(&node.connection, build, &ids, provisions(run, build), sender, cancel);
