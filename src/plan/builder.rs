@@ -444,7 +444,7 @@ fn short_hash(parts: &[String]) -> String {
 /// What a person is told of a container on the host's network, unless no step has any.
 pub(super) fn host_network_notice(
     builder: &BuilderPlan,
-    asked: Asked<'_>,
+    asked: BuilderInputs<'_>,
     steps: &RunOptions,
 ) -> Option<String> {
     let shares = builder.own_container().is_some_and(|container| container.host_network);
