@@ -41,8 +41,9 @@ pub struct Exported {
     pub name: String,
     /// How long it took.
     pub time: Duration,
-    /// Layers that were not there yet.
-    pub layers: usize,
+    /// Digests of the layers that it handled: GitHub's, S3's and Azure's say those that were not there yet, a registry's
+    /// and a directory's say all.
+    pub layers: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -87,15 +88,21 @@ pub fn exports(state: &State) -> Vec<Exported> {
         .map(|step| Exported {
             name: step.name.clone(),
             time: step.duration(),
-            layers: step.transfers.iter().filter(|part| part.name.starts_with(WRITING)).count(),
+            layers: step
+                .transfers
+                .iter()
+                .filter_map(|part| part.name.strip_prefix(WRITING))
+                .map(str::to_owned)
+                .collect(),
             error: step.error.clone(),
         })
         .collect()
 }
 
-/// A step that runs a program of the Dockerfile at this moment: in a solve after the build there should be none.
+/// A step that runs a program of the Dockerfile at this moment: in a solve after the build there should be none. One that
+/// came from a cache runs nothing: BuildKit begins it again while it fetches and unpacks what it made (`cache/refs.go`).
 pub fn running_again(state: &State) -> Option<&Step> {
-    state.steps().iter().find(|step| step.is_running() && !step.cached && step.name.contains("] RUN "))
+    state.steps().iter().find(|step| step.is_running() && !step.was_cached && step.name.contains("] RUN "))
 }
 
 /// The cache that this step failed to read; nothing when it reads none, or could.
@@ -227,7 +234,7 @@ mod tests {
         let expected = Exported {
             name: "exporting to GitHub Actions Cache".into(),
             time: Duration::from_secs(2),
-            layers: 2,
+            layers: vec!["sha256:a".into(), "sha256:b".into()],
             error: Some("permission_denied".into()),
         };
         assert_eq!(exports(&state), [expected]);
@@ -267,5 +274,16 @@ mod tests {
         assert!(!again("[linux/amd64 2/4] RUN make", false, Some(1)));
         assert!(!again("[internal] load build context", false, None));
         assert!(!again("[2/4] COPY . .", false, None));
+    }
+
+    #[test]
+    fn a_step_from_the_cache_that_is_unpacked_does_not_run_again() {
+        let name = "[linux/amd64 build 1/2] RUN make";
+        let again = |error: &str| {
+            let found = vertex(name, true, Some(0), error);
+            running_again(&state(vec![found, vertex(name, false, None, "")], vec![])).is_some()
+        };
+        assert!(!again(""));
+        assert!(again("failed to load cache"), "what the cache could not give is made again");
     }
 }

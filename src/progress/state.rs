@@ -60,7 +60,8 @@ pub struct Step {
     pub name: String,
     /// Nothing had to be done.
     pub cached: bool,
-    /// That was so at least once: what it made may be fetched afterwards.
+    /// That was so at least once, and it could be taken from there: what it made may be fetched or unpacked afterwards,
+    /// which BuildKit shows as a start of the step that is not cached.
     pub was_cached: bool,
     /// First start.
     pub began: Option<Timestamp>,
@@ -230,7 +231,8 @@ impl State {
             step.name = untrusted::cut(&units::short_digests(name.trim()), MAX_NAME);
         }
         step.cached = vertex.cached;
-        step.was_cached |= vertex.cached;
+        // What could not be taken from the cache after all has to be made.
+        step.was_cached = if vertex.cached { vertex.error.is_empty() } else { step.was_cached };
         step.error = (!vertex.error.is_empty())
             .then(|| untrusted::cut(&untrusted::plain_lines(&vertex.error), 4 * TAIL_LINE));
         let start = vertex.started.or(vertex.completed);

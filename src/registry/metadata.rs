@@ -1,5 +1,7 @@
 //! What was published, read again from the registry: digests and sizes for the outputs and the summary.
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
@@ -106,6 +108,18 @@ impl RegistryClient {
             }
         }
         Ok(metadata)
+    }
+
+    /// What a manifest or an index names as its content: layers, or manifests. A build cache is kept in either form.
+    pub fn content_of(
+        &self,
+        repository: &Repository,
+        manifest: &Manifest,
+    ) -> Result<BTreeSet<Digest>, RegistryError> {
+        Ok(match self.document(repository, manifest)? {
+            Document::Image(image) => image.layers.into_iter().map(|(digest, _)| digest).collect(),
+            Document::Index(children) => children.into_iter().map(|child| child.digest).collect(),
+        })
     }
 
     async fn child(&self, repository: &Repository, child: Child) -> Result<PlatformMetadata, RegistryError> {

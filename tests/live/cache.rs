@@ -6,6 +6,7 @@ use crate::runner::cache_service::{Blobs, Fault, GithubCache, Half};
 use crate::runner::log::Level;
 use crate::runner::parts::docker;
 use crate::runner::step::StepResult;
+use std::collections::BTreeSet;
 
 /// Two steps that run, the first of which says so and differs each time that it runs. No other test has the same: a
 /// builder goes on waiting for what a cache once promised it.
@@ -86,6 +87,9 @@ fn a_registry_keeps_the_cache_for_a_builder_that_has_nothing() {
     assert!(!ran(&second), "{}", second.log());
     assert_eq!(second.outputs["digest"], first.outputs["digest"], "random bytes come from the cache");
     assert!(from_cache(&second, &[3, 4]), "{}", second.summary);
+    // BuildKit names every layer that a registry's cache has, also those that are there.
+    assert!(first.log().contains(" new layers)"), "{}", first.log());
+    assert!(second.log().contains("(nothing new)"), "{}", second.log());
 
     // Nothing of it is read.
     forget();
@@ -252,4 +256,57 @@ fn a_signal_while_the_cache_is_written_leaves_the_image_published() {
     assert_eq!(result.exit_code, Some(130), "{}", result.log());
     assert_eq!(result.outputs["pushed"], "true");
     assert_eq!(job.tags().len(), 3);
+}
+
+/// A build and a final stage on one base, for two platforms, each of which has a file of its own.
+const TWO_STAGES: &str = "ARG BASE=busybox\nFROM ${BASE} AS build\nARG TARGETARCH\nCOPY source.$TARGETARCH /source\n\
+     RUN echo it runs && cp /source /made && head -c 3000 /dev/urandom >>/made\n\
+     FROM ${BASE}\nCOPY --from=build /made /made\n";
+
+/// Builds with an empty builder each time, with another file for one platform than before: what was made for the other
+/// one comes back from the cache, and nothing is said of a cache that could not be written.
+fn loses_nothing(name: &str, cache: &str, service: Option<&GithubCache>) {
+    let times = if std::env::var_os("SOAK").is_some() { 50 } else { 1 };
+    let files = [("Dockerfile", TWO_STAGES), ("source.amd64", "0"), ("source.arm64", "0")];
+    let mut job = Job::new(name, &files)
+        .without("builder")
+        .input("builder", "docker-container")
+        .input("builder_image", &parts().buildkit_image)
+        .input("builder_keep", "false")
+        .input("platform", "linux/amd64,linux/arm64")
+        .input("cache", cache);
+    job.machine.cache = service.map(|service| (service.url(), service.token_of_main()));
+    let mut made = BTreeSet::new();
+    let mut losses = Vec::new();
+    for time in 1..=times {
+        for (file, expected) in [("source.arm64", 1), ("source.amd64", 1)] {
+            std::fs::write(job.machine.workspace().join(file), format!("{name} {time}\n")).expect("a file");
+            let result = job.run();
+            crate::job::published(&result);
+            let expected = if made.is_empty() { 2 } else { expected };
+            if runs(&result) != expected || !result.annotations.is_empty() {
+                losses.push(format!("{time} {file}: ran {} times\n{}", runs(&result), result.log()));
+            }
+            made.insert(result.outputs["digest"].clone());
+        }
+    }
+    assert_eq!(losses.len(), 0, "of {}:\n{}", 2 * times, losses.join("\n"));
+    assert_eq!(made.len(), 2 * times);
+}
+
+#[test]
+fn no_export_to_a_registry_is_lost() {
+    for mode in ["min", "max"] {
+        let reference = format!("{}/acme/cache/lossless:{mode}", parts().localhost());
+        let cache = format!("type=registry,ref={reference},mode={mode}");
+        loses_nothing(&format!("lossless-registry-{mode}"), &cache, None);
+    }
+}
+
+#[test]
+fn no_export_to_github_is_lost() {
+    for mode in ["min", "max"] {
+        let service = GithubCache::start(&parts().gateway);
+        loses_nothing(&format!("lossless-github-{mode}"), &format!("type=gha,mode={mode}"), Some(&service));
+    }
 }

@@ -2,8 +2,10 @@
 //! export. Whatever happens here, the image stays as it is; the worst that comes of it is a warning.
 //!
 //! The second solve finds everything done: it has the first one's attributes without those that ask for work
-//! (`no_cache`, `pull`), and of the context only what changed is sent. Should a program run all the same (a base image
-//! moved, a file changed, the daemon dropped a layer), the export ends: a cache is not worth a second build.
+//! (`no_cache`, `pull`), and of the context only what changed is sent. Should a program begin to run all the same, the
+//! solve ends, and is tried again: BuildKit does not find all that it has in every solve. If it goes on (a base image
+//! moved, a file changed, the daemon dropped a layer), the export ends: a cache is not worth a second build, whose result
+//! would not be what was published.
 
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::follow::{Solve, follow};
+use super::held::{Held, held};
 use crate::buildkit::{BuildError, BuildIds};
 use crate::engine::obtain::{Node, Workshop};
 use crate::engine::report::Written;
@@ -23,8 +26,12 @@ use crate::plan::cache::place;
 use crate::plan::export::CacheExport;
 use crate::progress::cache::{Exported, explained, exports, running_again};
 use crate::progress::plain::Line;
+use crate::progress::state::State;
 use crate::runner::command::Command;
 use crate::runner::units;
+
+/// How often a solve that would run a step is tried again, within the time that the plan grants.
+const MISSES: u32 = 8;
 
 /// Writes the caches that the plan names. Ends early, with an error, only when the run was asked to stop.
 pub(super) async fn write(
@@ -78,11 +85,46 @@ async fn write_one(
     mut cancelled: watch::Receiver<bool>,
 ) -> Vec<Written> {
     let began = Instant::now();
+    let held = futures_util::future::join_all(build.cache_to.iter().map(|entry| held(run, entry))).await;
+    let mut misses = 0;
+    loop {
+        let Tried { state, missed, why } = attempt(run, plan, node, &build, deadline, &mut cancelled).await;
+        if let Some(step) = &missed
+            && misses < MISSES
+        {
+            misses += 1;
+            run.process
+                .reporter
+                .info(&format!("`{step}` would have to run again: stopped, and tried once more"));
+            continue;
+        }
+        return ends(&build.cache_to, &held, &exports(&state), why.as_deref(), began.elapsed());
+    }
+}
+
+/// How one solve for the cache ended.
+struct Tried {
+    state: State,
+    /// The step for which it was stopped, if it was.
+    missed: Option<String>,
+    /// Why it did not end well.
+    why: Option<String>,
+}
+
+/// One solve for the cache, which is stopped before it runs a program.
+async fn attempt(
+    run: &Run<'_>,
+    plan: &CacheExport,
+    node: &Node,
+    build: &BuildPlan,
+    deadline: Instant,
+    cancelled: &mut watch::Receiver<bool>,
+) -> Tried {
     let ids = BuildIds::from_random((run.process.random)());
-    let mut log = log(run, &build);
+    let mut log = log(run, build);
     let works = Notify::new();
     let mut again = None;
-    let watch = |state: &crate::progress::state::State| {
+    let watch = |state: &State| {
         if again.is_none()
             && let Some(step) = running_again(state)
         {
@@ -99,13 +141,14 @@ async fn write_one(
     };
     let solve = Solve {
         connection: &node.connection,
-        build: &build,
+        build,
         ids: &ids,
-        provisions: provisions(run, &build),
+        provisions: provisions(run, build),
         again: true,
     };
     let result = follow(run, solve, &mut log, watch, cancel).await;
     let state = log.into_state();
+    let missed = again.clone().filter(|_| matches!(result, Err(BuildError::Cancelled)));
     let why = match result {
         Ok(_) => None,
         Err(BuildError::Cancelled) => Some(match (&again, run.process.stopping()) {
@@ -115,43 +158,55 @@ async fn write_one(
         }),
         Err(error) => Some(chain(&error)),
     };
-    ends(&build.cache_to, &exports(&state), why.as_deref(), began.elapsed())
+    // Neither who stops the run nor the end of the time waits for another attempt.
+    let over = *cancelled.borrow() || run.process.stopping().is_some() || Instant::now() >= deadline;
+    Tried { state, missed: missed.filter(|_| !over), why }
 }
 
 /// How each cache's export ended. `why` is what ended the whole solve, if it did not end well: what had not ended
 /// before it failed by that.
-fn ends(to: &[CacheEntry], found: &[Exported], why: Option<&str>, whole: Duration) -> Vec<Written> {
-    let end = |place: String, exported: Option<&Exported>| {
+fn ends(
+    to: &[CacheEntry],
+    held: &[Held],
+    found: &[Exported],
+    why: Option<&str>,
+    whole: Duration,
+) -> Vec<Written> {
+    let end = |place: String, held: Option<&Held>, exported: Option<&Exported>| {
         let own = exported.and_then(|exported| exported.error.as_deref());
         let own = own.filter(|own| !own.ends_with("context canceled"));
         let unfinished = exported.is_none_or(|exported| exported.error.is_some() || exported.time.is_zero());
+        let named = exported.map_or(&[][..], |exported| &exported.layers);
         Written {
             place,
             time: exported.map_or(whole, |exported| exported.time),
-            layers: exported.map_or(0, |exported| exported.layers),
+            new_layers: held.and_then(|held| held.new_layers(named)),
             error: own.or(why.filter(|_| unfinished)).map(explained),
         }
     };
     match to {
-        [only] => vec![end(place(only), found.first())],
+        [only] => vec![end(place(only), held.first(), found.first())],
+        // Which of them is which is not known, but for what they have in common.
         several if found.len() == several.len() => {
-            found.iter().map(|exported| end(exported.name.clone(), Some(exported))).collect()
+            let common = held.first().filter(|_| held.iter().all(|held| matches!(held, Held::New)));
+            found.iter().map(|exported| end(exported.name.clone(), common, Some(exported))).collect()
         }
-        several => several.iter().map(|entry| end(place(entry), None)).collect(),
+        several => several.iter().map(|entry| end(place(entry), None, None)).collect(),
     }
 }
 
 fn say(run: &Run<'_>, written: &Written) {
     let reporter = &run.process.reporter;
-    let Written { place, time, layers, error } = written;
+    let Written { place, time, new_layers, error } = written;
     match error {
         None => {
-            let new = match layers {
-                0 => "nothing new".to_owned(),
-                1 => "1 new layer".to_owned(),
-                layers => format!("{layers} new layers"),
+            let new = match new_layers {
+                None => String::new(),
+                Some(0) => " (nothing new)".to_owned(),
+                Some(1) => " (1 new layer)".to_owned(),
+                Some(layers) => format!(" ({layers} new layers)"),
             };
-            reporter.info(&format!("cache written to {place} in {} ({new})", units::seconds(*time)));
+            reporter.info(&format!("cache written to {place} in {}{new}", units::seconds(*time)));
         }
         Some(why) => {
             reporter.warn(&format!("the cache was not written to {place}: {why}; the image is not affected"));
@@ -169,14 +224,14 @@ mod tests {
 
     fn exported(name: &str, millis: u64, error: Option<&str>) -> Exported {
         let time = Duration::from_millis(millis);
-        Exported { name: name.into(), time, layers: 2, error: error.map(Into::into) }
+        Exported { name: name.into(), time, layers: Vec::new(), error: error.map(Into::into) }
     }
 
     #[test]
     fn how_exports_end() {
         let whole = Duration::from_secs(9);
         let end = |kinds: &[&str], found: &[Exported], why: Option<&str>| -> Vec<String> {
-            let ends = ends(&places(kinds), found, why, whole);
+            let ends = ends(&places(kinds), &[], found, why, whole);
             ends.iter().map(|end| format!("{} {:?} {:?}", end.place, end.time, end.error)).collect()
         };
         let gha = "GitHub's cache, scope `buildkit`";

@@ -2,6 +2,7 @@
 
 mod cache;
 mod follow;
+mod held;
 
 use super::obtain::{Image, Origin};
 use super::run::Run;

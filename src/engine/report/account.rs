@@ -18,8 +18,8 @@ pub(in crate::engine) struct Written {
     pub place: String,
     /// How long it took.
     pub time: Duration,
-    /// Layers that were not there yet.
-    pub layers: usize,
+    /// How many layers were not there yet; none where that is not known.
+    pub new_layers: Option<usize>,
     /// Why it failed.
     pub error: Option<String>,
 }
