@@ -21,8 +21,7 @@ pub struct PlannedTag {
 }
 
 /// What a tag is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TagSource {
     /// The commit that is built, `{sha}-{branch}` or `{sha}-pr-N`.
     Commit,
@@ -38,8 +37,12 @@ pub enum TagSource {
     Branch,
     /// The pull request that the run is about.
     PullRequest,
-    /// The run is on the branch that owns `latest`.
+    /// The run is on the branch that owns `latest`, or makes a release.
     Latest,
+    /// The rule in this line of `tags`.
+    Rule(usize),
+    /// The whole reference in this line of `tags`.
+    Reference(usize),
 }
 
 /// When a tag is published, and whether it may move.
@@ -72,6 +75,8 @@ pub enum Moves {
     IfFree,
     /// To a newer commit, never back.
     ByCommit,
+    /// To a later version, never back: the version of the image that has it is compared with that of the tag.
+    Upwards,
     /// Always, without being read.
     Free,
 }
@@ -85,6 +90,8 @@ impl Policy {
     pub const DESCRIPTION: Self = Self { stage: Stage::First, moves: Moves::IfFree };
     /// A branch, a Git tag that is no version, or a pull request.
     pub const MOVING: Self = Self { stage: Stage::Second, moves: Moves::ByCommit };
+    /// Part of a version, `1` or `1.2`: it goes with the latest of the versions that it stands for.
+    pub const UPWARDS: Self = Self { stage: Stage::Second, moves: Moves::Upwards };
     /// `latest`.
     pub const LATEST: Self = Self { stage: Stage::Last, moves: Moves::ByCommit };
 
@@ -96,18 +103,48 @@ impl Policy {
 
 impl PlannedTag {
     /// The word of the plan's JSON: `version` for whatever is one, else the source.
-    fn kind(&self) -> TagSource {
-        if self.policy.is_fixed() { TagSource::Version } else { self.source }
+    fn kind(&self) -> &'static str {
+        if self.policy.is_fixed() { TagSource::Version.word() } else { self.source.word() }
+    }
+}
+
+impl TagSource {
+    /// The word for it in the plan's JSON.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Queue => "queue",
+            Self::Version => "version",
+            Self::GitTag => "git_tag",
+            Self::Describe => "describe",
+            Self::Branch => "branch",
+            Self::PullRequest => "pull_request",
+            Self::Latest => "latest",
+            Self::Rule(_) => "rule",
+            Self::Reference(_) => "reference",
+        }
+    }
+
+    /// The line of `tags` that it is from, if it is.
+    pub fn line(self) -> Option<usize> {
+        match self {
+            Self::Rule(line) | Self::Reference(line) => Some(line),
+            _ => None,
+        }
     }
 }
 
 /// As the output `plan` has it. Fields are added, never renamed.
 impl Serialize for PlannedTag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("PlannedTag", 3)?;
+        let line = self.source.line();
+        let mut fields = serializer.serialize_struct("PlannedTag", 3 + usize::from(line.is_some()))?;
         fields.serialize_field("tag", &self.tag)?;
-        fields.serialize_field("kind", &self.kind())?;
+        fields.serialize_field("kind", self.kind())?;
         fields.serialize_field("reason", &self.reason)?;
+        if let Some(line) = line {
+            fields.serialize_field("line", &line)?;
+        }
         fields.end()
     }
 }
@@ -136,6 +173,19 @@ mod tests {
         ] {
             let tag = PlannedTag { tag: Tag::parse("x").unwrap(), source, policy, reason: "y".into() };
             let expected = serde_json::json!({"tag": "x", "kind": kind, "reason": "y"});
+            assert_eq!(serde_json::to_value(&tag).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn the_plans_json_names_the_line_of_a_rule() {
+        for (source, policy, kind) in [
+            (TagSource::Rule(3), Policy::MOVING, "rule"),
+            (TagSource::Rule(3), Policy::VERSION, "version"),
+            (TagSource::Reference(3), Policy::MOVING, "reference"),
+        ] {
+            let tag = PlannedTag { tag: Tag::parse("x").unwrap(), source, policy, reason: "y".into() };
+            let expected = serde_json::json!({"tag": "x", "kind": kind, "reason": "y", "line": 3});
             assert_eq!(serde_json::to_value(&tag).unwrap(), expected);
         }
     }
