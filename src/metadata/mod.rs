@@ -1,7 +1,7 @@
 //! Tags and labels of an image: pure functions of what the runner said, what is checked out and what was asked.
 //!
 //! Owns what a tag of the plan is (`planned`), the default tag strategy (`strategy`), the slug of a ref (`slug`), what an
-//! event is about (`trigger`)
+//! event is about (`trigger`), the rules that take the strategy's place (`rules`)
 //! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is
 //! decided elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and
 //! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
@@ -13,6 +13,7 @@ pub(crate) mod fixture;
 pub mod labels;
 mod planned;
 mod remote;
+pub mod rules;
 mod strategy;
 #[cfg(test)]
 mod tests;
