@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::super::planned::{Moves, PlannedTag, Policy, Stage, TagSource};
-use super::super::{printable, quoted};
+use super::super::quoted;
 use super::facts::EventFacts;
 use super::fault::{Fault, Place, shown};
 use super::pattern::{LONGEST_TEXT, NoMatch, Pattern};
 use super::rule::{Entry, Kind, Latest, RefEvent, Reference, Rule, Scheme, TagRules};
 use super::template::{Template, Values};
 use super::version::RuleVersion;
-use crate::model::{GitRef, Repository, Tag};
+use crate::model::{GitRef, Repository, Tag, text};
 
 /// What rules make of an event.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -233,7 +233,7 @@ impl Run<'_> {
 
     /// Nothing is named after a ref that is not what is built.
     fn of_the_ref(&self) -> Result<(), String> {
-        self.facts.withheld.as_ref().map_or(Ok(()), |why| Err(printable(why)))
+        self.facts.withheld.as_ref().map_or(Ok(()), |why| Err(text::line(why)))
     }
 
     fn version(
@@ -266,7 +266,7 @@ impl Run<'_> {
             (true, false) => Policy::MOVING,
             (false, _) => Policy::UPWARDS,
         };
-        let why = format!("version {} of {what}", printable(&version.to_string()));
+        let why = format!("version {} of {what}", text::name(&version.to_string()));
         Ok(Made { text: made_of_it, policy, latest: plain, version: Some(version), why })
     }
 
@@ -309,7 +309,7 @@ impl Run<'_> {
     }
 
     fn sha(&self, long: bool) -> Outcome {
-        let sha = self.facts.sha.as_ref().map_err(|why| printable(why))?;
+        let sha = self.facts.sha.as_ref().map_err(|why| text::line(why))?;
         let text = if long { sha.as_str() } else { sha.cut(self.facts.short_sha) };
         Ok(made(text.to_owned(), Policy::COMMIT, "this commit".into()))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::printable;
+use crate::model::text;
 
 /// Which input a text is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,11 +61,11 @@ impl Place {
     }
 
     pub(super) fn fault(self, message: impl AsRef<str>) -> Fault {
-        Fault { place: self, message: printable(message.as_ref()), hint: None }
+        Fault { place: self, message: text::value(message.as_ref()), hint: None }
     }
 
     pub(super) fn notice(self, message: impl AsRef<str>) -> Notice {
-        Notice { place: self, message: printable(message.as_ref()) }
+        Notice { place: self, message: text::value(message.as_ref()) }
     }
 }
 
@@ -73,7 +73,7 @@ impl Fault {
     /// Says what to write instead.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl AsRef<str>) -> Self {
-        self.hint = Some(printable(hint.as_ref()));
+        self.hint = Some(text::value(hint.as_ref()));
         self
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
     let kept: String = text.chars().take(LONGEST).collect();
-    format!("`{}{more}`", printable(&kept))
+    format!("`{}{more}`", text::name(&kept))
 }
 
 /// Names for a sentence: `a`, `b`, `c`.

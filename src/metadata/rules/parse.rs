@@ -1,12 +1,12 @@
 //! From the texts of `tags` and `flavor` to rules. All faults of both are found in one go.
 
-use super::super::printable;
 use super::fault::{Fault, Input, Notice, Place, listed, meant, shown};
 use super::line::{self, Field, Line};
 use super::pattern::Pattern;
 use super::reference;
 use super::rule::{Entry, Flavor, Kind, Latest, Priority, RefEvent, Rule, Scheme, TagRules};
 use super::template::{Scope, Template};
+use crate::model::text;
 
 /// The types and the attributes of each; those of all are [`COMMON`].
 const TYPES: &[(&str, &[&str])] = &[
@@ -372,7 +372,7 @@ impl Reader {
             let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let fault = attribute.at.fault(format!(
                 "`{}` cannot be {}",
-                printable(&attribute.name),
+                text::name(&attribute.name),
                 shown(attribute.value)
             ));
             self.faults.push(fault.hint(format!("write one of {}", listed(&names))));
@@ -509,7 +509,7 @@ impl Reader {
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 120;
     let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
-    format!("{}{more}", printable(&text.chars().take(LONGEST).collect::<String>()))
+    format!("{}{more}", text::name(&text.chars().take(LONGEST).collect::<String>()))
 }
 
 #[cfg(test)]
