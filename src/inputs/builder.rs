@@ -108,10 +108,23 @@ pub(super) fn config(text: &str, shared: &Shared<'_>) -> Result<Option<String>, 
     if text.is_empty() {
         return Ok(None);
     }
-    if text.contains(['\n', '=']) || text.starts_with(['[', '#']) {
+    if is_toml(text) {
         return Ok(Some(text.to_owned()));
     }
     shared.text("buildkitd_config", text).map(Some)
+}
+
+/// Whether the input `buildkitd_config` is the configuration, and does not name a file that holds it.
+fn is_toml(text: &str) -> bool {
+    text.contains(['\n', '=']) || text.starts_with(['[', '#'])
+}
+
+/// Takes back what the configuration allows for registries, if it is a file's: that may be a stranger's, who is not to have
+/// our logins sent over a line that others hear.
+pub(super) fn distrust(options: &mut BuilderOptions, inputs: &RawInputs) {
+    if !is_toml(inputs.buildkitd_config.trim()) {
+        options.protocols.clear();
+    }
 }
 
 /// Reads the input `builder`: nothing and `auto` leave the choice to the plan, all else names nodes.

@@ -339,6 +339,13 @@ fn a_merge_needs_nothing_that_only_a_build_uses() {
     std::fs::write(directory.path().join("buildkitd.toml"), "registry.\"r.io\".http = true").unwrap();
     let (config, _) = resolved("merge", "").unwrap();
     assert_eq!(config.builder.protocols.len(), 1, "a merge speaks to registries too");
+    for (config, expected) in [("buildkitd.toml", 0), ("registry.\"r.io\".http = true", 1)] {
+        let on_behalf = RunnerContext { event: event("pull_request_target"), ..context.clone() };
+        let given =
+            [("INPUT_IMAGE_NAME", "api"), ("INPUT_BUILDKITD_CONFIG", config), ("INPUT_MODE", "merge")];
+        let (read, _) = resolve(&on_behalf, &given).unwrap();
+        assert_eq!(read.builder.protocols.len(), expected, "a stranger may have written the file: {config}");
+    }
     let faults = |mode, platform| -> Vec<String> {
         resolved(mode, platform).unwrap_err().into_iter().map(|fault| fault.input).collect()
     };
