@@ -242,7 +242,7 @@ fn a_builder_that_is_killed_says_so() {
 
 #[test]
 fn a_config_that_cannot_be_read_is_told_with_the_builders_words() {
-    let job = job("bad-config").input("buildkitd_config", "debug = maybe\n");
+    let job = job("bad-config").input("buildkitd_config", "debug = \"maybe\"\n");
     let before = everything(&job);
     let result = job.run();
     assert!(!result.success, "{}", result.log());

@@ -284,7 +284,7 @@ fn loses_nothing(name: &str, cache: &str, service: Option<&GithubCache>) {
             let result = job.run();
             crate::job::published(&result);
             let expected = if made.is_empty() { 2 } else { expected };
-            if runs(&result) != expected || !result.annotations.is_empty() {
+            if runs(&result) != expected || warnings(&result).contains("the cache was not written") {
                 losses.push(format!("{time} {file}: ran {} times\n{}", runs(&result), result.log()));
             }
             made.insert(result.outputs["digest"].clone());

@@ -423,7 +423,7 @@ fn why_each_tag_and_why_none() {
         ("tag:v1", "type=default", "the default strategy has no tag for this event"),
         ("tag:v1", "ghcr.io/a/b:{{branch}}", "its tag comes out empty"),
         ("tag:v1", "ghcr.io/a/b:1,enable=false", "`enable` is false"),
-        ("tag:a\u{202e}b", "type=match,pattern=x", "`x` does not match Git tag `a\u{fffd}b`"),
+        ("tag:a\u{202e}b", "type=match,pattern=x", "`x` does not match Git tag `a\\u{202e}b`"),
     ] {
         let nothing = run(tags, "", event).nothing;
         assert_eq!(nothing.iter().map(|nothing| nothing.why.as_str()).collect::<Vec<_>>(), [why], "{tags}");

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_shortened_and_plain() {
-        assert_eq!(shown("a\u{1b}[31m\n"), "`a\u{fffd}[31m\u{fffd}`");
+        assert_eq!(shown("a\u{1b}[31m\n"), "`a\\u{1b}[31m\\n`");
         assert_eq!(shown(&"a".repeat(81)), format!("`{}…`", "a".repeat(80)));
         let place = Place { input: Input::Tags, line: 2, column: 3 };
         assert_eq!(place.fault("wrong").hint("right").to_string(), "`tags`, line 2, column 3: wrong (right)");
