@@ -9,8 +9,7 @@ use super::error::PlanError;
 use super::facts::{BuilderFacts, DaemonFacts, can_run};
 use crate::inputs::config::{BuilderOptions, Config};
 use crate::model::{
-    BuilderAddress, BuilderChoice, BuilderNode, CacheEntry, Digest, NetworkMode, Platform, RegistryHost,
-    RunOptions, text,
+    BuilderAddress, BuilderChoice, BuilderNode, CacheEntry, Digest, Platform, RegistryHost, RunOptions, text,
 };
 use serde::{Deserialize, Serialize};
 
@@ -441,20 +440,13 @@ fn short_hash(parts: &[String]) -> String {
     Digest::of(parts.join("\0").as_bytes()).as_str()["sha256:".len()..][..16].to_owned()
 }
 
-/// What a person is told of a container on the host's network, unless no step has any.
-pub(super) fn host_network_notice(
-    builder: &BuilderPlan,
-    asked: BuilderInputs<'_>,
-    steps: &RunOptions,
-) -> Option<String> {
+/// What a person is told of a container on the host's network, unless the network of the steps was chosen.
+pub(super) fn host_network(builder: &BuilderPlan, steps: &RunOptions) -> Option<&'static str> {
     let shares = builder.own_container().is_some_and(|container| container.host_network);
-    (shares && steps.network != Some(NetworkMode::None)).then(|| {
-        format!(
-            "the build's steps have the network of the runner's machine, its loopback included: the builder is on it, to \
-             reach {} (`network: none` leaves the steps without any)",
-            asked.registry
-        )
-    })
+    (shares && steps.network.is_none()).then_some(
+        "that of the runner's machine, its loopback included: the builder shares it to reach a registry there \
+         (`network: none` leaves the steps without any)",
+    )
 }
 
 #[cfg(test)]

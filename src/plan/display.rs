@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::build::Export;
 use super::build_text::{self, BuildFields};
+use super::builder::host_network;
 use super::cache::place;
 use super::export::ExportPlan;
 use super::image::{ImageWork, Made, Stalled};
@@ -56,6 +57,9 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         Made::Built(work) => {
             rows.extend(build_text::rows(&work.image));
             rows.push(("builder", work.builder.text()));
+            rows.extend(
+                host_network(&work.builder, &work.image.run).map(|text| ("network", text.to_owned())),
+            );
             rows.extend(work.emulation.note.clone().map(|note| ("emulation", note)));
         }
         Made::Joined(work) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::attached::{self, Carrier};
 use super::build::{BuildPlan, Export, VersionControl};
-use super::builder::{BuilderPlan, Needs, NodeAddress, host_network_notice, plan_builder};
+use super::builder::{BuilderPlan, Needs, NodeAddress, plan_builder};
 use super::cache::{CachePlan, CacheWrites, for_node, plan_cache};
 use super::check::violations;
 use super::emulation::emulation;
@@ -90,7 +90,6 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         for_node(&mut image, &mut writes, std::slice::from_ref(&leg.platform));
     }
     attach(&mut image, &mut builder, leg.as_ref(), &mut stamp, config, context, &mut warnings)?;
-    let host_network = host_network_notice(&builder, config.into(), &image.run);
     let emulation = emulation(&builder, &image, &facts.dockerfile, config.builder.emulation);
     warnings.extend(emulation.warnings.clone());
     let solves = solves(&image, &builder);
@@ -106,7 +105,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         };
         (metadata.tags.clone(), image)
     };
-    let notices = withheld.into_iter().chain(host_network).collect();
+    let notices = withheld.into_iter().collect();
     Ok(RunPlan { tags, exports, notices, warnings, ..about(image, config, context, facts, push, stamp) })
 }
 
