@@ -6,23 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use tokio::net::UnixStream;
 
 use super::connection::{DaemonClient, TIMEOUT};
 use super::error::DockerError;
+use super::request::get;
 use crate::model::text;
-
-/// Bytes of an answer; a list of a thousand containers has two million.
-const LONGEST: usize = 32 << 20;
 
 /// A container, looked at by itself.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -172,12 +165,12 @@ impl DaemonClient {
         Ok(image.is_some())
     }
 
-    /// Reads one answer. The path has no version, as every engine takes it.
+    /// Reads one answer.
     pub(super) async fn read<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T, DockerError> {
         let failed = |why: String| DockerError::Failed { doing: doing.to_owned(), why: text::line(&why) };
         let answer = tokio::time::timeout(Duration::from_secs(TIMEOUT), get(self.socket(), path)).await;
-        let (status, body) =
-            answer.map_err(|_| failed("the Docker daemon does not answer".into()))?.map_err(failed)?;
+        let answer = answer.map_err(|_| failed("the Docker daemon does not answer".into()))?;
+        let (status, body) = answer.map(|answer| (answer.status(), answer.into_body())).map_err(failed)?;
         if status == StatusCode::OK {
             return serde_json::from_slice(&body).map_err(|error| failed(error.to_string()));
         }
@@ -199,29 +192,6 @@ fn found<T>(answer: Result<T, DockerError>) -> Result<Option<T>, DockerError> {
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-async fn get(socket: &Path, path: &str) -> Result<(StatusCode, Bytes), String> {
-    let told = |error: &dyn std::fmt::Display| error.to_string();
-    let stream = UnixStream::connect(socket).await.map_err(|error| told(&error))?;
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| told(&error))?;
-    let request = Request::get(path).header(header::HOST, "docker").body(Empty::<Bytes>::new());
-    let request = request.map_err(|error| told(&error))?;
-    let answer = async {
-        let answer = sender.send_request(request).await.map_err(|error| told(&error))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-        Ok((status, body.map_err(|error| told(&error))?.to_bytes()))
-    };
-    let mut answer = std::pin::pin!(answer);
-    tokio::select! {
-        biased;
-        answer = &mut answer => return answer,
-        ended = connection => ended.map_err(|error| told(&error))?,
-    }
-    // The last of it was read.
-    answer.await
 }
 
 /// Percent-encoded for a path's segment or a query (RFC 3986, 2.1). A daemon takes slashes in an image's name as they are.

@@ -19,6 +19,7 @@ mod own_container;
 mod prepare_helper;
 mod reach;
 pub mod relay;
+mod request;
 mod version;
 
 pub use binfmt_probe::{DaemonMachine, machine_of_daemon};

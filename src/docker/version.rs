@@ -6,12 +6,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, header};
-use http_body_util::Empty;
-use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use http::header;
 
+use super::request::get;
 use crate::model::text;
 
 /// The version is for people only: nobody waits long for it.
@@ -19,19 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The version of the daemon behind this socket, `28.0.4`; `None` when it does not say.
 pub async fn daemon_version(socket: &Path) -> Option<String> {
-    let server = tokio::time::timeout(PATIENCE, ping(socket)).await.ok()??;
-    version_of(&server)
-}
-
-async fn ping(socket: &Path) -> Option<String> {
-    let stream = UnixStream::connect(socket).await.ok()?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-    let request = Request::get("/_ping").header(header::HOST, "docker").body(Empty::<Bytes>::new()).ok()?;
-    let answer = tokio::select! {
-        answer = sender.send_request(request) => answer.ok()?,
-        _ = connection => return None,
-    };
-    Some(answer.headers().get(header::SERVER)?.to_str().ok()?.to_owned())
+    let answer = tokio::time::timeout(PATIENCE, get(socket, "/_ping")).await.ok()?.ok()?;
+    version_of(answer.headers().get(header::SERVER)?.to_str().ok()?)
 }
 
 fn version_of(server: &str) -> Option<String> {
