@@ -49,6 +49,14 @@ impl ImageName {
         self.digest.as_ref().map_or(tag, Digest::as_str)
     }
 
+    /// The tag, `latest` where neither tag nor digest say which; none where a digest does.
+    pub fn tag(&self) -> Option<Tag> {
+        match &self.digest {
+            Some(_) => None,
+            None => self.tag.clone().or_else(|| Tag::parse("latest").ok()),
+        }
+    }
+
     /// The name without its tag, where a digest says which image it is.
     pub fn pinned(&self) -> Option<String> {
         self.digest.as_ref().map(|digest| format!("{}@{digest}", self.repository))

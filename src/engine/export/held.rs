@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::engine::run::Run;
-use crate::model::{CacheEntry, Digest, Repository, Tag};
+use crate::model::{CacheEntry, Digest, ImageName, Repository, Tag};
 
 /// Longest wait for what a registry's cache holds: it is only for a number in the log.
 const READING: Duration = Duration::from_secs(5);
@@ -69,12 +69,8 @@ async fn of_registry(run: &Run<'_>, reference: &str) -> Option<BTreeSet<Digest>>
 
 /// The repository and the tag of a cache's `ref`; none for what BuildKit cannot write to.
 fn place(reference: &str) -> Option<(Repository, Tag)> {
-    let last = reference.rfind('/').map_or(0, |slash| slash + 1);
-    let (name, tag) = match reference[last..].find(':') {
-        Some(colon) => (&reference[..last + colon], &reference[last + colon + 1..]),
-        None => (reference, "latest"),
-    };
-    Some((Repository::of_image(name).ok()?, Tag::parse(tag).ok()?))
+    let image = ImageName::parse(reference).ok()?;
+    Some((image.repository().clone(), image.tag()?))
 }
 
 #[cfg(test)]
