@@ -74,11 +74,7 @@ pub(in crate::engine) async fn builders(
         let machine = if gateway { None } else { docker::machine_of_daemon(address.path(), by_daemon).await };
         match machine {
             Some(machine) if !by_daemon => Ok(Some(beside(machine))),
-            Some(DaemonMachine { platforms, containerd_image_store: Some(image_store) }) => {
-                let daemon = daemon(address, async |_: &Connection| Ok((platforms, image_store, None)));
-                Box::pin(daemon).await.map(Some)
-            }
-            _ => Box::pin(daemon(address, said_by_buildkit)).await.map(Some),
+            machine => Box::pin(daemon(address, machine)).await.map(Some),
         }
     };
     let nodes = try_join_all(nodes.iter().map(|node| given(&node.address)));
@@ -130,18 +126,16 @@ fn beside(machine: DaemonMachine) -> Daemon {
 /// A daemon that does not say what it is, or was not asked.
 const UNNAMED: &str = "the Docker daemon";
 
-/// What a daemon can do: its platforms, its own first; whether it has containerd's image store; where its steps reach the
-/// host.
-type Abilities = (Vec<Platform>, bool, Option<IpAddr>);
-
-/// Connects to the daemon's BuildKit.
-async fn daemon(
-    address: &Address,
-    abilities: impl AsyncFnOnce(&Connection) -> Result<Abilities, RunError>,
-) -> Result<Daemon, RunError> {
+/// Connects to the daemon's BuildKit, and asks that what it can do unless the machine has told all.
+async fn daemon(address: &Address, machine: Option<DaemonMachine>) -> Result<Daemon, RunError> {
     let buildkit = async {
         let connection = Connection::open(address).await?;
-        let abilities = abilities(&connection).await?;
+        let abilities = match machine {
+            Some(DaemonMachine { platforms, containerd_image_store: Some(image_store) }) => {
+                (platforms, image_store, None)
+            }
+            _ => abilities(&connection).await?,
+        };
         Ok::<_, RunError>((connection, abilities))
     };
     // People want to know which daemon it is; nothing depends on it.
@@ -152,8 +146,9 @@ async fn daemon(
     Ok(Daemon { connection: Some(connection), facts })
 }
 
-/// As the daemon's BuildKit lists its workers.
-async fn said_by_buildkit(connection: &Connection) -> Result<Abilities, RunError> {
+/// What the daemon's BuildKit can do, as it lists its workers: its platforms, its own first; whether it has containerd's
+/// image store; where its steps reach the host.
+async fn abilities(connection: &Connection) -> Result<(Vec<Platform>, bool, Option<IpAddr>), RunError> {
     let workers = connection.workers().await.map_err(|error| RunError::Daemon(Box::new(error)))?;
     let has_image_store = workers.iter().any(|worker| worker.snapshotter().is_some());
     Ok((platforms(&workers), has_image_store, workers.iter().find_map(Worker::host_gateway)))
