@@ -53,10 +53,13 @@ impl BuilderOptions {
     pub const EMULATOR_IMAGE: &str = "docker.io/tonistiigi/binfmt:qemu-v10.2.3@sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0";
 }
 
-/// Reads the inputs about who builds. With `platforms` it is judged whether somebody builds each of them.
+/// Reads the inputs about who builds. With `platforms` it is judged whether somebody builds each of them. In a run that a
+/// `stranger` has caused, a configuration in a file allows nothing for registries: the file may be the stranger's, who is not to
+/// have our logins sent over a line that others hear.
 pub(super) fn read(
     inputs: &RawInputs,
     platforms: &[Platform],
+    stranger: bool,
     shared: &Shared<'_>,
     findings: &mut Findings,
 ) -> BuilderOptions {
@@ -65,7 +68,8 @@ pub(super) fn read(
     let protocols = buildkitd_config.as_deref().and_then(|text| findings.take(buildkitd::protocols(text)));
     let choice = choice(inputs, platforms, shared, findings);
     // The daemon has a configuration of its own.
-    let protocols = protocols.filter(|_| !is_daemon(&choice));
+    let counts = !is_daemon(&choice) && (!stranger || is_toml(inputs.buildkitd_config.trim()));
+    let protocols = protocols.filter(|_| counts);
     BuilderOptions {
         choice,
         image: image(findings, "builder_image", &inputs.builder_image, BuilderOptions::IMAGE),
@@ -117,14 +121,6 @@ pub(super) fn config(text: &str, shared: &Shared<'_>) -> Result<Option<String>, 
 /// Whether the input `buildkitd_config` is the configuration, and does not name a file that holds it.
 fn is_toml(text: &str) -> bool {
     text.contains(['\n', '=']) || text.starts_with(['[', '#'])
-}
-
-/// Takes back what the configuration allows for registries, if it is a file's: that may be a stranger's, who is not to have
-/// our logins sent over a line that others hear.
-pub(super) fn distrust(options: &mut BuilderOptions, inputs: &RawInputs) {
-    if !is_toml(inputs.buildkitd_config.trim()) {
-        options.protocols.clear();
-    }
 }
 
 /// Reads the input `builder`: nothing and `auto` leave the choice to the plan, all else names nodes.

@@ -164,7 +164,7 @@ fn registries_are_spoken_to_as_the_container_is_told_unless_the_daemon_builds() 
             ..RawInputs::default()
         };
         let platforms = ["linux/amd64", "linux/arm64"].map(|name| Platform::parse(name).unwrap());
-        let read = read(&inputs, &platforms, &Shared::new(&job.paths), &mut Findings::default());
+        let read = read(&inputs, &platforms, false, &Shared::new(&job.paths), &mut Findings::default());
         assert_eq!(read.protocols.len(), expected, "{builder}");
     }
 }

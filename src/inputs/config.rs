@@ -191,10 +191,9 @@ fn read(
     let retries = findings.take(parse::retries(&inputs.retries));
     let (mut build, secrets) = build_options::read(inputs, context, &shared, docker, findings);
     let cache = cache::read(inputs, &shared, findings);
-    let mut builder = builder::read(inputs, platforms.as_deref().unwrap_or_default(), &shared, findings);
-    if context.stranger().is_some() {
-        builder::distrust(&mut builder, inputs);
-    }
+    let stranger = context.stranger().is_some();
+    let builder =
+        builder::read(inputs, platforms.as_deref().unwrap_or_default(), stranger, &shared, findings);
     let (source, dockerfile) = places?;
     let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();

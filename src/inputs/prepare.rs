@@ -58,7 +58,8 @@ impl Preparation {
         let entitlements = entitlements(&inputs.allow, &mut findings);
         let push = findings.take(push::parse(&inputs.push));
         let shared = Shared::new(&context.paths);
-        let builder = builder::read(inputs, platforms.as_deref().unwrap_or_default(), &shared, &mut findings);
+        let (named, stranger) = (platforms.as_deref().unwrap_or_default(), context.stranger().is_some());
+        let builder = builder::read(inputs, named, stranger, &shared, &mut findings);
         match (platforms, registry, push) {
             (Some(platforms), Some(registry), Some(push)) if findings.faults.is_empty() => {
                 Ok(Self { platforms, registry, entitlements, push, builder })
