@@ -101,10 +101,14 @@ impl fmt::Display for Notice {
 
 /// Enough of a text to recognise it, in backticks.
 pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 80;
-    let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
-    let kept: String = text.chars().take(LONGEST).collect();
-    format!("`{}{more}`", text::name(&kept))
+    format!("`{}`", shortened(text, 80))
+}
+
+/// The first of a text's characters, as many as this, and `…` where there are more.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    let more = if text.chars().nth(most).is_some() { "…" } else { "" };
+    let kept: String = text.chars().take(most).collect();
+    format!("{}{more}", text::name(&kept))
 }
 
 /// Names for a sentence: `a`, `b`, `c`.

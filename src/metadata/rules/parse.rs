@@ -1,12 +1,15 @@
 //! From the texts of `tags` and `flavor` to rules. All faults of both are found in one go.
 
-use super::fault::{Fault, Input, Notice, Place, listed, meant, shown};
+use super::fault::{Fault, Input, Notice, Place, listed, meant, shortened, shown};
 use super::line::{self, Field, Line};
 use super::pattern::Pattern;
 use super::reference;
 use super::rule::{Entry, Flavor, Kind, Latest, Priority, RefEvent, Rule, Scheme, TagRules};
 use super::template::{Scope, Template};
 use crate::model::text;
+
+/// The most of a line that a report of it shows, in characters.
+const LINE: usize = 120;
 
 /// The types and the attributes of each; those of all are [`COMMON`].
 const TYPES: &[(&str, &[&str])] = &[
@@ -134,7 +137,7 @@ impl Reader {
                 Ok((repository, tag)) => entries.extend(enable.clone().map(|enable| {
                     Entry::Reference(super::rule::Reference {
                         place: field.place,
-                        text: shortened(&field.text),
+                        text: shortened(&field.text, LINE),
                         enable,
                         repository,
                         tag,
@@ -165,7 +168,7 @@ impl Reader {
             if attribute.name == "type" { types.push(attribute) } else { all.push(attribute) }
         }
         let whole: Vec<&str> = line.fields.iter().map(|field| field.text.as_str()).collect();
-        let text = shortened(&whole.join(","));
+        let text = shortened(&whole.join(","), LINE);
         let attributes = Attributes { place: line.place, text: &text, all };
         let kind = match types.last() {
             None => "raw",
@@ -503,13 +506,6 @@ impl Reader {
         }
         flavor
     }
-}
-
-/// Enough of a line to recognise it.
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
-    format!("{}{more}", text::name(&text.chars().take(LONGEST).collect::<String>()))
 }
 
 #[cfg(test)]
