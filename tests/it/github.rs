@@ -4,11 +4,10 @@ use docker_push_action::github::{CommitDetails, GitHub, GitHubError, RefName};
 use docker_push_action::model::{CommitId, History, Relation, Secret};
 use docker_push_action::net::Network;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
-/// Answers one request and returns what was asked.
-async fn serve(listener: TcpListener, status: &str, body: &str) -> String {
-    let (mut stream, _) = listener.accept().await.unwrap();
+/// Reads a request.
+async fn received(stream: &mut TcpStream) -> String {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !request.windows(4).any(|w| w == b"\r\n\r\n") {
@@ -16,12 +15,24 @@ async fn serve(listener: TcpListener, status: &str, body: &str) -> String {
         assert!(read > 0, "the client hung up");
         request.extend_from_slice(&buffer[..read]);
     }
+    String::from_utf8(request).unwrap()
+}
+
+/// Answers it, and says that nothing more comes.
+async fn respond(stream: &mut TcpStream, status: &str, body: &str) {
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(answer.as_bytes()).await.unwrap();
-    String::from_utf8(request).unwrap()
+}
+
+/// Answers one request and returns what was asked.
+async fn serve(listener: TcpListener, status: &str, body: &str) -> String {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let request = received(&mut stream).await;
+    respond(&mut stream, status, body).await;
+    request
 }
 
 async fn ask(
@@ -61,25 +72,14 @@ async fn serve_all(listener: TcpListener, answers: Vec<(&str, &str, String)>) ->
     let mut paths = Vec::new();
     for (path, status, body) in answers {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        let mut buffer = [0; 4096];
-        while !request.windows(4).any(|w| w == b"\r\n\r\n") {
-            let read = stream.read(&mut buffer).await.unwrap();
-            assert!(read > 0, "the client hung up");
-            request.extend_from_slice(&buffer[..read]);
-        }
-        let request = String::from_utf8(request).unwrap();
+        let request = received(&mut stream).await;
         paths.push(request.split(' ').nth(1).unwrap_or_default().to_owned());
         let (status, body) = if paths.last().is_some_and(|asked| asked == path) {
             (status, body)
         } else {
             ("500", "{}".to_owned())
         };
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}",
-            body.len()
-        );
-        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+        respond(&mut stream, status, &body).await;
     }
     paths
 }
@@ -245,24 +245,13 @@ async fn serving(
 ) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        let mut buffer = [0; 4096];
-        while !request.windows(4).any(|w| w == b"\r\n\r\n") {
-            let read = stream.read(&mut buffer).await.unwrap();
-            assert!(read > 0, "the client hung up");
-            request.extend_from_slice(&buffer[..read]);
-        }
-        let request = String::from_utf8(request).unwrap();
+        let request = received(&mut stream).await;
         let target = request.split(' ').nth(1).unwrap().to_owned();
         let found = answers.iter().find(|(path, ..)| target == *path);
         let (status, body) =
             found.map_or(("404 Not Found", r#"{"message":"Not Found"}"#), |(_, status, body)| (status, body));
         asked.lock().unwrap().push(target);
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-            body.len()
-        );
-        stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await.unwrap();
+        respond(&mut stream, status, body).await;
     }
 }
 
