@@ -26,6 +26,7 @@
 //! | [`runner`] | the GitHub runner: event payloads, workflow commands, output files, the summary, paths |
 //! | [`git`] | what is checked out, read natively |
 //! | [`github`] | the REST API, for what a payload leaves open |
+//! | [`rules`] | the language of `tags` and `flavor`: rules, whole references, expressions |
 //! | [`metadata`] | which tags and labels, and why: pure |
 //! | [`plan`] | what will be done and what instead, as one value that prints and checks itself: pure |
 //! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
@@ -38,7 +39,7 @@
 //! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `publish`, `export`, `report` |
 //! | [`error`] | the errors of a run and their one printer |
 //!
-//! Dependencies point one way, `model ← inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker, registry,
+//! Dependencies point one way, `model ← rules, inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker, registry,
 //! github, git ← login ← engine ← main`; a test reads the `use` lines and holds them to it.
 //!
 //! # Invariants
@@ -73,4 +74,5 @@ pub mod net;
 pub mod plan;
 pub mod progress;
 pub mod registry;
+pub mod rules;
 pub mod runner;

@@ -14,7 +14,8 @@ use super::retry::hurry;
 use super::run::Run;
 use crate::docker::reach_loopback_as_it_is;
 use crate::error::RunError;
-use crate::model::Tag;
+use crate::metadata::PlannedTag;
+use crate::model::{Stamped, Tag};
 use crate::plan::order::Known;
 use crate::plan::outlook::{Outlook, fate};
 use crate::plan::publish::ours;
@@ -62,19 +63,39 @@ async fn outlook(run: &Run<'_>, plan: &RunPlan) -> Option<Outlook> {
 }
 
 async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
-    let target = plan.targets.first();
-    let host = target.registry();
-    let dial = reach_loopback_as_it_is(host, run.daemon.path()).await.map_err(|error| error.to_string())?;
-    let client = run.registries.clients().make(host, dial);
-    let view = RepositoryView::new(run.process, hurry(run.asked.retries), &client, target);
-    let names: Vec<Tag> = plan.tags.iter().map(|planned| planned.tag.clone()).collect();
-    let found = view.read(&names).await.map_err(|error| error.to_string())?;
+    let first = plan.targets.first();
+    // A tag for every repository is looked at in the first one.
+    let place = |planned: &PlannedTag| planned.repository.clone().unwrap_or_else(|| first.clone());
+    let mut clients = BTreeMap::new();
+    for repository in plan.tags.iter().map(place).chain([first.clone()]) {
+        let host = repository.registry();
+        let dial =
+            reach_loopback_as_it_is(host, run.daemon.path()).await.map_err(|error| error.to_string())?;
+        let client = run.registries.clients().make(host, dial);
+        clients.entry(repository).or_insert(client);
+    }
+    let views: BTreeMap<_, _> = clients
+        .iter()
+        .map(|(repository, client)| {
+            (repository, RepositoryView::new(run.process, hurry(run.asked.retries), client, repository))
+        })
+        .collect();
+    let mut found = BTreeMap::new();
+    for (repository, view) in &views {
+        let here = plan.tags.iter().filter(|planned| place(planned) == **repository);
+        let names: Vec<Tag> = here.map(|planned| planned.tag.clone()).collect();
+        let read = view.read(&names).await.map_err(|error| error.to_string())?;
+        let read: BTreeMap<Tag, Option<Stamped>> = names.into_iter().zip(read).collect();
+        found.insert((*repository).clone(), (ours(plan, repository), read));
+    }
     let mut historian = Historian::new(run, plan);
-    let (ours, mut known) = (ours(plan), Known::default());
-    let mut tags = BTreeMap::new();
-    for (planned, current) in plan.tags.iter().zip(&found) {
+    let mut known = Known::default();
+    let mut tags = Vec::new();
+    for planned in &plan.tags {
+        let Some((ours, read)) = found.get(&place(planned)) else { continue };
+        let current = read.get(&planned.tag).and_then(Option::as_ref);
         let fate = loop {
-            match fate(planned, current.as_ref(), &ours, &known) {
+            match fate(planned, current, ours, &known) {
                 Ok(fate) => break fate,
                 Err(question) => {
                     let answer = historian.answer(&question).await;
@@ -82,12 +103,13 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
                 }
             }
         };
-        tags.insert(planned.tag.clone(), fate);
+        tags.push(fate);
     }
     let promotion = match plan.image.promotion() {
         None => None,
         Some(promotion) => {
             // What the first repository has, as everything here.
+            let view = RepositoryView::new(run.process, hurry(run.asked.retries), &clients[first], first);
             let chosen = choose(run, plan, &[view], &promotion.from).await;
             Some(chosen.map(|kept| (kept.tag, kept.digest)))
         }

@@ -11,9 +11,10 @@ use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
     build_args, build_options, builder, cache, docker_env, dockerfile, files, image, logins, mode, parse,
-    push, remote, scope, script, tag_rules, tags_key::tags_key, version,
+    push, remote, scope, script, tag_options, tags, tags_key::tags_key, version,
 };
 use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
+use crate::rules::TagRules;
 use crate::runner::context::RunnerContext;
 
 pub use super::attestations::AttestationInput;
@@ -23,7 +24,7 @@ pub use super::cache::{CacheMode, CacheOptions};
 pub use super::dockerfile::Dockerfile;
 pub use super::mode::Mode;
 pub use super::push::Push;
-pub use super::tag_rules::{ExistingVersion, Promote, TagRules};
+pub use super::tag_options::{ExistingVersion, Promote, TagOptions};
 pub use super::version::VersionInput;
 
 /// A run, as it was asked for. What is secret of it is in the [`Keyring`].
@@ -46,6 +47,8 @@ pub struct Config {
     pub create_repository: bool,
     /// There is a token for this GitHub server's API.
     pub has_token: bool,
+    /// `tags` and `flavor`, which take the place of the default strategy.
+    pub tags: Option<TagRules>,
     /// Characters of the commit id in the commit tag, 7 to 64.
     pub sha_length: usize,
     /// The branch that owns `latest`.
@@ -53,7 +56,7 @@ pub struct Config {
     /// The same in all jobs whose image has the same tags, by what the workflow says: how legs and their merge meet.
     pub tags_key: Digest,
     /// Whether tags may move, and whether an image that is there will do.
-    pub tag_rules: TagRules,
+    pub tag_options: TagOptions,
     /// Labels to add to (or to replace among) the OCI defaults, in order. An empty value is kept.
     pub labels: Vec<(String, String)>,
     /// Build arguments in order.
@@ -147,7 +150,9 @@ fn read(
 ) -> Option<(Config, Keyring)> {
     let inputs = &filled.inputs;
     let facts = &context.repository;
+    let rules = tags::read(inputs, findings);
     let named = image::targets(&image::TargetInputs {
+        references: rules.as_ref().map(TagRules::repositories).unwrap_or_default(),
         pushes: push::parse(&inputs.push) != Ok(Push::No),
         repository: &inputs.repository,
         registry: &inputs.registry,
@@ -156,6 +161,9 @@ fn read(
     })
     .map_err(|faults| findings.faults.extend(faults))
     .ok();
+    if let (Some(rules), Some(named)) = (&rules, &named) {
+        tags::unlisted(rules, &named.targets.iter().collect::<Vec<_>>(), findings);
+    }
     let shared = Shared::new(&context.paths);
     let given = named.as_ref().map(|named| {
         let from = logins::LoginInputs { inputs, context, targets: &named.targets, shared: &shared };
@@ -175,9 +183,9 @@ fn read(
     let version = findings.take(version::parse(&inputs.version));
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
-    let tag_rules = tag_rules::read(inputs, sha_length, findings);
+    let tag_options = tag_options::read(inputs, sha_length, findings);
     if let Some(mode) = mode {
-        mode::judge(mode, platforms.as_deref(), tag_rules.promote, findings);
+        mode::judge(mode, platforms.as_deref(), tag_options.promote, findings);
     }
     let target = findings.take(parse::line("target", &inputs.target));
     let labels = labels(&inputs.labels, findings);
@@ -211,12 +219,13 @@ fn read(
         cache_scope: cache_scope?,
         create_repository: given.create_repository,
         has_token: keyring.token().is_some(),
+        tags: rules,
         sha_length: sha_length?,
         latest_branch: latest_branch?
             .or_else(|| facts.default_branch.clone())
             .unwrap_or_else(|| "main".into()),
         tags_key,
-        tag_rules,
+        tag_options,
         labels,
         build_args,
         target: target?,

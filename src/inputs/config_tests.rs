@@ -121,7 +121,7 @@ fn all_faults_are_reported_in_one_run() {
         &context,
         &[
             ("INPUT_BUILD-ARGS", "A=1"),
-            ("INPUT_TAGS", "x"),
+            ("INPUT_TAGS", "type=semver"),
             ("INPUT_REGISTRY", "https://ghcr.io"),
             ("INPUT_PLATFORM", "linux/amd46,linus/arm64"),
             ("INPUT_VERSION", "1.2"),

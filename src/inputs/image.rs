@@ -15,6 +15,8 @@ pub(super) struct TargetInputs<'a> {
     pub repository: &'a str,
     pub registry: &'a str,
     pub image_name: &'a str,
+    /// The repositories that whole references in `tags` name: where the image goes when nothing else is said.
+    pub references: Vec<&'a Repository>,
     /// Whether the image may be pushed: one that is not needs no name of its own.
     pub pushes: bool,
     /// `<owner>/<repo>` of the workflow, below which an image is called when nothing else is said.
@@ -42,6 +44,17 @@ pub(super) fn targets(inputs: &TargetInputs<'_>) -> Result<NamedTargets, Vec<Inp
                 faults.extend(whole.err().unwrap_or_default());
                 Err(faults)
             }
+        };
+    }
+    if let (None, Some(targets)) = (&image_name, Targets::of(inputs.references.iter().copied().cloned()))
+        && faults.is_empty()
+    {
+        let deep = targets.iter().cloned().map(|one| two_parts_on_docker_hub("tags", one));
+        faults.extend(deep.filter_map(Result::err));
+        return if faults.is_empty() {
+            Ok(NamedTargets { targets, notices: Vec::new() })
+        } else {
+            Err(faults)
         };
     }
     let is_unnamed = image_name.is_none() && !inputs.pushes;
@@ -189,7 +202,8 @@ mod tests {
     use super::*;
 
     fn naming<'a>(repository: &'a str, registry: &'a str, image_name: &'a str) -> TargetInputs<'a> {
-        TargetInputs { repository, registry, image_name, pushes: true, owner_and_name: "Acme/Shop" }
+        let (references, owner_and_name) = (Vec::new(), "Acme/Shop");
+        TargetInputs { repository, registry, image_name, references, pushes: true, owner_and_name }
     }
 
     #[test]
@@ -223,6 +237,22 @@ mod tests {
         }
         let wrong = TargetInputs { pushes: false, ..naming("", "", "-api") };
         assert_eq!(targets(&wrong).unwrap_err()[0].input, "image_name", "a wrong name is wrong");
+    }
+
+    #[test]
+    fn references_name_the_places_where_nothing_else_does() {
+        let listed = ["r.io/a", "s.io/b"].map(|name| Repository::parse(name).unwrap());
+        let references: Vec<&Repository> = listed.iter().collect();
+        for (repository_input, name, expected) in
+            [("", "", "r.io/a, s.io/b"), ("r.io/c", "", "r.io/c"), ("", "api", "ghcr.io/acme/shop/api")]
+        {
+            let inputs =
+                TargetInputs { references: references.clone(), ..naming(repository_input, "", name) };
+            assert_eq!(targets(&inputs).unwrap().targets.to_string(), expected);
+        }
+        let deep = Repository::parse("docker.io/a/b/c").unwrap();
+        let inputs = TargetInputs { references: vec![&deep], ..naming("", "", "") };
+        assert_eq!(targets(&inputs).unwrap_err()[0].input, "tags");
     }
 
     #[test]

@@ -52,7 +52,8 @@ mod secrets;
 mod shared;
 mod ssh;
 pub mod table;
-mod tag_rules;
+mod tag_options;
+mod tags;
 pub mod tags_key;
 mod version;
 

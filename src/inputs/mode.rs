@@ -10,7 +10,7 @@ use super::files;
 use super::parse;
 use super::raw::RawInputs;
 use super::shared::Shared;
-use super::tag_rules::Promote;
+use super::tag_options::Promote;
 use crate::model::{ContextSource, Platform, Secret};
 use crate::runner::context::{Paths, RunnerContext};
 

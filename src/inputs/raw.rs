@@ -36,6 +36,8 @@ pub struct RawInputs {
     pub registry_auth: Secret,
     pub aws_role: String,
     pub create_repository: String,
+    pub tags: String,
+    pub flavor: String,
     pub sha_length: String,
     pub latest_branch: String,
     pub existing_version: String,

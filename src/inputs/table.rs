@@ -106,6 +106,17 @@ pub const INPUTS: &[Input] = &[
         Default::Text("false"),
         "Amazon ECR: make the repository if it does not exist.",
     ),
+    row(
+        "tags",
+        Kind::List,
+        Default::Phrase("the default strategy"),
+        "Tags, instead of those of the default strategy: rules as docker/metadata-action takes them, and whole references. `type=default` stands for the default strategy.",
+    )
+    .accepts("`type=semver,pattern={{version}}`, `type=sha`, a word, or `ghcr.io/acme/api:1.2`, one a line")
+    .misspelt(&["tag"]),
+    row("flavor", Kind::List, Default::None, "What is so of all rules in `tags`: `latest`, `prefix` and `suffix`.")
+        .accepts("`latest=auto|true|false`, `prefix=…`, `suffix=…`, the last two with `,onlatest=true`, one a line")
+        .misspelt(&["flavour"]),
     row("sha_length", Kind::Text, Default::Text("40"), "Characters of the commit id in the commit tag.")
         .accepts("a whole number from 7 to 64"),
     row(
@@ -345,8 +356,6 @@ pub const PREPARE: &[&str] = &[
 
 /// Names that are promised but that this version does not know yet.
 pub(super) const LATER: &[&str] = &[
-    "tags",
-    "flavor",
     "outputs",
     "verify",
     "verify_platforms",

@@ -19,7 +19,7 @@ use crate::model::{Digest, Repository};
 
 /// The inputs that decide the tags, for people: jobs that are to meet say the same in each.
 pub const INPUTS: &[&str] =
-    &["repository", "registry", "image_name", "version", "sha_length", "latest_branch"];
+    &["repository", "registry", "image_name", "tags", "flavor", "version", "sha_length", "latest_branch"];
 
 /// The version of the JSON below.
 const SCHEMA: u32 = 1;
@@ -29,6 +29,8 @@ type Text = fn(&RawInputs) -> &str;
 
 /// Those of them that count by their text. Whatever names a tag belongs here, and in [`INPUTS`].
 const TEXTS: &[(&str, Text)] = &[
+    ("tags", |inputs| &inputs.tags),
+    ("flavor", |inputs| &inputs.flavor),
     ("version", |inputs| &inputs.version),
     ("sha_length", |inputs| &inputs.sha_length),
     ("latest_branch", |inputs| &inputs.latest_branch),
@@ -116,6 +118,8 @@ mod tests {
         let plain = key(|_| {});
         for change in [
             (|inputs| inputs.version = "1.2.3".into()) as fn(&mut RawInputs),
+            |inputs| inputs.tags = "type=sha".into(),
+            |inputs| inputs.flavor = "suffix=-alpine".into(),
             |inputs| inputs.sha_length = "7".into(),
             |inputs| inputs.latest_branch = "trunk".into(),
         ] {

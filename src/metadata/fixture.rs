@@ -7,7 +7,7 @@ use super::{
     StrategyError, derive, ref_to_look_up,
 };
 use crate::inputs::config::{
-    BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, Mode, Push, TagRules,
+    BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, Mode, Push, TagOptions,
 };
 use crate::model::{CommitId, ContextSource, GitRef, Platform, Repository};
 use crate::runner::cache_service::CacheService;
@@ -103,10 +103,11 @@ pub(crate) fn config() -> Config {
         cache_scope: "acme-shop-api".into(),
         create_repository: false,
         has_token: false,
+        tags: None,
         sha_length: 7,
         latest_branch: "main".into(),
         tags_key: crate::model::Digest::of(b"tags"),
-        tag_rules: TagRules { sha_length: 7, ..TagRules::default() },
+        tag_options: TagOptions { sha_length: 7, ..TagOptions::default() },
         labels: Vec::new(),
         build_args: Vec::new(),
         target: None,

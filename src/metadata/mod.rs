@@ -1,7 +1,7 @@
 //! Tags and labels of an image: pure functions of what the runner said, what is checked out and what was asked.
 //!
 //! Owns what a tag of the plan is (`planned`), the default tag strategy (`strategy`), the slug of a ref (`slug`), what an
-//! event is about (`trigger`), the rules that take the strategy's place (`rules`)
+//! event is about (`trigger`), what rules make of it in the strategy's place (`rules`)
 //! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is
 //! decided elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and
 //! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
@@ -13,6 +13,7 @@ pub(crate) mod fixture;
 pub mod labels;
 mod planned;
 mod remote;
+mod ruled;
 pub mod rules;
 mod strategy;
 #[cfg(test)]
@@ -21,11 +22,11 @@ mod trigger;
 
 use serde::Serialize;
 
-use crate::model::{CommitId, text};
+use crate::model::{CommitId, Repository, Targets, text};
 
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
-pub use planned::{Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
+pub use planned::{CommitTags, Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
 pub use remote::{ContextCommit, ContextRef, ref_to_look_up};
 pub use strategy::{GithubFacts, Outcome, Rules, StrategyError, derive};
 pub use trigger::{branch_to_look_up, pull_request_to_look_up, push_by_event, triggering_commit};
@@ -37,7 +38,8 @@ pub struct Metadata {
     pub subject: Subject,
     /// What started it, for people: `push to branch main`. Free of control characters.
     pub occasion: String,
-    /// Every tag once, in the order of publishing: commit and version first, `latest` last.
+    /// Every tag once, in the order in which people are told: of the default strategy as they are published, of rules as those
+    /// are written.
     pub tags: Vec<PlannedTag>,
     /// The version, without a leading `v` when it is semantic. Set on a pull request too, where it is no tag.
     pub version: Option<String>,
@@ -56,6 +58,9 @@ pub struct Metadata {
     pub named: Option<CommitId>,
     /// What becomes of the image when the input `push` is `auto`.
     pub push_default: PushDecision,
+    /// Lines of `tags` that made no tag of their own, and why.
+    #[serde(skip)]
+    pub no_tag: Vec<rules::Nothing>,
     /// What a person should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -99,6 +104,14 @@ pub enum PushDecision {
     NoPush(String),
     /// It is pushed with `push: true` only; says why.
     OnlyIfAsked(String),
+}
+
+impl Metadata {
+    /// Those of the repositories that a tag is for: whole references may leave some without any. All, where there is no tag.
+    pub fn targets(&self, asked: &Targets) -> Targets {
+        let named = |one: &&Repository| self.tags.iter().any(|tag| tag.is_for(one));
+        Targets::of(asked.iter().filter(named).cloned()).unwrap_or_else(|| asked.clone())
+    }
 }
 
 /// A name for a sentence, in backticks.

@@ -5,7 +5,8 @@
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-use crate::model::Tag;
+use crate::model::{CommitId, Repository, Tag};
+use crate::rules::RuleVersion;
 
 /// A tag, why it is there, and how it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,37 @@ pub struct PlannedTag {
     pub policy: Policy,
     /// Why it is published, for people. Free of control characters, otherwise as hostile as a branch name.
     pub reason: String,
+    /// The only repository that it is put in; `None`: every one.
+    pub repository: Option<Repository>,
+    /// The version that the tag stands for. Where the policy is [`Moves::Upwards`], it is compared with the version of the
+    /// image that has the tag.
+    pub version: Option<RuleVersion>,
+    /// What the same is called for other commits, where it is called after one: by these, images of newer commits are found.
+    pub commit_tags: Option<CommitTags>,
+}
+
+/// How tags are called after commits: a part of the commit's id, and what is around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitTags {
+    /// Before the id: `sha-`.
+    pub prefix: String,
+    /// Characters of the id.
+    pub length: usize,
+    /// After the id: `-main`.
+    pub suffix: String,
+}
+
+impl CommitTags {
+    /// The tag of this commit.
+    pub fn of(&self, commit: &CommitId) -> Option<Tag> {
+        Tag::parse(&format!("{}{}{}", self.prefix, commit.cut(self.length), self.suffix)).ok()
+    }
+
+    /// How a tag is called that has the whole id of this commit in it.
+    pub fn around(tag: &Tag, commit: &CommitId) -> Option<Self> {
+        let (prefix, suffix) = tag.as_str().split_once(commit.as_str())?;
+        Some(Self { prefix: prefix.to_owned(), length: commit.as_str().len(), suffix: suffix.to_owned() })
+    }
 }
 
 /// What a tag is there for.
@@ -102,6 +134,17 @@ impl Policy {
 }
 
 impl PlannedTag {
+    /// A tag for every repository, that stands for no version and is called after no commit.
+    pub fn new(tag: Tag, (source, policy): (TagSource, Policy), reason: impl Into<String>) -> Self {
+        let (repository, version, commit_tags) = (None, None, None);
+        Self { tag, source, policy, reason: reason.into(), repository, version, commit_tags }
+    }
+
+    /// Whether it is put in this repository.
+    pub fn is_for(&self, repository: &Repository) -> bool {
+        self.repository.as_ref().is_none_or(|only| only == repository)
+    }
+
     /// The word of the plan's JSON: `version` for whatever is one, else the source.
     fn kind(&self) -> &'static str {
         if self.policy.is_fixed() { TagSource::Version.word() } else { self.source.word() }
@@ -138,12 +181,16 @@ impl TagSource {
 impl Serialize for PlannedTag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let line = self.source.line();
-        let mut fields = serializer.serialize_struct("PlannedTag", 3 + usize::from(line.is_some()))?;
+        let more = usize::from(line.is_some()) + usize::from(self.repository.is_some());
+        let mut fields = serializer.serialize_struct("PlannedTag", 3 + more)?;
         fields.serialize_field("tag", &self.tag)?;
         fields.serialize_field("kind", self.kind())?;
         fields.serialize_field("reason", &self.reason)?;
         if let Some(line) = line {
             fields.serialize_field("line", &line)?;
+        }
+        if let Some(repository) = &self.repository {
+            fields.serialize_field("repository", repository)?;
         }
         fields.end()
     }
@@ -171,7 +218,7 @@ mod tests {
             (TagSource::PullRequest, Policy::MOVING, "pull_request"),
             (TagSource::Latest, Policy::LATEST, "latest"),
         ] {
-            let tag = PlannedTag { tag: Tag::parse("x").unwrap(), source, policy, reason: "y".into() };
+            let tag = PlannedTag::new(Tag::parse("x").unwrap(), (source, policy), "y");
             let expected = serde_json::json!({"tag": "x", "kind": kind, "reason": "y"});
             assert_eq!(serde_json::to_value(&tag).unwrap(), expected);
         }
@@ -184,9 +231,25 @@ mod tests {
             (TagSource::Rule(3), Policy::VERSION, "version"),
             (TagSource::Reference(3), Policy::MOVING, "reference"),
         ] {
-            let tag = PlannedTag { tag: Tag::parse("x").unwrap(), source, policy, reason: "y".into() };
-            let expected = serde_json::json!({"tag": "x", "kind": kind, "reason": "y", "line": 3});
+            let mut tag = PlannedTag::new(Tag::parse("x").unwrap(), (source, policy), "y");
+            let mut expected = serde_json::json!({"tag": "x", "kind": kind, "reason": "y", "line": 3});
+            assert_eq!(serde_json::to_value(&tag).unwrap(), expected);
+            tag.repository = Some(Repository::parse("r.io/a").unwrap());
+            expected["repository"] = "r.io/a".into();
             assert_eq!(serde_json::to_value(&tag).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn tags_called_after_commits() {
+        let [one, two] = ["1", "2"].map(|digit| CommitId::parse(&digit.repeat(40)).unwrap());
+        let scheme = CommitTags { prefix: "sha-".into(), length: 7, suffix: "-x".into() };
+        assert_eq!(scheme.of(&two).unwrap().as_str(), "sha-2222222-x");
+        let tag = Tag::parse(&format!("v-{one}-y")).unwrap();
+        let around = CommitTags::around(&tag, &one).unwrap();
+        assert_eq!((around.prefix.as_str(), around.length, around.suffix.as_str()), ("v-", 40, "-y"));
+        assert_eq!(around.of(&one), Some(tag.clone()));
+        assert_eq!(CommitTags::around(&tag, &two), None);
+        assert_eq!(CommitTags { suffix: "x".repeat(120), ..scheme }.of(&one), None, "too long for a tag");
     }
 }

@@ -5,13 +5,16 @@
 //! (`latest`, a version, `pr-N`) is left to its owner. Nothing here knows what a registry holds.
 
 use super::remote::{ContextCommit, Sources, fetched, sources};
+use super::ruled::{Around, ruled};
+use super::rules::{DefaultTags, Evaluated};
 use super::trigger::{Trigger, branch_to_look_up, trigger, triggering_commit};
 use super::{
-    Ancestry, CheckoutFacts, DescribeError, Metadata, Origin, PlannedTag, Policy, Subject, TagSource, date,
-    quoted, slug,
+    Ancestry, CheckoutFacts, CommitTags, DescribeError, Metadata, Origin, PlannedTag, Policy, Subject,
+    TagSource, date, quoted, slug,
 };
 use crate::inputs::config::{Config, Push, VersionInput};
 use crate::model::{CommitId, ContextSource, Tag, text};
+use crate::rules::{Fault, TagRules};
 use crate::runner::context::{Event, RunnerContext};
 
 /// The inputs that tags depend on.
@@ -27,6 +30,10 @@ pub struct Rules<'a> {
     pub push: Push,
     /// `context`, where the sources are.
     pub context: &'a ContextSource,
+    /// `tags` and `flavor`, which take the place of the default strategy.
+    pub tags: Option<&'a TagRules>,
+    /// The time of the run, in Unix milliseconds: what `{{date}}` says.
+    pub now: i64,
 }
 
 impl<'a> From<&'a Config> for Rules<'a> {
@@ -37,6 +44,8 @@ impl<'a> From<&'a Config> for Rules<'a> {
             latest_branch: &config.latest_branch,
             push: config.push,
             context: &config.context,
+            tags: config.tags.as_ref(),
+            now: 0,
         }
     }
 }
@@ -96,6 +105,9 @@ pub enum StrategyError {
     /// `version: auto` without an answer.
     #[error("`version: auto` needs a description of the commit: {0}")]
     Describe(DescribeError),
+    /// Rules whose outcome cannot be what it should be: all of them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Rules(Vec<Fault>),
     /// The event does not carry the head and nobody could tell it.
     #[error(
         "`push: true` on pull request #{0}, but its head commit is unknown: the event does not carry it and the API did not tell; give `token` the permission `pull-requests: read`"
@@ -158,39 +170,30 @@ pub fn derive(
     }
     let head = known_head.or_else(|| github.pull_request_head.clone());
     let (version, created) = (run.version(&subject)?, run.created(found));
-    match &subject {
-        Subject::Branch(name) => run.on_ref("branch", name, Some(TagSource::Branch))?,
-        Subject::GitTag(name) => run.on_ref("Git tag", name, Some(TagSource::GitTag))?,
-        Subject::Ref(name) => run.on_ref("ref", name, None)?,
-        Subject::PullRequest(Some(number)) => {
-            run.on_pull_request(*number, head.as_ref())?;
-        }
-        Subject::PullRequest(None) => run.warnings.push(
-            "the event names no pull request (GitHub leaves it out for forks): there is no tag to publish"
-                .into(),
-        ),
-        Subject::Queue if !own => {}
-        Subject::Queue => {
-            let sha = run.revision.cut(rules.sha_length);
-            run.add(
-                format!("{sha}-queue"),
-                (TagSource::Queue, Policy::COMMIT),
-                "this commit in the merge queue".into(),
-                "the commit",
-            )?;
-        }
+    if rules.tags.is_none_or(TagRules::has_default) {
+        run.default_tags(&subject, head.as_ref())?;
+        run.tags.sort_by_key(|tag| tag.policy.stage);
     }
-    run.tags.sort_by_key(|tag| tag.policy.stage);
-    let Strategy { revision, tags, warnings, .. } = run;
     let named = match subject {
         _ if !own => None,
-        Subject::PullRequest(_) => match head {
-            Some(head) if holds(checkout, &head) => Some(head),
-            Some(_) => Some(revision.clone()),
+        Subject::PullRequest(_) => match &head {
+            Some(head) if holds(checkout, head) => Some(head.clone()),
+            Some(_) => Some(run.revision.clone()),
             None => None,
         },
-        _ => Some(revision.clone()),
+        _ => Some(run.revision.clone()),
     };
+    let evaluated = match rules.tags {
+        Some(rules) => Some(run.by_rules(rules, &subject, named.as_ref(), (version.as_deref(), created))?),
+        None => None,
+    };
+    let Strategy { revision, mut tags, mut warnings, .. } = run;
+    let (mut version, mut no_tag) = (version, Vec::new());
+    if let Some(evaluated) = evaluated {
+        (tags, no_tag) = (evaluated.tags, evaluated.nothing);
+        version = evaluated.version.or(version);
+        warnings.extend(evaluated.warnings);
+    }
     Ok(Outcome::Build(Box::new(Metadata {
         subject,
         occasion,
@@ -203,6 +206,7 @@ pub fn derive(
         created,
         named,
         push_default,
+        no_tag,
         warnings,
     })))
 }
@@ -219,6 +223,63 @@ struct Strategy<'a> {
 }
 
 impl Strategy<'_> {
+    /// The tags of the default strategy.
+    fn default_tags(&mut self, subject: &Subject, head: Option<&CommitId>) -> Result<(), StrategyError> {
+        match subject {
+            Subject::Branch(name) => self.on_ref("branch", name, Some(TagSource::Branch)),
+            Subject::GitTag(name) => self.on_ref("Git tag", name, Some(TagSource::GitTag)),
+            Subject::Ref(name) => self.on_ref("ref", name, None),
+            Subject::PullRequest(Some(number)) => self.on_pull_request(*number, head),
+            Subject::PullRequest(None) => {
+                self.warnings.push(
+                    "the event names no pull request (GitHub leaves it out for forks): there is no tag to publish"
+                        .into(),
+                );
+                Ok(())
+            }
+            Subject::Queue if !self.own => Ok(()),
+            Subject::Queue => {
+                let sha = self.revision.cut(self.rules.sha_length);
+                self.add(
+                    format!("{sha}-queue"),
+                    (TagSource::Queue, Policy::COMMIT),
+                    "this commit in the merge queue".into(),
+                    "the commit",
+                )
+            }
+        }
+    }
+
+    /// The tags that rules make in the place of the default strategy's, or with them. `known`: its version, and the time of the
+    /// commit.
+    fn by_rules(
+        &mut self,
+        rules: &TagRules,
+        subject: &Subject,
+        named: Option<&CommitId>,
+        known: (Option<&str>, Option<i64>),
+    ) -> Result<Evaluated, StrategyError> {
+        // A pull request's number is right, whatever of it is checked out.
+        let limited = matches!(subject, Subject::Branch(_) | Subject::GitTag(_));
+        let withheld = self.drift().filter(|_| limited);
+        let around = Around {
+            context: self.context,
+            subject,
+            built: self.own.then_some(&self.revision),
+            named,
+            withheld: withheld.as_deref(),
+            now: self.rules.now,
+            committed: known.1,
+        };
+        let default = DefaultTags { tags: &self.tags, version: known.0 };
+        let evaluated = ruled(rules, &around, default).map_err(StrategyError::Rules)?;
+        // The default strategy has said so already.
+        if let Some(drift) = withheld.filter(|_| !rules.has_default()) {
+            self.warnings.push(format!("no tag is called after the ref of this run: {drift}"));
+        }
+        Ok(evaluated)
+    }
+
     /// Whether the run is about this branch; else why that is not so, or not known.
     fn on_its_branch(&self, name: &str, on_branch: &Result<bool, String>) -> Result<(), String> {
         let (commit, name) = (triggering_commit(self.context), quoted(name));
@@ -273,10 +334,9 @@ impl Strategy<'_> {
         moving: Option<TagSource>,
     ) -> Result<(), StrategyError> {
         let slug = slug(name).ok_or_else(|| StrategyError::EmptySlug { what, name: quoted(name) })?;
-        let sha = self.revision.cut(self.rules.sha_length).to_owned();
         let reason = format!("this commit on {what} {}", quoted(name));
         if self.own {
-            self.add(format!("{sha}-{slug}"), (TagSource::Commit, Policy::COMMIT), reason, what)?;
+            self.add_commit(&self.revision.clone(), format!("-{slug}"), reason, what)?;
         }
         let Some(source) = moving else { return Ok(()) };
         if let Some(drift) = self.drift() {
@@ -355,10 +415,8 @@ impl Strategy<'_> {
             Some(head) => {
                 let holds = holds(self.checkout, head);
                 if holds {
-                    let sha = head.cut(self.rules.sha_length);
                     let reason = format!("head commit of pull request #{number}");
-                    let tag = format!("{sha}-pr-{number}");
-                    self.add(tag, (TagSource::Commit, Policy::COMMIT), reason, "the commit")?;
+                    self.add_commit(head, format!("-pr-{number}"), reason, "the commit")?;
                 }
                 // Checking out what the event points at is right for `pull_request` only.
                 let on_pull = self.context.git_ref == crate::model::GitRef::Pull(number);
@@ -442,7 +500,24 @@ impl Strategy<'_> {
             return Err(StrategyError::TooLong { what, length: text.len(), text: text::name(text) });
         };
         if self.tags.iter().all(|there| there.tag != tag) {
-            self.tags.push(PlannedTag { tag, source, policy, reason });
+            self.tags.push(PlannedTag::new(tag, (source, policy), reason));
+        }
+        Ok(())
+    }
+
+    /// Adds the commit's own tag, which is the first of all.
+    fn add_commit(
+        &mut self,
+        commit: &CommitId,
+        suffix: String,
+        reason: String,
+        what: &'static str,
+    ) -> Result<(), StrategyError> {
+        let scheme = CommitTags { prefix: String::new(), length: self.rules.sha_length, suffix };
+        let text = format!("{}{}", commit.cut(scheme.length), scheme.suffix);
+        self.add(text, (TagSource::Commit, Policy::COMMIT), reason, what)?;
+        if let Some(own) = self.tags.last_mut() {
+            own.commit_tags = Some(scheme);
         }
         Ok(())
     }

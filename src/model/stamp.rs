@@ -26,6 +26,8 @@ pub const INPUTS: &str = "io.github.docker-push-action.inputs";
 pub const RUN: &str = "io.github.docker-push-action.run";
 /// The OCI key of the commit that was built.
 pub const REVISION: &str = "org.opencontainers.image.revision";
+/// The OCI key of the version.
+pub const VERSION: &str = "org.opencontainers.image.version";
 /// The OCI key of the sources' address.
 pub const SOURCE: &str = "org.opencontainers.image.source";
 
@@ -72,6 +74,8 @@ pub struct Stamp {
     pub source: Option<String>,
     /// [`RUN`].
     pub run: Option<RunNumber>,
+    /// [`VERSION`], beside a commit: alone it may be inherited from a base image.
+    pub version: Option<String>,
 }
 
 /// A run of a workflow, written `ID-ATTEMPT`. Of two, the greater one was started later.
@@ -116,8 +120,10 @@ impl Stamp {
             sound.then_some(text)
         };
         let commit = |key: &str| text(key).and_then(|text| CommitId::parse(text).ok());
+        let named = commit(COMMIT).or_else(|| commit(REVISION));
         Self {
-            commit: commit(COMMIT).or_else(|| commit(REVISION)),
+            version: named.as_ref().and_then(|_| text(VERSION)).map(Into::into),
+            commit: named,
             reference: text(REF).map(Into::into),
             inputs: text(INPUTS).and_then(InputsHash::parse),
             source: text(SOURCE).map(Into::into),
@@ -129,6 +135,7 @@ impl Stamp {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
+            version: if self.commit.is_some() { self.version } else { other.version },
             commit: self.commit.or(other.commit),
             reference: self.reference.or(other.reference),
             inputs: self.inputs.or(other.inputs),
@@ -167,6 +174,7 @@ mod tests {
             inputs: Some(InputsHash { schema: 1, digest: Digest::of(b"") }),
             source: Some("https://github.com/acme/shop".into()),
             run: Some(RunNumber { id: 12, attempt: 3 }),
+            version: None,
         };
         let inputs = format!("1:sha256:{hash}");
         let ours = [
@@ -184,6 +192,19 @@ mod tests {
         ];
         assert_eq!(stamp(&strangers), Stamp { reference: None, inputs: None, run: None, ..full });
         assert_eq!(Stamp::default().annotations(), []);
+    }
+
+    #[test]
+    fn a_version_counts_beside_a_commit_only() {
+        let sha = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+        let version = ("org.opencontainers.image.version", "1.2.3");
+        let said = stamp(&[("org.opencontainers.image.revision", sha), version]);
+        assert_eq!(said.version.as_deref(), Some("1.2.3"));
+        let inherited = stamp(&[version]);
+        assert_eq!(inherited.version, None, "of the base image");
+        assert_eq!(inherited.or(said.clone()).version, said.version);
+        let other = stamp(&[("org.opencontainers.image.revision", sha)]);
+        assert_eq!(other.or(said).version, None, "each speaks of its own commit");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use super::attached::place;
 use super::build::{BuildPlan, Export};
 use super::export::ExportPlan;
 use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
+use super::publish::tags_in;
 use super::run::RunPlan;
 use crate::inputs::config::Config;
-use crate::metadata::{Stage, Subject, TagSource, date, labels};
+use crate::metadata::{Moves, Stage, Subject, TagSource, date, labels};
 use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform, Targets};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
@@ -40,8 +41,34 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
 }
 
 fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
-    let names: HashSet<_> = plan.tags.iter().map(|tag| &tag.tag).collect();
-    check(names.len() == plan.tags.len(), "a tag is there twice");
+    for target in plan.targets.iter() {
+        let names: Vec<_> = tags_in(plan, target).map(|tag| &tag.tag).collect();
+        check(distinct(&names), "a tag is there twice");
+        let left_out = names.is_empty() && !plan.tags.is_empty();
+        check(!plan.push.pushes() || !left_out, "a repository that is pushed to has no tag");
+    }
+    let homeless = plan.tags.iter().filter_map(|tag| tag.repository.as_ref());
+    check(
+        !plan.push.pushes() || homeless.into_iter().all(|one| plan.targets.contains(one)),
+        "a tag is for a repository that is not pushed to",
+    );
+    for tag in &plan.tags {
+        let control = tag.reason.chars().any(char::is_control);
+        check(!control, "a reason holds a control character");
+        let compared = tag.policy.moves != Moves::Upwards || tag.version.is_some();
+        check(compared, "a tag moves upwards and stands for no version");
+    }
+    match config.tags {
+        Some(_) => {
+            let mut made = plan.tags.iter().filter(|tag| tag.tag.as_str() == "latest");
+            check(made.all(|tag| tag.policy.stage == Stage::Last), "`latest` is not the last");
+        }
+        None => strategy_tags(plan, config, check),
+    }
+}
+
+/// What holds of the tags of the default strategy.
+fn strategy_tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     let stages: Vec<Stage> = plan.tags.iter().map(|tag| tag.policy.stage).collect();
     check(stages.is_sorted(), "tags are not in the order of publishing");
     let has = |source| plan.tags.iter().any(|tag| tag.source == source);
@@ -49,8 +76,6 @@ fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     for tag in &plan.tags {
         let latest = tag.tag.as_str() == "latest";
         check(latest == (tag.source == TagSource::Latest), "a tag is called `latest` and is not `latest`");
-        let control = tag.reason.chars().any(char::is_control);
-        check(!control, "a reason holds a control character");
     }
     let owns_latest = plan.subject == Subject::Branch(config.latest_branch.clone());
     check(!has(TagSource::Latest) || owns_latest, "`latest` is not on `latest_branch`");

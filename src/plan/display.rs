@@ -16,7 +16,8 @@ use super::image::{ImageWork, Made, Stalled};
 use super::outlook::{self, Outlook};
 use super::push::PushPlan;
 use super::run::RunPlan;
-use crate::metadata::{PlannedTag, Subject};
+use crate::metadata::rules::Nothing;
+use crate::metadata::{Moves, PlannedTag, Subject};
 use crate::model::{
     CacheEntry, CommitId, Platform, RegistryHost, RegistryProtocol, Repository, Targets, text,
 };
@@ -90,11 +91,21 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
     if plan.image.leg().is_some() {
         let _ = writeln!(text, "tags: none, as this is one leg: the job with `mode: merge` puts them");
     } else {
-        let tags = plan.tags.iter().map(|tag| {
-            let fate = fates.and_then(|fates| fates.get(&tag.tag)).map(|fate| format!("; {fate}"));
-            (tag.tag.to_string(), tag.reason.clone() + &fate.unwrap_or_default())
+        let tags = plan.tags.iter().enumerate().map(|(number, tag)| {
+            let fate = fates.and_then(|fates| fates.get(number)).map(|fate| format!("; {fate}"));
+            let name = match &tag.repository {
+                Some(repository) => format!("{repository}:{}", tag.tag),
+                None => tag.tag.to_string(),
+            };
+            (name, tag.reason.clone() + moves(tag) + &fate.unwrap_or_default())
         });
         section(&mut text, "tags", &tags.collect::<Vec<_>>());
+        if !plan.no_tag.is_empty() {
+            let lines = plan.no_tag.iter();
+            let rows =
+                lines.map(|line| (format!("line {}: {}", line.place.line, line.text), line.why.clone()));
+            section(&mut text, "no tag from", &rows.collect::<Vec<_>>());
+        }
     }
     section(&mut text, "labels", &plan.labels().clone().into_iter().collect::<Vec<_>>());
     for notice in &plan.notices {
@@ -115,6 +126,20 @@ fn spoken_to(host: &RegistryHost, protocol: RegistryProtocol) -> String {
         RegistryProtocol::UnverifiedOrPlain => "TLS with whatever certificate it shows, or none",
     };
     format!("{host}: {how}, logins included, as `buildkitd_config` says")
+}
+
+/// How a tag that a line of `tags` has made may move: nobody knows that by its name.
+fn moves(tag: &PlannedTag) -> &'static str {
+    if tag.source.line().is_none() && tag.version.is_none() {
+        return "";
+    }
+    match tag.policy.moves {
+        Moves::Fixed => " (a version's own)",
+        Moves::IfFree => " (put where nothing has it)",
+        Moves::ByCommit => " (moves to newer commits)",
+        Moves::Upwards => " (moves to later versions)",
+        Moves::Free => " (this commit's own)",
+    }
 }
 
 /// A titled list in two columns.
@@ -162,6 +187,7 @@ pub fn json(plan: &RunPlan) -> String {
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
+        no_tag: plan.no_tag.iter().map(NoTag::of).collect(),
         labels: plan.labels(),
         notices: &plan.notices,
         warnings: &plan.warnings,
@@ -197,10 +223,26 @@ struct Document<'a> {
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    no_tag: Vec<NoTag<'a>>,
     labels: &'a std::collections::BTreeMap<String, String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notices: &'a [String],
     warnings: &'a [String],
+}
+
+/// A line of `tags` that makes no tag of its own.
+#[derive(Serialize)]
+struct NoTag<'a> {
+    line: usize,
+    text: &'a str,
+    why: &'a str,
+}
+
+impl<'a> NoTag<'a> {
+    fn of(line: &'a Nothing) -> Self {
+        Self { line: line.place.line, text: &line.text, why: &line.why }
+    }
 }
 
 fn pushes(plan: &RunPlan) -> String {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::attached::place;
 use super::index::IndexPlan;
 use super::inputs_hash;
-use crate::metadata::{PlannedTag, TagSource, labels::CREATED};
+use crate::metadata::{Moves, PlannedTag, labels::CREATED};
 use crate::model::{
     Annotation, AnnotationLevel, Digest, InputsHash, Platform, stamp::INPUTS, stamp::RUN, stamp::RunNumber,
 };
@@ -142,8 +142,11 @@ pub struct Published {
 }
 
 /// The tag under which an earlier attempt of the run has left the image, if there was one.
-pub fn left_by_an_earlier_attempt<'a>(merge: &MergePlan, tags: &'a [PlannedTag]) -> Option<&'a PlannedTag> {
-    let own = tags.iter().find(|tag| matches!(tag.source, TagSource::Commit | TagSource::Queue));
+pub fn left_by_an_earlier_attempt<'a>(
+    merge: &MergePlan,
+    mut tags: impl Iterator<Item = &'a PlannedTag>,
+) -> Option<&'a PlannedTag> {
+    let own = tags.find(|tag| tag.policy.moves == Moves::Free);
     own.filter(|_| merge.attempt > 1)
 }
 

@@ -236,7 +236,7 @@ fn an_image_that_an_earlier_attempt_has_left() {
     let plan = merged_in(2, push(), &config());
     let left = |plan: &RunPlan| {
         let ImageWork::Merge(work) = &plan.image else { panic!("{plan:?}") };
-        left_by_an_earlier_attempt(&work.merge, &plan.tags).map(|tag| tag.tag.to_string())
+        left_by_an_earlier_attempt(&work.merge, plan.tags.iter()).map(|tag| tag.tag.to_string())
     };
     assert_eq!(left(&plan).unwrap(), "1111111-main");
     assert_eq!(left(&merged(&config())), None, "nobody was there before");

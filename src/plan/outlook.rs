@@ -2,7 +2,6 @@
 //!
 //! Asks the same questions as the run itself (`order`). What it says may be out of date a moment later: the run reads again.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::order::{Known, Question, Verdict, VersionTaken, VersionVerdict, decide, version};
@@ -21,8 +20,8 @@ pub enum Outlook {
     Unknown(String),
     /// This.
     Known {
-        /// To each planned tag.
-        tags: BTreeMap<Tag, Fate>,
+        /// To each planned tag, in the plan's order.
+        tags: Vec<Fate>,
         /// The image that would be tagged instead of built, or why there is none; `None` where none is looked for.
         promotion: Option<Result<(Tag, Digest), NoCandidate>>,
     },
@@ -91,7 +90,7 @@ pub fn fate(
             Fate::Moves(there.clone())
         }
     };
-    if tag.policy.moves != Moves::ByCommit || !ours.rules.hold_back {
+    if !matches!(tag.policy.moves, Moves::ByCommit | Moves::Upwards) || !ours.options.hold_back {
         return Ok(moves());
     }
     // No image is like one that is not built yet.
@@ -131,7 +130,7 @@ pub(super) fn promotion(plan: Option<&Promotion>, outlook: Option<&Outlook>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inputs::config::{ExistingVersion, TagRules};
+    use crate::inputs::config::{ExistingVersion, TagOptions};
     use crate::metadata::{Policy, TagSource};
     use crate::model::{Relation, Stamp};
     use crate::plan::order::Answer;
@@ -149,21 +148,20 @@ mod tests {
     #[test]
     fn what_would_become_of_a_tag() {
         use TagSource::{Branch, Commit, Latest, Version};
-        let skip = TagRules { existing_version: ExistingVersion::Skip, ..TagRules::default() };
-        let overwrite = TagRules { existing_version: ExistingVersion::Overwrite, ..TagRules::default() };
-        let never = TagRules { hold_back: false, ..TagRules::default() };
-        let usual = TagRules::default();
-        let said = |source, current: Option<Stamped>, rules: &TagRules, relation: Relation| {
+        let skip = TagOptions { existing_version: ExistingVersion::Skip, ..TagOptions::default() };
+        let overwrite = TagOptions { existing_version: ExistingVersion::Overwrite, ..TagOptions::default() };
+        let never = TagOptions { hold_back: false, ..TagOptions::default() };
+        let usual = TagOptions::default();
+        let said = |source, current: Option<Stamped>, rules: &TagOptions, relation: Relation| {
             let policy = match source {
                 Commit => Policy::COMMIT,
                 Version => Policy::VERSION,
                 Latest => Policy::LATEST,
                 _ => Policy::MOVING,
             };
-            let tag =
-                PlannedTag { tag: Tag::parse("v1.0.0").unwrap(), source, policy, reason: String::new() };
+            let tag = PlannedTag::new(Tag::parse("v1.0.0").unwrap(), (source, policy), "");
             let stamp = Stamp { commit: Some(id(2)), ..Stamp::default() };
-            let ours = Ours { stamp, forced: false, commit_tags: None, rules: *rules };
+            let ours = Ours { stamp, forced: false, commit_tags: None, options: *rules };
             let mut known = Known::default();
             while let Err(question) = fate(&tag, current.as_ref(), &ours, &known) {
                 let answer = match question {
@@ -228,7 +226,7 @@ mod tests {
         let tags = ["a-main", "a-dev"].map(|text| Tag::parse(text).unwrap()).to_vec();
         let candidates =
             |hindrance: Option<&str>| Candidates { tags: tags.clone(), hindrance: hindrance.map(Into::into) };
-        let known = |promotion| Some(Outlook::Known { tags: BTreeMap::new(), promotion: Some(promotion) });
+        let known = |promotion| Some(Outlook::Known { tags: Vec::new(), promotion: Some(promotion) });
         let none = || known(Err(NoCandidate("there is no `a-main`".into())));
         let promoting = |hindrance, required| Promotion { from: candidates(hindrance), required };
         let (look, only) = (promoting(None, false), promoting(None, true));

@@ -106,7 +106,15 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         (metadata.tags.clone(), image)
     };
     let notices = withheld.into_iter().collect();
-    Ok(RunPlan { tags, exports, notices, warnings, ..about(image, config, context, facts, push, stamp) })
+    let no_tag = metadata.no_tag.clone();
+    Ok(RunPlan {
+        tags,
+        no_tag,
+        exports,
+        notices,
+        warnings,
+        ..about(image, config, context, facts, push, stamp)
+    })
 }
 
 /// A run that joins what other jobs have built.
@@ -133,7 +141,8 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let merge = MergePlan { run, attempt, tags };
     let image = ImageWork::Merge(MergeWork { merge, index });
     let tags = metadata.tags.clone();
-    Ok(RunPlan { tags, warnings, ..about(image, config, context, facts, push, stamp) })
+    let no_tag = metadata.no_tag.clone();
+    Ok(RunPlan { tags, no_tag, warnings, ..about(image, config, context, facts, push, stamp) })
 }
 
 /// What a plan says of the run itself.
@@ -152,12 +161,13 @@ fn about(
         targets: facts.targets.clone(),
         protocols: config.builder.protocols.clone().into_iter().filter(|(host, _)| pushed_to(host)).collect(),
         tags: Vec::new(),
+        no_tag: Vec::new(),
         push,
         subject: subject.clone(),
         occasion: occasion.clone(),
         version: version.clone(),
         revision: revision.clone(),
-        tag_rules: config.tag_rules,
+        tag_options: config.tag_options,
         stamp,
         forced: context.forced,
         exports: Vec::new(),
@@ -298,7 +308,8 @@ fn stamp(context: &RunnerContext, metadata: &Metadata, inputs: Option<InputsHash
         Subject::Ref(name) => Some(name.clone()),
     };
     let source = Some(context.repository.html_url.clone()).filter(|url| !url.is_empty());
-    Stamp { commit: metadata.named.clone(), reference, inputs, source, run: None }
+    let (commit, version) = (metadata.named.clone(), metadata.version.clone());
+    Stamp { commit, reference, inputs, source, run: None, version }
 }
 
 /// The arguments asked for; a version that comes from Git is one too, unless it was given: the Dockerfile has no

@@ -5,7 +5,7 @@
 //! for. A registry's tags are never listed: candidates are the commit's tags under names that are known.
 
 use crate::inputs::config::{Config, Promote, VersionInput};
-use crate::metadata::{Metadata, Subject, TagSource};
+use crate::metadata::{Metadata, Subject};
 use crate::model::{CommitId, Digest, GitRef, Stamp, Stamped, Tag, slug, text};
 use crate::runner::context::{Event, RunnerContext};
 
@@ -64,7 +64,7 @@ pub(super) fn plan_promotion(
         None
     };
     let from = Candidates { tags: tags(config, context, metadata), hindrance };
-    match config.tag_rules.promote {
+    match config.tag_options.promote {
         Promote::Only => Some(Promotion { from, required: true }),
         Promote::Auto if released && pushes => Some(Promotion { from, required: false }),
         Promote::Auto | Promote::Never => None,
@@ -80,7 +80,7 @@ fn tags(config: &Config, context: &RunnerContext, metadata: &Metadata) -> Vec<Ta
     let sha = metadata.revision.cut(config.sha_length);
     let named = [Some(config.latest_branch.as_str()), release].into_iter().flatten();
     let tags = named.filter_map(|name| commit_tag(sha, name));
-    let own = metadata.tags.iter().filter(|tag| tag.source == TagSource::Commit).map(|tag| tag.tag.clone());
+    let own = metadata.tags.iter().filter(|tag| tag.commit_tags.is_some()).map(|tag| tag.tag.clone());
     distinct(tags.chain(own))
 }
 
@@ -166,14 +166,14 @@ pub fn may_need_no_build(config: &Config, context: &RunnerContext) -> bool {
     };
     tagged
         || matches!(config.version, Some(VersionInput::Semver(_)))
-        || config.tag_rules.promote == Promote::Only
+        || config.tag_options.promote == Promote::Only
 }
 
 /// The tags that decide something before anything is built, as far as is known before the plan: versions, and those that
 /// may name such an image. All others are read right before they move, and not before.
 pub fn decisive(config: &Config, context: &RunnerContext, metadata: &Metadata) -> Vec<Tag> {
     let versions = metadata.tags.iter().filter(|tag| tag.policy.is_fixed()).map(|tag| tag.tag.clone());
-    let never = config.tag_rules.promote == Promote::Never || config.wants_new_build().is_some();
+    let never = config.tag_options.promote == Promote::Never || config.wants_new_build().is_some();
     let promoted = if never || !may_need_no_build(config, context) {
         Vec::new()
     } else {
@@ -185,7 +185,7 @@ pub fn decisive(config: &Config, context: &RunnerContext, metadata: &Metadata) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inputs::config::TagRules;
+    use crate::inputs::config::TagOptions;
     use crate::metadata::fixture::{built, commit, config, context, pull_request, push};
     use crate::model::InputsHash;
 
@@ -215,8 +215,8 @@ mod tests {
 
     #[test]
     fn when_and_where_to_look() {
-        let rules = |promote| TagRules { promote, ..TagRules::default() };
-        let with = |promote| Config { tag_rules: rules(promote), ..config() };
+        let rules = |promote| TagOptions { promote, ..TagOptions::default() };
+        let with = |promote| Config { tag_options: rules(promote), ..config() };
         let release = |target: &str| {
             let event =
                 Event::Release { action: "published".into(), tag: "v1.2.3".into(), target: target.into() };

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::inputs::config::TagRules;
-use crate::metadata::{PlannedTag, Subject, TagSource};
-use crate::model::{CommitId, Digest, Repository, Stamp, Tag};
+use crate::inputs::config::TagOptions;
+use crate::metadata::{CommitTags, PlannedTag, Stage, Subject};
+use crate::model::{Digest, Repository, Stamp, Tag};
 
 use super::run::RunPlan;
 
@@ -32,29 +32,7 @@ pub struct Ours {
     /// What the tags of other commits of the same ref are called.
     pub commit_tags: Option<CommitTags>,
     /// What was asked for.
-    pub rules: TagRules,
-}
-
-/// The names of one ref's commit tags: `{commit}-{slug}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitTags {
-    /// Characters of the commit's id.
-    length: usize,
-    /// `-main`.
-    suffix: String,
-}
-
-impl CommitTags {
-    /// The names, by the tag of one commit.
-    pub(super) fn like(tag: &Tag, commit: &CommitId) -> Option<Self> {
-        let (id, rest) = tag.as_str().split_once('-')?;
-        (commit.cut(id.len()) == id).then(|| Self { length: id.len(), suffix: format!("-{rest}") })
-    }
-
-    /// The tag of this commit.
-    pub fn of(&self, commit: &CommitId) -> Option<Tag> {
-        Tag::parse(&format!("{}{}", commit.cut(self.length), self.suffix)).ok()
-    }
+    pub options: TagOptions,
 }
 
 /// A tag that was not put or moved, and why.
@@ -71,29 +49,32 @@ pub fn plan_publish(plan: &RunPlan, repository: &Repository, digest: Digest) -> 
     if !plan.push.pushes() {
         return None;
     }
-    let mut stages: Vec<Vec<PlannedTag>> = Vec::new();
-    for tag in &plan.tags {
-        match stages.last_mut() {
-            Some(stage) if stage.iter().all(|there| there.policy.stage == tag.policy.stage) => {
-                stage.push(tag.clone());
-            }
-            _ => stages.push(vec![tag.clone()]),
-        }
-    }
-    Some(PublishPlan { repository: repository.clone(), digest, stages, ours: ours(plan) })
+    let stage = |stage| tags_in(plan, repository).filter(move |tag| tag.policy.stage == stage).cloned();
+    let stages = [Stage::First, Stage::Second, Stage::Last].map(|one| stage(one).collect::<Vec<_>>());
+    let stages = stages.into_iter().filter(|stage| !stage.is_empty()).collect();
+    let repository = repository.clone();
+    Some(PublishPlan { digest, stages, ours: ours(plan, &repository), repository })
 }
 
-/// The image of a plan, as the order of images knows it.
-pub fn ours(plan: &RunPlan) -> Ours {
-    let own = plan.tags.iter().find(|tag| tag.source == TagSource::Commit);
-    let commit_tags =
-        own.zip(plan.stamp.commit.as_ref()).and_then(|(own, commit)| CommitTags::like(&own.tag, commit));
+/// The tags of a plan that are put in this repository.
+pub fn tags_in<'a>(
+    plan: &'a RunPlan,
+    repository: &'a Repository,
+) -> impl Iterator<Item = &'a PlannedTag> + Clone {
+    plan.tags.iter().filter(|tag| tag.is_for(repository))
+}
+
+/// The image of a plan, as the order of images in this repository knows it.
+pub fn ours(plan: &RunPlan, repository: &Repository) -> Ours {
+    let commit_tags = tags_in(plan, repository).find_map(|tag| tag.commit_tags.clone());
     // Also where this run has none, as it has built something else than the request's head.
     let commit_tags = commit_tags.or(match plan.subject {
-        Subject::PullRequest(Some(number)) => {
-            Some(CommitTags { length: plan.tag_rules.sha_length, suffix: format!("-pr-{number}") })
-        }
+        Subject::PullRequest(Some(number)) if !plan.is_by_rules() => Some(CommitTags {
+            prefix: String::new(),
+            length: plan.tag_options.sha_length,
+            suffix: format!("-pr-{number}"),
+        }),
         _ => None,
     });
-    Ours { stamp: plan.stamp.clone(), forced: plan.forced, commit_tags, rules: plan.tag_rules }
+    Ours { stamp: plan.stamp.clone(), forced: plan.forced, commit_tags, options: plan.tag_options }
 }

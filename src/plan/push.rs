@@ -59,6 +59,16 @@ pub(super) fn push_plan(
         }
     };
     match plan {
+        // A list of rules that has none for this event is how people say that it publishes nothing.
+        PushPlan::Push { .. }
+            if asked == Push::Auto && metadata.tags.is_empty() && !metadata.no_tag.is_empty() =>
+        {
+            Ok(PushPlan::Keep { why: "no line of `tags` makes a tag for this event".into() })
+        }
+        PushPlan::Push { .. } if metadata.tags.is_empty() && !metadata.no_tag.is_empty() => {
+            let lines = metadata.no_tag.iter().map(|line| format!("line {}: {}", line.place.line, line.why));
+            Err(PlanError::NoTag(lines.collect::<Vec<_>>().join("; ")))
+        }
         PushPlan::Push { .. } if metadata.tags.is_empty() => {
             Err(PlanError::NoTag(metadata.warnings.last().cloned().unwrap_or_default()))
         }

@@ -6,7 +6,8 @@ use super::export::ExportPlan;
 use super::image::ImageWork;
 use super::promote::Candidates;
 use super::push::PushPlan;
-use crate::inputs::config::TagRules;
+use crate::inputs::config::TagOptions;
+use crate::metadata::rules::Nothing;
 use crate::metadata::{PlannedTag, Subject};
 use crate::model::{Annotation, CommitId, Platform, RegistryHost, RegistryProtocol, Stamp, Targets};
 
@@ -19,8 +20,10 @@ pub struct RunPlan {
     pub targets: Targets,
     /// Those of its registries that are not only spoken to by HTTPS with a certificate that is believed.
     pub protocols: BTreeMap<RegistryHost, RegistryProtocol>,
-    /// Its tags in the order of publishing, whether or not they are pushed.
+    /// Its tags in the order in which people are told, whether or not they are pushed.
     pub tags: Vec<PlannedTag>,
+    /// Lines of `tags` that make no tag of their own, and why.
+    pub no_tag: Vec<Nothing>,
     /// Whether it is pushed, and why.
     pub push: PushPlan,
     /// What the run is about.
@@ -32,7 +35,7 @@ pub struct RunPlan {
     /// The commit that is built.
     pub revision: CommitId,
     /// What was asked about tags that exist already.
-    pub tag_rules: TagRules,
+    pub tag_options: TagOptions,
     /// What the image says of itself, for the runs after this one.
     pub stamp: Stamp,
     /// The run's event is a push that threw commits away.
@@ -49,6 +52,11 @@ impl RunPlan {
     /// The platforms of the image, in order.
     pub fn platforms(&self) -> &[Platform] {
         self.image.platforms()
+    }
+
+    /// Whether a line of `tags` has made a tag.
+    pub fn is_by_rules(&self) -> bool {
+        self.tags.iter().any(|tag| tag.source.line().is_some())
     }
 
     /// The labels of the image's config.

@@ -216,10 +216,10 @@ fn what_a_dry_run_foretells() {
     let named = |text: &str| Tag::parse(text).unwrap();
     let older = CommitId::parse(&"2".repeat(40)).unwrap();
     let tags = [
-        (named("1111111-main"), Fate::SameCommit),
-        (named("v1.2.3"), Fate::New),
-        (named("main"), Fate::Moves(Some(older))),
-        (named("latest"), Fate::HeldBack("it is on the newer commit 333333333333\n::error::".into())),
+        Fate::SameCommit,
+        Fate::New,
+        Fate::Moves(Some(older)),
+        Fate::HeldBack("it is on the newer commit 333333333333\n::error::".into()),
     ];
     let digest = Digest::of(b"");
     let outlook = Outlook::Known { tags: tags.into(), promotion: Some(Ok((named("1111111-main"), digest))) };

@@ -129,6 +129,7 @@ mod tests {
             inputs: Some(InputsHash { schema: 1, digest: Digest::of(b"") }),
             source: Some("https://github.com/acme/shop".into()),
             run: None,
+            version: None,
         };
         assert_eq!(annotations(&Manifest::new(index, index::OCI_INDEX)), full);
         let config = br#"{"architecture":"amd64","os":"linux","config":{"Labels":{

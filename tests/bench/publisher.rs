@@ -5,7 +5,7 @@
 //! [`Steps`] with every tag but one a moving one, each read before its move, and the image read again at the end.
 //! Not in it: the facts about the daemon, which a run gathers meanwhile, and GitHub's answers.
 
-use docker_push_action::inputs::config::TagRules;
+use docker_push_action::inputs::config::TagOptions;
 use docker_push_action::metadata::{PlannedTag, Policy, TagSource};
 use docker_push_action::model::{Dial, Digest, RegistryHost, Repository, Stamped, Tag};
 use docker_push_action::plan::order::{Answer, Putting, Reply, Step, Steps};
@@ -34,19 +34,18 @@ async fn put_all(repository: &Repository, source: &Tag, tags: &[Tag]) {
     let (upload, found) = tokio::join!(client.begin_upload(repository), head(source));
     let found = found.expect("it was pushed");
     let stamp = client.stamp(repository, &found.digest).await.expect("an answer");
-    let planned =
-        |tag: &Tag, source, policy| PlannedTag { tag: tag.clone(), source, policy, reason: String::new() };
+    let planned = |tag: &Tag, source, policy| PlannedTag::new(tag.clone(), (source, policy), "");
     let stages = vec![
         vec![planned(&tags[0], TagSource::Commit, Policy::COMMIT)],
         tags[1..].iter().map(|tag| planned(tag, TagSource::Branch, Policy::MOVING)).collect(),
     ];
-    let (forced, commit_tags, rules) = (false, None, TagRules::default());
+    let (forced, commit_tags, options) = (false, None, TagOptions::default());
     let manifest = client.get_manifest(repository, &found.digest).await.expect("it was pushed");
     let mut steps = Steps::new(PublishPlan {
         repository: repository.clone(),
         digest: found.digest,
         stages,
-        ours: Ours { stamp, forced, commit_tags, rules },
+        ours: Ours { stamp, forced, commit_tags, options },
     });
     let stepping = async {
         loop {

@@ -17,21 +17,22 @@ const USES: &[(&str, &[&str])] = &[
     ),
     ("git", &["metadata", "model"]),
     ("github", &["model", "net"]),
-    ("inputs", &["model", "runner"]),
+    ("inputs", &["model", "rules", "runner"]),
     ("login", &["model", "net", "registry"]),
-    ("metadata", &["inputs", "model", "runner"]),
+    ("metadata", &["inputs", "model", "rules", "runner"]),
     ("net", &["model"]),
     ("plan", &["inputs", "metadata", "model", "runner"]),
     ("progress", &["model", "runner"]),
     ("registry", &["model", "net"]),
+    ("rules", &["model"]),
     ("runner", &["model"]),
 ];
 
 /// What the unit tests of a room use besides.
-const USED_BY_TESTS: &[(&str, &[&str])] = &[("buildkit", &["inputs"]), ("inputs", &["metadata"])];
+const USED_BY_TESTS: &[(&str, &[&str])] = &[("buildkit", &["inputs"]), ("inputs", &["metadata"]), ("plan", &["rules"])];
 
 /// Rooms that do no input or output: these crates must not appear in them.
-const PURE: &[&str] = &["model", "metadata", "plan", "progress"];
+const PURE: &[&str] = &["model", "metadata", "plan", "progress", "rules"];
 const EFFECTS: &[&str] =
     &["tokio", "hyper", "bollard", "tonic", "octocrab", "TcpStream", "std::fs", "SystemTime"];
 

@@ -26,7 +26,7 @@ use crate::engine::retry::{Trying, second_look};
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::metadata::Metadata;
-use crate::model::{Patience, RegistryHost, RegistryProtocol, Repository, Tag};
+use crate::model::{Patience, RegistryHost, RegistryProtocol, Repository, Tag, Targets};
 use crate::plan::RunPlan;
 use crate::plan::builder::may_build_by_daemon;
 use crate::plan::promote::decisive;
@@ -116,18 +116,18 @@ struct Look {
 
 impl AccessCheck {
     /// Begins to look.
-    pub(super) fn begin(run: &Run<'_>, metadata: &Metadata) -> Self {
+    pub(super) fn begin(run: &Run<'_>, metadata: &Metadata, targets: &Targets) -> Self {
         let (tell, slow) = watch::channel(false);
         let Run { process, asked, context, .. } = *run;
         let tags = decisive(asked, context, metadata);
         let mut looking = Background::none();
-        let hosts: BTreeSet<&RegistryHost> = asked.targets.registries();
+        let hosts: BTreeSet<&RegistryHost> = targets.registries();
         for host in &hosts {
             let here = |target: &&Repository| target.registry() == *host;
             let look = Look {
                 process: process.clone(),
                 host: (*host).clone(),
-                repositories: asked.targets.iter().filter(here).cloned().collect(),
+                repositories: targets.iter().filter(here).cloned().collect(),
                 tags: tags.clone(),
                 clients: run.registries.clients().clone(),
                 socket: run.daemon.path().to_owned(),
@@ -150,7 +150,7 @@ impl AccessCheck {
                 .await
             });
         }
-        let (hosts, repositories) = (hosts.len(), asked.targets.count());
+        let (hosts, repositories) = (hosts.len(), targets.count());
         Self { looking, hosts, repositories, slow, found: Vec::new(), verdict: None }
     }
 

@@ -9,7 +9,7 @@ use crate::engine::login;
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::login::Session;
-use crate::metadata::{self, ContextCommit, Metadata, Outcome};
+use crate::metadata::{self, ContextCommit, Metadata, Outcome, Rules};
 use crate::model::{Repository, Targets};
 use crate::plan::access::{AccessNeed, needed, refused};
 
@@ -34,7 +34,10 @@ pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> 
     let (sources, sessions) = tokio::join!(sources(run), login::exchange(run, login::Of::Image));
     let (checkout, github) = sources?;
     let found = github.context.clone().and_then(Result::ok);
-    let mut metadata = match metadata::derive(context, &checkout, asked.into(), &github)? {
+    // One moment for all that a run is told of it.
+    let now = (run.process.now)().saturating_mul(1_000);
+    let rules = Rules { now, ..asked.into() };
+    let mut metadata = match metadata::derive(context, &checkout, rules, &github)? {
         Outcome::NothingToDo(why) => {
             run.report.nothing(why);
             return Ok(None);
@@ -42,10 +45,10 @@ pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> 
         Outcome::Build(metadata) => *metadata,
     };
     let sessions = sessions?;
-    let mut targets = asked.targets.clone();
+    let mut targets = metadata.targets(&asked.targets);
     let mut access = None;
     if let Some(needed) = needed(asked, &metadata) {
-        let mut check = AccessCheck::begin(run, &metadata);
+        let mut check = AccessCheck::begin(run, &metadata, &targets);
         let denials = match needed {
             AccessNeed::Must => Vec::new(),
             AccessNeed::Decides => check.denials().await,

@@ -129,10 +129,10 @@ async fn versions(
 ) -> Result<Option<Kept>, RunError> {
     let versions = plan.versions();
     let names: Vec<Tag> = versions.iter().map(|tag| tag.tag.clone()).collect();
-    let ours = ours(plan);
     let (mut kept, mut taken) = (None::<Kept>, Vec::new());
     let found = read_each(run, views, &names).await;
     for (number, (target, found)) in plan.targets.iter().zip(found).enumerate() {
+        let ours = ours(plan, target);
         for (tag, found) in versions.iter().zip(found) {
             match version(tag, found.as_ref(), &ours, None) {
                 VersionVerdict::Taken(by) => taken.push((target.clone(), RunError::VersionTaken(by))),

@@ -22,6 +22,7 @@ use crate::plan::index::IndexPlan;
 use crate::plan::legs::{
     LegInputs, Published, is_merged, left_by_an_earlier_attempt, with_attempt, with_inputs,
 };
+use crate::plan::publish::tags_in;
 use crate::plan::{PushPlan, RunPlan};
 use crate::registry::{self, Deletion, Manifest, NodeImage, Recorded, RegistryClient, RegistryError};
 
@@ -205,7 +206,7 @@ impl Joiner<'_> {
     /// The index that an earlier attempt has made of these legs, if it has: it may have been ended while it removed the
     /// records, or after that.
     async fn merged_before(&self, found: &[Recorded]) -> Result<Option<Digest>, RegistryError> {
-        let own = left_by_an_earlier_attempt(&self.work.merge, &self.plan.tags);
+        let own = left_by_an_earlier_attempt(&self.work.merge, tags_in(self.plan, self.repository));
         let Some(own) = own else { return Ok(None) };
         let head = async || self.client.head_manifest(self.repository, &own.tag).await;
         let Some(head) = retry(self.run.process, self.patience(), head).await? else { return Ok(None) };

@@ -15,7 +15,7 @@ use crate::error::RunError;
 use crate::model::{Digest, Repository, Tag};
 use crate::plan::RunPlan;
 use crate::plan::order::{Answer, Putting, Reply, Step, Steps};
-use crate::plan::publish::plan_publish;
+use crate::plan::publish::{plan_publish, tags_in};
 use crate::registry::{Copied, Copying, Manifest, RegistryError};
 use crate::runner::units;
 
@@ -103,8 +103,9 @@ async fn carry_out(
                         *putting == Putting::Done && *digest == steps.progress().digest
                     });
                     let names: Vec<Tag> = put.map(|(tag, ..)| tag).collect();
-                    let planned = plan.tags.iter().filter(|one| names.contains(&one.tag));
-                    outcome.published.extend(planned.cloned());
+                    let planned = tags_in(plan, &outcome.repository).filter(|one| names.contains(&one.tag));
+                    let planned: Vec<_> = planned.cloned().collect();
+                    outcome.published.extend(planned);
                     run.report.target(outcome);
                     return Err(error.into());
                 }

@@ -12,6 +12,7 @@ use super::target::TargetOutcome;
 use crate::engine::process::Process;
 use crate::metadata::{PlannedTag, most_specific};
 use crate::model::{Annotation, AnnotationLevel, Digest, Repository, chain};
+use crate::plan::publish::tags_in;
 use crate::plan::{self, RunPlan};
 use crate::registry::ImageMetadata;
 use crate::runner::context::Paths;
@@ -92,7 +93,7 @@ pub(super) fn put(account: &Account<'_>, plan: &RunPlan) -> Vec<(Repository, Vec
         let outcome = account.targets.iter().find(|one| one.repository == *target);
         let held =
             |tag: &&PlannedTag| outcome.iter().flat_map(|one| &one.held_back).any(|held| held.tag == tag.tag);
-        (target.clone(), plan.tags.iter().filter(|tag| !held(tag)).cloned().collect())
+        (target.clone(), tags_in(plan, target).filter(|tag| !held(tag)).cloned().collect())
     };
     plan.targets.iter().filter(placed).map(put).collect()
 }

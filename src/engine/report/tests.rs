@@ -13,7 +13,7 @@ fn at(name: &str) -> Repository {
 
 fn tag(name: &str) -> PlannedTag {
     let (source, policy) = (TagSource::Branch, Policy::MOVING);
-    PlannedTag { tag: Tag::parse(name).unwrap(), source, policy, reason: format!("because of {name}") }
+    PlannedTag::new(Tag::parse(name).unwrap(), (source, policy), format!("because of {name}"))
 }
 
 fn image() -> ImageMetadata {

@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::super::planned::{Moves, PlannedTag, Policy, Stage, TagSource};
+use super::super::planned::{CommitTags, Moves, PlannedTag, Policy, Stage, TagSource};
 use super::super::quoted;
 use super::facts::EventFacts;
-use super::fault::{Fault, Place, shown};
-use super::pattern::{LONGEST_TEXT, NoMatch, Pattern};
-use super::rule::{Entry, Kind, Latest, RefEvent, Reference, Rule, Scheme, TagRules};
-use super::template::{Template, Values};
-use super::version::RuleVersion;
 use crate::model::{GitRef, Repository, Tag, text};
+use crate::rules::{
+    Entry, Fault, Input, Kind, LONGEST_TEXT, Latest, NoMatch, Pattern, Place, RefEvent, Reference, Rule,
+    RuleVersion, Scheme, TagRules, Template, Values, shown,
+};
 
 /// What rules make of an event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluated {
     /// Each tag once: those of rules by priority, then `latest`, then those of references.
-    pub tags: Vec<RuledTag>,
+    pub tags: Vec<PlannedTag>,
     /// Lines that made no tag of their own.
     pub nothing: Vec<Nothing>,
     /// What the output and the label `version` say: the tag of the first rule that made one, else of the first reference.
@@ -25,18 +24,6 @@ pub struct Evaluated {
     pub repositories: Vec<Repository>,
     /// What a person should know, one sentence each.
     pub warnings: Vec<String>,
-}
-
-/// A tag that a rule or a reference makes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RuledTag {
-    /// The tag, where it is from, why, and how it may move.
-    pub planned: PlannedTag,
-    /// The only repository that it is put in; `None`: every one.
-    pub repository: Option<Repository>,
-    /// The version that the tag stands for. Where the policy is [`Moves::Upwards`], it is compared with the version of the
-    /// image that has the tag.
-    pub version: Option<RuleVersion>,
 }
 
 /// A line that made no tag of its own, and why.
@@ -96,21 +83,6 @@ pub fn evaluate(
     if faults.is_empty() { Ok(done) } else { Err(faults) }
 }
 
-/// Faults for references to repositories that are not among those listed; none, if nothing is listed.
-pub fn unlisted(rules: &TagRules, listed: &[Repository]) -> Vec<Fault> {
-    let foreign =
-        rules.references().filter(|reference| !listed.is_empty() && !listed.contains(&reference.repository));
-    foreign
-        .map(|reference| {
-            let fault = reference.place.fault(format!(
-                "{} is in a repository that this step does not push to",
-                shown(&reference.text)
-            ));
-            fault.hint("add it to `repository`, or leave `repository` and `image_name` out: then the references name the repositories")
-        })
-        .collect()
-}
-
 /// What a rule makes, before prefix, suffix and sanitising.
 struct Made {
     text: String,
@@ -118,6 +90,8 @@ struct Made {
     /// Whether `latest=auto` wants `latest` with it.
     latest: bool,
     version: Option<RuleVersion>,
+    /// Characters of the commit's id, where the text is that.
+    commit: Option<usize>,
     why: String,
 }
 
@@ -149,7 +123,7 @@ impl Run<'_> {
             Some(false) => return self.nothing(rule.place, &rule.text, "`enable` is false"),
             None => return,
         }
-        let templates = [&rule.prefix, &rule.suffix].into_iter().flatten().chain(rule.kind.templates());
+        let templates = [&rule.prefix, &rule.suffix].into_iter().flatten().chain(template(&rule.kind));
         self.commit_date(
             templates
                 .chain([&self.rules.flavor.prefix, &self.rules.flavor.suffix])
@@ -186,14 +160,18 @@ impl Run<'_> {
         // What moves upwards goes by the release; a match or a Git tag may still be one.
         self.first.get_or_insert_with(|| First { line, latest: made.latest, version: made.version.clone() });
         let moves_upwards = made.policy.moves == Moves::Upwards || made.policy.moves == Moves::Fixed;
-        let planned = PlannedTag {
-            policy: staged(&tag, made.policy),
-            tag,
-            source: TagSource::Rule(line),
-            reason: format!("line {line}: {}", made.why),
+        let commit_tags = match made.commit {
+            Some(length) => {
+                Some(CommitTags { prefix: sanitised(&prefix), length, suffix: sanitised(&suffix) })
+            }
+            None if made.policy == Policy::MOVING => self.after_commit(&tag),
+            None => None,
         };
+        let policy = if commit_tags.is_some() { Policy::COMMIT } else { made.policy };
+        let planned = (TagSource::Rule(line), staged(&tag, policy));
+        let planned = PlannedTag::new(tag, planned, format!("line {line}: {}", made.why));
         let version = made.version.filter(|_| moves_upwards);
-        self.add(RuledTag { planned, repository: None, version }, rule.place, &rule.text);
+        self.add(PlannedTag { version, commit_tags, ..planned }, rule.place, &rule.text);
     }
 
     fn default(&mut self, rule: &Rule, default: DefaultTags<'_>) {
@@ -207,8 +185,7 @@ impl Run<'_> {
         self.first.get_or_insert(First { line, latest: false, version: None });
         for planned in default.tags {
             let reason = format!("line {line}: {}", planned.reason);
-            let planned = PlannedTag { reason, ..planned.clone() };
-            self.add(RuledTag { planned, repository: None, version: None }, rule.place, &rule.text);
+            self.add(PlannedTag { reason, ..planned.clone() }, rule.place, &rule.text);
         }
     }
 
@@ -267,7 +244,7 @@ impl Run<'_> {
             (false, _) => Policy::UPWARDS,
         };
         let why = format!("version {} of {what}", text::name(&version.to_string()));
-        Ok(Made { text: made_of_it, policy, latest: plain, version: Some(version), why })
+        Ok(Made { latest: plain, version: Some(version), ..made(made_of_it, policy, why) })
     }
 
     fn matched(&self, pattern: &Pattern, group: usize, value: &Template) -> Outcome {
@@ -311,7 +288,8 @@ impl Run<'_> {
     fn sha(&self, long: bool) -> Outcome {
         let sha = self.facts.sha.as_ref().map_err(|why| text::line(why))?;
         let text = if long { sha.as_str() } else { sha.cut(self.facts.short_sha) };
-        Ok(made(text.to_owned(), Policy::COMMIT, "this commit".into()))
+        let commit = Some(text.len());
+        Ok(Made { commit, ..made(text.to_owned(), Policy::COMMIT, "this commit".into()) })
     }
 
     /// The tag `latest`, if the flavor wants it.
@@ -329,12 +307,12 @@ impl Run<'_> {
         let suffix = affix(flavor.suffix_on_latest, &flavor.suffix);
         let text = sanitised(&format!("{prefix}latest{suffix}"));
         let version = first.version.clone();
-        let place = Place { input: super::Input::Flavor, line: 1, column: 1 };
+        let place = Place { input: Input::Flavor, line: 1, column: 1 };
         let Some(tag) = self.tag(&text, place, "latest") else { return };
         let moves = if version.is_some() { Moves::Upwards } else { Moves::ByCommit };
         let policy = Policy { stage: Stage::Last, moves };
-        let planned = PlannedTag { tag, source: TagSource::Latest, policy, reason: why };
-        self.add(RuledTag { planned, repository: None, version }, place, "latest");
+        let planned = PlannedTag::new(tag, (TagSource::Latest, policy), why);
+        self.add(PlannedTag { version, ..planned }, place, "latest");
     }
 
     fn reference(&mut self, reference: &Reference) {
@@ -354,14 +332,17 @@ impl Run<'_> {
             self.done.repositories.push(reference.repository.clone());
         }
         let line = reference.place.line;
-        let planned = PlannedTag {
-            policy: staged(&tag, Policy::MOVING),
-            tag,
-            source: TagSource::Reference(line),
-            reason: format!("line {line}: {}", reference.text),
-        };
-        let tag = RuledTag { planned, repository: Some(reference.repository.clone()), version: None };
-        self.add(tag, reference.place, &reference.text);
+        let commit_tags = self.after_commit(&tag);
+        let policy = if commit_tags.is_some() { Policy::COMMIT } else { Policy::MOVING };
+        let planned = (TagSource::Reference(line), staged(&tag, policy));
+        let planned = PlannedTag::new(tag, planned, format!("line {line}: {}", reference.text));
+        let repository = Some(reference.repository.clone());
+        self.add(PlannedTag { repository, commit_tags, ..planned }, reference.place, &reference.text);
+    }
+
+    /// How a tag is called that has the whole id of the commit in it: then it is that commit's own, as with `type=sha`.
+    fn after_commit(&self, tag: &Tag) -> Option<CommitTags> {
+        CommitTags::around(tag, self.facts.sha.as_ref().ok()?)
     }
 
     /// Whether an entry counts; `None` and a fault, if that is not said.
@@ -395,8 +376,8 @@ impl Run<'_> {
     }
 
     /// Adds a tag. One that is there already keeps its place, and moves as the stricter of the two may.
-    fn add(&mut self, tag: RuledTag, place: Place, text: &str) {
-        let name = tag.planned.tag.as_str().to_owned();
+    fn add(&mut self, tag: PlannedTag, place: Place, text: &str) {
+        let name = tag.tag.as_str().to_owned();
         let everywhere = self.known.get(&(name.clone(), None)).copied();
         let there = everywhere.or_else(|| self.known.get(&(name.clone(), tag.repository.clone())).copied());
         let Some(index) = there else {
@@ -405,19 +386,20 @@ impl Run<'_> {
             return;
         };
         let before = &mut self.done.tags[index];
-        if strictness(tag.planned.policy.moves) > strictness(before.planned.policy.moves) {
-            before.planned.policy = tag.planned.policy;
+        if strictness(tag.policy.moves) > strictness(before.policy.moves) {
+            before.policy = tag.policy;
             before.version = tag.version;
-            before.planned.reason = format!("{}; {}", before.planned.reason, tag.planned.reason);
+            before.commit_tags = tag.commit_tags;
+            before.reason = format!("{}; {}", before.reason, tag.reason);
         }
-        let why = match before.planned.source {
+        let why = match before.source {
             TagSource::Rule(line) | TagSource::Reference(line) if line != place.line => {
                 format!("line {line} makes the tag {} already", quoted(&name))
             }
             _ => format!("the tag {} is made already", quoted(&name)),
         };
         // One of several tags of the default strategy, or of a line's references, is not the line.
-        if tag.planned.source == TagSource::Rule(place.line) || tag.repository.is_some() {
+        if tag.source == TagSource::Rule(place.line) || tag.repository.is_some() {
             self.nothing(place, text, &why);
         }
     }
@@ -434,20 +416,17 @@ impl Run<'_> {
     }
 }
 
-impl Kind {
-    /// The texts with expressions that name no part of a version.
-    fn templates(&self) -> impl Iterator<Item = &Template> {
-        let template = match self {
-            Self::Schedule { pattern } => Some(pattern),
-            Self::Version { value, .. } | Self::Match { value, .. } | Self::Raw { value } => Some(value),
-            Self::Default | Self::Edge { .. } | Self::Ref(_) | Self::Sha { .. } => None,
-        };
-        template.into_iter()
+/// The text of a rule with expressions that name no part of a version.
+fn template(kind: &Kind) -> Option<&Template> {
+    match kind {
+        Kind::Schedule { pattern } => Some(pattern),
+        Kind::Version { value, .. } | Kind::Match { value, .. } | Kind::Raw { value } => Some(value),
+        Kind::Default | Kind::Edge { .. } | Kind::Ref(_) | Kind::Sha { .. } => None,
     }
 }
 
 fn made(text: String, policy: Policy, why: String) -> Made {
-    Made { text, policy, latest: false, version: None, why }
+    Made { text, policy, latest: false, version: None, commit: None, why }
 }
 
 /// What a group of a pattern takes of a text.

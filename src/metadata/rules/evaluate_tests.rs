@@ -1,6 +1,6 @@
-use super::super::{names_pull_request_head, parse};
 use super::*;
 use crate::model::CommitId;
+use crate::rules::{names_pull_request_head, parse};
 
 const SHA: &str = "860c1904a1ce19322e91ac35af1ab07466440c37";
 
@@ -40,7 +40,7 @@ fn run(tags: &str, flavor: &str, event: &str) -> Evaluated {
 /// The tags, in order.
 fn names(tags: &str, flavor: &str, event: &str) -> String {
     let run = run(tags, flavor, event);
-    let names: Vec<&str> = run.tags.iter().map(|tag| tag.planned.tag.as_str()).collect();
+    let names: Vec<&str> = run.tags.iter().map(|tag| tag.tag.as_str()).collect();
     names.join(" ")
 }
 
@@ -308,8 +308,8 @@ fn order_and_duplicates() {
 fn how_tags_move() {
     let policies = |tags: &str, flavor: &str, event: &str| {
         let told = run(tags, flavor, event).tags.into_iter().map(|tag| {
-            let PlannedTag { tag: name, policy, .. } = tag.planned;
-            let version = tag.version.map(|version| format!("@{version}")).unwrap_or_default();
+            let PlannedTag { tag: name, policy, version, .. } = tag;
+            let version = version.map(|version| format!("@{version}")).unwrap_or_default();
             format!("{name} {:?} {:?}{version}", policy.stage, policy.moves)
         });
         told.collect::<Vec<_>>().join(", ")
@@ -383,7 +383,7 @@ fn how_tags_move() {
 fn why_each_tag_and_why_none() {
     let told = |tags: &str, event: &str| {
         let run = run(tags, "", event);
-        let made = run.tags.iter().map(|tag| format!("{}: {}", tag.planned.tag, tag.planned.reason));
+        let made = run.tags.iter().map(|tag| format!("{}: {}", tag.tag, tag.reason));
         let none = run
             .nothing
             .iter()
@@ -466,7 +466,7 @@ fn what_is_not_known_or_not_built() {
     let base = facts("branch:master");
     let names = |tags: &str, facts: &EventFacts| {
         let run = evaluated(tags, "", facts).unwrap();
-        let names: Vec<String> = run.tags.iter().map(|tag| tag.planned.tag.to_string()).collect();
+        let names: Vec<String> = run.tags.iter().map(|tag| tag.tag.to_string()).collect();
         let why: Vec<String> = run.nothing.into_iter().map(|nothing| nothing.why).collect();
         (names.join(" "), why.join("; "), run.warnings.len())
     };
@@ -504,7 +504,7 @@ fn short_commit_ids() {
         let facts = EventFacts { short_sha: length, ..facts("branch:m") };
         let run = evaluated("type=sha,prefix=\n{{sha}}", "", &facts).unwrap();
         assert_eq!(run.tags.len(), 1);
-        assert_eq!(run.tags[0].planned.tag.as_str(), expected);
+        assert_eq!(run.tags[0].tag.as_str(), expected);
     }
     assert!(names_pull_request_head("TRUE"));
 }
@@ -521,7 +521,7 @@ fn references_are_bound_to_their_repository() {
         .iter()
         .map(|tag| {
             let repository = tag.repository.as_ref().map_or("*".to_owned(), ToString::to_string);
-            format!("{repository}:{} {:?}", tag.planned.tag, tag.planned.source)
+            format!("{repository}:{} {:?}", tag.tag, tag.source)
         })
         .collect();
     assert_eq!(
@@ -546,9 +546,9 @@ fn references_are_bound_to_their_repository() {
 #[test]
 fn references_to_repositories_that_are_not_listed() {
     let rules = parse("ghcr.io/a/b:1\nghcr.io/c/d:1", "").unwrap();
-    let listed = [Repository::parse("ghcr.io/a/b").unwrap()];
-    assert_eq!(unlisted(&rules, &[]), []);
-    let faults = unlisted(&rules, &listed);
+    let listed = Repository::parse("ghcr.io/a/b").unwrap();
+    assert_eq!(rules.unlisted(&[]), []);
+    let faults = rules.unlisted(&[&listed]);
     assert_eq!(faults.len(), 1);
     assert!(
         faults[0]
@@ -559,12 +559,8 @@ fn references_to_repositories_that_are_not_listed() {
 
 #[test]
 fn the_default_strategy_as_a_rule() {
-    let planned = |tag: &str, source, policy| PlannedTag {
-        tag: Tag::parse(tag).unwrap(),
-        source,
-        policy,
-        reason: "why".into(),
-    };
+    let planned =
+        |tag: &str, source, policy| PlannedTag::new(Tag::parse(tag).unwrap(), (source, policy), "why");
     let tags = [
         planned("0123-main", TagSource::Commit, Policy::COMMIT),
         planned("main", TagSource::Branch, Policy::MOVING),
@@ -573,8 +569,7 @@ fn the_default_strategy_as_a_rule() {
     let rules = parse("type=sha\ntype=default\nmain\ntype=edge", "prefix=x-").unwrap();
     let run =
         evaluate(&rules, &facts("branch:master"), DefaultTags { tags: &tags, version: Some("1.0") }).unwrap();
-    let told: Vec<String> =
-        run.tags.iter().map(|tag| format!("{} {:?}", tag.planned.tag, tag.planned.source)).collect();
+    let told: Vec<String> = run.tags.iter().map(|tag| format!("{} {:?}", tag.tag, tag.source)).collect();
     assert_eq!(
         told,
         [
@@ -586,7 +581,7 @@ fn the_default_strategy_as_a_rule() {
             "sha-860c190 Rule(1)"
         ]
     );
-    assert_eq!(run.tags[1].planned.reason, "line 2: why");
+    assert_eq!(run.tags[1].reason, "line 2: why");
     assert_eq!(run.version.as_deref(), Some("x-edge"));
     let first = parse("type=default,priority=800\ntype=edge", "").unwrap();
     let run =

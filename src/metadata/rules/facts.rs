@@ -1,8 +1,8 @@
 //! What rules are told of the event.
 
 use super::super::Subject;
-use super::template::Values;
 use crate::model::{CommitId, GitRef};
+use crate::rules::Values;
 use crate::runner::context::{Event, RunnerContext};
 
 /// What rules are told of the event, the commit and the time.
@@ -19,7 +19,7 @@ pub struct EventFacts {
     pub default_branch: Option<String>,
     /// What the payload says of a pull request's base, `base.ref`, or of a pushed Git tag, `base_ref`.
     pub base_ref: Option<String>,
-    /// Characters of a short commit id, see [`super::short_sha_length`].
+    /// Characters of a short commit id, see [`crate::rules::short_sha_length`].
     pub short_sha: usize,
     /// Why no tag may be named after the event's ref: what is checked out is not what the event is about. What names a value
     /// of its own, and the commit's own tag, are not limited by it.

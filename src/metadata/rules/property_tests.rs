@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::planned::{Moves, Stage};
+use super::super::planned::{Moves, PlannedTag, Stage};
 use super::*;
 use crate::model::{CommitId, GitRef, Tag};
+use crate::rules::*;
 
 /// Texts made of pieces of the language and of noise.
 fn text() -> impl Strategy<Value = String> {
@@ -173,16 +174,16 @@ proptest! {
         prop_assert_eq!(&made, &evaluate(&rules, &facts, DefaultTags::default()));
         let Ok(made) = made else { return Ok(()) };
         for (index, tag) in made.tags.iter().enumerate() {
-            prop_assert!(Tag::parse(tag.planned.tag.as_str()).is_ok());
-            prop_assert!(!tag.planned.reason.chars().any(char::is_control), "{}", tag.planned.reason);
-            let same = |other: &RuledTag| other.planned.tag == tag.planned.tag && other.repository == tag.repository;
-            prop_assert!(!made.tags[..index].iter().any(same), "{} twice", tag.planned.tag);
+            prop_assert!(Tag::parse(tag.tag.as_str()).is_ok());
+            prop_assert!(!tag.reason.chars().any(char::is_control), "{}", tag.reason);
+            let same = |other: &PlannedTag| other.tag == tag.tag && other.repository == tag.repository;
+            prop_assert!(!made.tags[..index].iter().any(same), "{} twice", tag.tag);
             // Where versions are compared, there is one.
-            prop_assert!(tag.planned.policy.moves != Moves::Upwards || tag.version.is_some());
-            prop_assert_eq!(tag.planned.tag.as_str() == "latest" && tag.planned.policy.stage != Stage::Last, false);
+            prop_assert!(tag.policy.moves != Moves::Upwards || tag.version.is_some());
+            prop_assert_eq!(tag.tag.as_str() == "latest" && tag.policy.stage != Stage::Last, false);
         }
         // Each line is accounted for: it made a tag, or it says why not.
-        let made_something = |line| made.tags.iter().any(|tag| tag.planned.source.line() == Some(line));
+        let made_something = |line| made.tags.iter().any(|tag| tag.source.line() == Some(line));
         for entry in &rules.entries {
             let place = match entry {
                 Entry::Rule(rule) => rule.place,

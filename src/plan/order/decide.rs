@@ -1,8 +1,9 @@
 //! Whether one tag may move: a pure decision, which says what it needs to know as long as it cannot be made.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::metadata::PlannedTag;
+use crate::metadata::{Moves, PlannedTag};
 use crate::model::stamp::RunNumber;
 use crate::model::{CommitId, Digest, History, Relation, Stamped, slug, text};
 
@@ -136,9 +137,17 @@ fn judge(
     if current.digest == *digest {
         return Ok(Verdict::There);
     }
+    if tag.policy.moves == Moves::Upwards {
+        return upwards(tag, current, ours, known);
+    }
     if let Some(why) = of_another(tag, current, ours, known)? {
         return Ok(Verdict::Keep(why));
     }
+    in_order(current, ours, known)
+}
+
+/// By the commits of the two images.
+fn in_order(current: &Stamped, ours: &Ours, known: &Known) -> Result<Verdict, Question> {
     let Some(own) = &ours.stamp.commit else {
         return Ok(Verdict::MoveWithWarning("the commit of this run is not known".into()));
     };
@@ -158,6 +167,32 @@ fn judge(
         return Ok(Verdict::MoveWithWarning(why));
     }
     by_commit(there, own, ours, known)
+}
+
+/// A tag that goes with the latest of the versions that it stands for. Where the image that has it does not say a version that
+/// could be compared, a newer commit keeps it; nothing else is known.
+fn upwards(tag: &PlannedTag, current: &Stamped, ours: &Ours, known: &Known) -> Result<Verdict, Question> {
+    let theirs = current.stamp.version.as_deref();
+    match theirs.zip(tag.version.as_ref()).and_then(|(theirs, own)| own.compare(theirs)) {
+        Some(Ordering::Greater) => Ok(Verdict::Move),
+        Some(Ordering::Equal) => in_order(current, ours, known),
+        Some(Ordering::Less) => {
+            let theirs = text::name(theirs.unwrap_or_default());
+            Ok(Verdict::Keep(format!("it is on version `{theirs}`, which is later")))
+        }
+        None => Ok(match in_order(current, ours, known)? {
+            Verdict::Keep(_) if !is_behind(current, ours, known) => {
+                Verdict::MoveWithWarning("the image that has it does not say its version".into())
+            }
+            verdict => verdict,
+        }),
+    }
+}
+
+/// Whether the image that has a tag is of a commit that descends from ours.
+fn is_behind(current: &Stamped, ours: &Ours, known: &Known) -> bool {
+    let commits = current.stamp.commit.as_ref().zip(ours.stamp.commit.as_ref());
+    commits.is_some_and(|(theirs, own)| known.relation(theirs, own) == Ok(Relation::Behind))
 }
 
 /// Why a tag that is called after our ref is another ref's of that slug, if it is.
@@ -282,7 +317,7 @@ fn by_commit(there: &CommitId, own: &CommitId, ours: &Ours, known: &Known) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inputs::config::TagRules;
+    use crate::inputs::config::TagOptions;
     use crate::metadata::{Policy, TagSource};
     use crate::model::{Stamp, Tag};
 
@@ -292,7 +327,7 @@ mod tests {
 
     fn planned(tag: &str, source: TagSource) -> PlannedTag {
         let policy = if source == TagSource::Latest { Policy::LATEST } else { Policy::MOVING };
-        PlannedTag { tag: Tag::parse(tag).unwrap(), source, policy, reason: String::new() }
+        PlannedTag::new(Tag::parse(tag).unwrap(), (source, policy), "")
     }
 
     fn stamp(commit: u8, reference: &str) -> Stamp {
@@ -302,7 +337,7 @@ mod tests {
 
     fn ours(forced: bool) -> Ours {
         let stamp = stamp(2, "refs/heads/main");
-        Ours { stamp, forced, commit_tags: None, rules: TagRules::default() }
+        Ours { stamp, forced, commit_tags: None, options: TagOptions::default() }
     }
 
     fn there(stamp: Stamp) -> Stamped {
@@ -330,6 +365,44 @@ mod tests {
         let known = Known { relations, history, ..Known::default() };
         let main = planned("main", TagSource::Branch);
         decide(&main, Some(&there(stamp(1, "refs/heads/main"))), &ours(forced), &Digest::of(b"ours"), &known)
+    }
+
+    /// A tag that goes with versions, ours being 1.9.0 of commit 2; the one that is there is of commit 1.
+    #[test]
+    fn what_moves_upwards() {
+        use Relation::{Ahead, Behind, Diverged, Unknown};
+        let tag = PlannedTag {
+            version: crate::rules::RuleVersion::parse(crate::rules::Scheme::Semver, "1.9.0"),
+            ..PlannedTag::new(Tag::parse("1").unwrap(), (TagSource::Rule(1), Policy::UPWARDS), "")
+        };
+        let nothing_more = Err::<History, _>("nobody".to_owned());
+        for (commit, version, relation, expected) in [
+            (1, Some("1.8.9"), Behind, "move"),
+            (1, Some("v1.8.9"), Diverged, "move"),
+            (0, Some("1.8.9"), Behind, "move"),
+            (1, Some("1.10.0"), Ahead, "keep"),
+            (1, Some("2.0.0"), Ahead, "keep"),
+            (1, Some("1.9.0-rc.1"), Behind, "move"),
+            // The same version of another commit: as between any two commits.
+            (1, Some("1.9.0"), Ahead, "move"),
+            (1, Some("1.9.0+b"), Behind, "keep"),
+            (2, Some("1.9.0"), Behind, "move"),
+            // None that could be compared.
+            (1, None, Ahead, "move"),
+            (1, None, Behind, "keep"),
+            (1, None, Diverged, "warn"),
+            (1, Some("main"), Unknown("gone".into()), "warn"),
+            (0, Some("main"), Ahead, "warn"),
+        ] {
+            let current = there(Stamp { version: version.map(Into::into), ..stamp(commit, "refs/tags/v1") });
+            let relations = [((id(1), id(2)), relation.clone())].into();
+            let known = Known { relations, history: Some(nothing_more.clone()), ..Known::default() };
+            let verdict = decide(&tag, Some(&current), &ours(false), &Digest::of(b"ours"), &known);
+            assert_eq!(word(&verdict), expected, "{version:?} of {commit}, {relation:?}: {verdict:?}");
+        }
+        let current = there(Stamp { version: Some("2.0.0\n".into()), ..stamp(1, "") });
+        let verdict = decide(&tag, Some(&current), &ours(false), &Digest::of(b"ours"), &Known::default());
+        assert_eq!(verdict, Verdict::Keep("it is on version `2.0.0\\n`, which is later".into()));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use std::fmt::Write as _;
 
 use super::shapes::{Graph, SHAPES, Shape, commit_of, history, id, relation, tag};
 use super::{Answer, Progress, Putting, Question, Reply, Step, Steps};
-use crate::inputs::config::TagRules;
-use crate::metadata::{PlannedTag, Policy, TagSource};
+use crate::inputs::config::TagOptions;
+use crate::metadata::{CommitTags, PlannedTag, Policy, TagSource};
 use crate::model::stamp::RunNumber;
 use crate::model::{Digest, Repository, Stamp, Stamped, Tag};
-use crate::plan::publish::{CommitTags, Ours, PublishPlan};
+use crate::plan::publish::{Ours, PublishPlan};
 
 /// The world that runs share.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ fn image(commit: u8, build: usize) -> Stamped {
 }
 
 fn planned(name: &str, source: TagSource, policy: Policy) -> PlannedTag {
-    PlannedTag { tag: tag(name), source, policy, reason: String::new() }
+    PlannedTag::new(tag(name), (source, policy), "")
 }
 
 /// The same by a run that the image names.
@@ -104,8 +104,8 @@ impl Run {
             ours: Ours {
                 stamp: own.stamp.clone(),
                 forced: false,
-                commit_tags: CommitTags::like(&tag(&format!("{commit}-{branch}")), &commit),
-                rules: TagRules::default(),
+                commit_tags: CommitTags::around(&tag(&format!("{commit}-{branch}")), &commit),
+                options: TagOptions::default(),
             },
             stages: tags.chunk_by(|a, b| a.policy.stage == b.policy.stage).map(<[_]>::to_vec).collect(),
         };

@@ -317,7 +317,7 @@ impl Steps {
             return;
         }
         let stage = self.stages.remove(0);
-        if self.ours.rules.hold_back { self.phase = Phase::Reading(stage) } else { self.put(stage) }
+        if self.ours.options.hold_back { self.phase = Phase::Reading(stage) } else { self.put(stage) }
     }
 
     /// Puts those tags of a stage that may move, as soon as that is known of all.
@@ -378,7 +378,7 @@ impl Steps {
 
     /// Looks whether newer images have appeared, if there is anything that they should have.
     fn begin_look(&mut self) {
-        let wanted = self.ours.rules.hold_back && self.base.is_some() && !self.moved.is_empty();
+        let wanted = self.ours.options.hold_back && self.base.is_some() && !self.moved.is_empty();
         self.phase = match self.tag_of_base() {
             _ if !wanted || self.rounds >= ROUNDS => Phase::Done,
             Some(tag) if self.run.is_some() => Phase::Comparing(tag),

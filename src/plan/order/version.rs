@@ -57,7 +57,7 @@ pub fn version(
     if same {
         return VersionVerdict::Kept(found.digest.clone());
     }
-    match ours.rules.existing_version {
+    match ours.options.existing_version {
         ExistingVersion::Overwrite => VersionVerdict::Free,
         ExistingVersion::Skip => VersionVerdict::Held(match &found.stamp.commit {
             Some(commit) => format!("the version exists for commit {}", commit.cut(SHOWN)),

@@ -6,7 +6,7 @@ use super::raw::RawInputs;
 
 /// What is asked for besides the tags themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TagRules {
+pub struct TagOptions {
     /// `hold_back`: a moving tag never goes to an older commit.
     pub hold_back: bool,
     /// `existing_version`.
@@ -17,7 +17,7 @@ pub struct TagRules {
     pub sha_length: usize,
 }
 
-impl Default for TagRules {
+impl Default for TagOptions {
     fn default() -> Self {
         Self {
             hold_back: true,
@@ -51,8 +51,8 @@ pub enum Promote {
 }
 
 /// Reads the three inputs. A length of commit ids that is at fault is reported by whoever read it, and the default is used.
-pub(super) fn read(inputs: &RawInputs, sha_length: Option<usize>, findings: &mut Findings) -> TagRules {
-    let default = TagRules::default();
+pub(super) fn read(inputs: &RawInputs, sha_length: Option<usize>, findings: &mut Findings) -> TagOptions {
+    let default = TagOptions::default();
     let sha_length = sha_length.unwrap_or(default.sha_length);
     let hold_back = findings.take(parse::boolean("hold_back", &inputs.hold_back, default.hold_back));
     let existing = parse::one_of(
@@ -69,7 +69,7 @@ pub(super) fn read(inputs: &RawInputs, sha_length: Option<usize>, findings: &mut
         &inputs.promote,
         &[("auto", Promote::Auto), ("only", Promote::Only), ("never", Promote::Never)],
     );
-    TagRules {
+    TagOptions {
         hold_back: hold_back.unwrap_or(default.hold_back),
         existing_version: findings.take(existing).unwrap_or(default.existing_version),
         promote: findings.take(promote).unwrap_or(default.promote),
@@ -90,8 +90,8 @@ mod tests {
             ..RawInputs::default()
         };
         let mut findings = Findings::default();
-        assert_eq!(read(&inputs("", "", ""), None, &mut findings), TagRules::default());
-        let other = TagRules {
+        assert_eq!(read(&inputs("", "", ""), None, &mut findings), TagOptions::default());
+        let other = TagOptions {
             hold_back: false,
             existing_version: ExistingVersion::Skip,
             promote: Promote::Only,

@@ -71,7 +71,7 @@ impl Scope {
 
 impl Template {
     /// A text without expressions.
-    pub(super) fn text(text: impl Into<String>) -> Self {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         Self { parts: if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] } }
     }
@@ -124,7 +124,7 @@ impl Template {
     }
 
     /// The literal parts, whatever is between them.
-    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Text(text) => Some(text.as_str()),
             _ => None,
@@ -132,7 +132,7 @@ impl Template {
     }
 
     /// Whether the text is this expression and nothing else.
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         matches!(self.parts.as_slice(), [Part::Name(only)] if *only == name)
     }
 

@@ -56,15 +56,15 @@ impl Input {
 
 impl Place {
     /// The place so many characters further on in the same line.
-    pub(super) fn after(self, characters: usize) -> Self {
+    pub(crate) fn after(self, characters: usize) -> Self {
         Self { column: self.column + characters, ..self }
     }
 
-    pub(super) fn fault(self, message: impl AsRef<str>) -> Fault {
+    pub(crate) fn fault(self, message: impl AsRef<str>) -> Fault {
         Fault { place: self, message: text::value(message.as_ref()), hint: None }
     }
 
-    pub(super) fn notice(self, message: impl AsRef<str>) -> Notice {
+    pub(crate) fn notice(self, message: impl AsRef<str>) -> Notice {
         Notice { place: self, message: text::value(message.as_ref()) }
     }
 }
@@ -72,7 +72,7 @@ impl Place {
 impl Fault {
     /// Says what to write instead.
     #[must_use]
-    pub(super) fn hint(mut self, hint: impl AsRef<str>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl AsRef<str>) -> Self {
         self.hint = Some(text::value(hint.as_ref()));
         self
     }
@@ -100,25 +100,25 @@ impl fmt::Display for Notice {
 }
 
 /// Enough of a text to recognise it, in backticks.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     format!("`{}`", shortened(text, 80))
 }
 
 /// The first of a text's characters, as many as this, and `…` where there are more.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     let more = if text.chars().nth(most).is_some() { "…" } else { "" };
     let kept: String = text.chars().take(most).collect();
     format!("{}{more}", text::name(&kept))
 }
 
 /// Names for a sentence: `a`, `b`, `c`.
-pub(super) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }
 
 /// The name that was probably meant: at most two letters inserted, dropped, replaced or swapped, one in a short name.
-pub(super) fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let allowed = if name.len() < 4 { 1 } else { 2 };
     let distances = known.iter().map(|candidate| (distance(name, candidate), *candidate));
     distances

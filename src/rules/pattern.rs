@@ -35,7 +35,7 @@ pub(super) struct PatternError {
 /// The longest pattern, in characters.
 const LONGEST_PATTERN: usize = 1_000;
 /// The longest text that is matched, in bytes: more than any name that Git keeps in a file.
-pub(super) const LONGEST_TEXT: usize = 1_024;
+pub(crate) const LONGEST_TEXT: usize = 1_024;
 /// The highest count in braces.
 const HIGHEST_COUNT: u32 = 1_000;
 /// Matches that are looked for with the flag `g`.
@@ -95,7 +95,7 @@ impl Pattern {
     }
 
     /// What a group took, `0` for the whole match. `Err` when nothing matches, `Ok(None)` when the group took no part.
-    pub(super) fn group<'t>(&self, text: &'t str, group: usize) -> Result<Option<&'t str>, NoMatch> {
+    pub(crate) fn group<'t>(&self, text: &'t str, group: usize) -> Result<Option<&'t str>, NoMatch> {
         if text.len() > LONGEST_TEXT {
             return Err(NoMatch);
         }
@@ -116,7 +116,7 @@ impl Pattern {
 
 /// The text does not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoMatch;
+pub(crate) struct NoMatch;
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ use super::pep440::Pep440;
 use super::rule::Scheme;
 
 /// A version, as `type=semver` or `type=pep440` reads it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleVersion {
     /// A semantic version.
     Semver(semver::Version),
@@ -17,7 +17,7 @@ pub enum RuleVersion {
 
 impl RuleVersion {
     /// Reads a version: semantic ones exactly, but for a leading `v`; Python's in any of its spellings.
-    pub(super) fn parse(scheme: Scheme, text: &str) -> Option<Self> {
+    pub(crate) fn parse(scheme: Scheme, text: &str) -> Option<Self> {
         match scheme {
             Scheme::Semver => semver_of(text).map(Self::Semver),
             Scheme::Pep440 => Pep440::parse(text).map(Self::Pep440),
@@ -34,7 +34,7 @@ impl RuleVersion {
     }
 
     /// Whether the version is a release like any other: no pre-release; of Python's, no post- or development release.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::Semver(version) => version.pre.is_empty(),
             Self::Pep440(version) => !version.is_special(),
@@ -42,7 +42,7 @@ impl RuleVersion {
     }
 
     /// The parts that a pattern can name. `raw`: the text that the version was read from.
-    pub(super) fn parts(&self, raw: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn parts(&self, raw: &str) -> Vec<(&'static str, String)> {
         let commas = |text: &str| text.replace('.', ",");
         let mut parts = vec![("raw", raw.to_owned()), ("version", self.name())];
         match self {
@@ -63,7 +63,7 @@ impl RuleVersion {
 
     /// What `{{version}}` is: without build metadata; of Python's the normal form, whose local part metadata-action joins by
     /// something else than points.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Semver(version) => {
                 let release = semver::Version { build: semver::BuildMetadata::EMPTY, ..version.clone() };

@@ -1,6 +1,6 @@
 //! What a text of rules means: each line as a value, with its line number.
 
-use super::fault::{Notice, Place};
+use super::fault::{Fault, Notice, Place, shown};
 use super::pattern::Pattern;
 use super::template::Template;
 use crate::model::Repository;
@@ -172,6 +172,39 @@ impl Default for Flavor {
 }
 
 impl TagRules {
+    /// Whether the tags of the default strategy are among what is asked for.
+    pub fn has_default(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry, Entry::Rule(Rule { kind: Kind::Default, .. })))
+    }
+
+    /// Faults for references to repositories that are not among these; none, if there are none to be among.
+    pub fn unlisted(&self, listed: &[&Repository]) -> Vec<Fault> {
+        let foreign = self
+            .references()
+            .filter(|reference| !listed.is_empty() && !listed.contains(&&reference.repository));
+        foreign
+            .map(|reference| {
+                let message = format!(
+                    "{} is in a repository that this step does not push to",
+                    shown(&reference.text)
+                );
+                let hint = "add it to `repository`, or leave `repository` and `image_name` out: then the references name the repositories";
+                reference.place.fault(message).hint(hint)
+            })
+            .collect()
+    }
+
+    /// The repositories of the whole references that may count, each once, in their order.
+    pub fn repositories(&self) -> Vec<&Repository> {
+        let mut found: Vec<&Repository> = Vec::new();
+        for reference in self.references().filter(|reference| reference.enable.literal() != Some("false")) {
+            if !found.contains(&&reference.repository) {
+                found.push(&reference.repository);
+            }
+        }
+        found
+    }
+
     /// The whole references, in their order.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.entries.iter().filter_map(|entry| match entry {

@@ -1,0 +1,117 @@
+//! The inputs `tags` and `flavor`: rules and whole references in the place of the default strategy.
+//!
+//! The language is the room `rules`; this file makes faults and notices of what it says, and knows what other inputs have to
+//! do with it.
+
+use super::fault::{Findings, InputFault, Notice, shown};
+use super::raw::RawInputs;
+use crate::model::Repository;
+use crate::rules::{self, TagRules};
+
+/// Reads both inputs; nothing where `tags` is empty.
+pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Option<TagRules> {
+    let rules = match rules::parse(&inputs.tags, &inputs.flavor) {
+        Ok(rules) => rules,
+        Err(faults) => {
+            findings.faults.extend(faults.into_iter().map(fault));
+            return None;
+        }
+    };
+    let notices = rules.notices.iter().map(|notice| Notice::plain(notice.to_string()));
+    findings.notices.extend(notices);
+    if rules.entries.is_empty() {
+        if rules.flavor != rules::Flavor::default() {
+            let message = "it changes the tags of rules, and `tags` has none";
+            findings.faults.push(InputFault::new("flavor", message).hint(
+                "for what docker/metadata-action assumes, write `tags` with the lines `type=schedule`, `type=ref,event=branch`, \
+                 `type=ref,event=tag` and `type=ref,event=pr`",
+            ));
+        }
+        // Conditions that came out empty leave no rule, and the author meant no other tags.
+        return None;
+    }
+    if !inputs.version.is_empty() && !rules.has_default() {
+        findings.notices.push(Notice::plain(format!(
+            "`version` is `{}`, and no line of `tags` makes a tag of it: `type=default` does, or `type=semver,pattern={{{{version}}}},value=…`",
+            shown(&inputs.version)
+        )));
+    }
+    Some(rules)
+}
+
+/// Reports references to repositories that are not among those that other inputs list.
+pub(super) fn unlisted(rules: &TagRules, listed: &[&Repository], findings: &mut Findings) {
+    findings.faults.extend(rules.unlisted(listed).into_iter().map(fault));
+}
+
+/// A fault of the language, as one of the input that it stands in.
+fn fault(fault: rules::Fault) -> InputFault {
+    let rules::Fault { place, message, hint } = fault;
+    let message = format!("line {}, column {}: {message}", place.line, place.column);
+    InputFault { input: place.input.name().to_owned(), message, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(tags: &str, flavor: &str, version: &str) -> RawInputs {
+        RawInputs {
+            tags: tags.into(),
+            flavor: flavor.into(),
+            version: version.into(),
+            ..RawInputs::default()
+        }
+    }
+
+    #[test]
+    fn what_is_read() {
+        for (tags, flavor, version, entries, notices) in [
+            ("", "", "", None, 0),
+            (" \n\n", "latest=auto", "", None, 0),
+            ("type=sha\n\nlatest", "latest=false", "", Some(2), 0),
+            ("ghcr.io/acme/api:1, ghcr.io/acme/api:2", "", "", Some(2), 0),
+            ("type=edge,onlatest=false", "", "", Some(1), 1),
+            ("type=sha", "", "1.2.3", Some(1), 1),
+            ("type=sha\ntype=default", "", "1.2.3", Some(2), 0),
+        ] {
+            let mut findings = Findings::default();
+            let rules = read(&given(tags, flavor, version), &mut findings);
+            assert_eq!(findings.faults, [], "{tags}");
+            assert_eq!(rules.map(|rules| rules.entries.len()), entries, "{tags}");
+            assert_eq!(findings.notices.len(), notices, "{tags}: {:?}", findings.notices);
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_with_its_place() {
+        let mut findings = Findings::default();
+        assert_eq!(
+            read(&given("type=sha\ntype=semver\ntype=raw,valeu=x", "latest=maybe", ""), &mut findings),
+            None
+        );
+        let told: Vec<String> = findings.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].starts_with("input `tags`: line 2, column 1: "), "{told:?}");
+        assert!(
+            told[1].starts_with("input `tags`: line 3, column ") && told[1].contains("`value`"),
+            "{told:?}"
+        );
+        assert!(told[2].starts_with("input `flavor`: line 1, column "), "{told:?}");
+        let mut findings = Findings::default();
+        read(&given("", "suffix=-alpine", ""), &mut findings);
+        assert!(findings.faults[0].to_string().contains("`type=ref,event=branch`"), "{:?}", findings.faults);
+    }
+
+    #[test]
+    fn a_reference_to_another_repository() {
+        let [listed, other] =
+            ["ghcr.io/acme/api", "docker.io/acme/api"].map(|name| Repository::parse(name).unwrap());
+        let mut findings = Findings::default();
+        let rules = read(&given("type=sha\ndocker.io/acme/api:1", "", ""), &mut findings).unwrap();
+        unlisted(&rules, &[&listed, &other], &mut findings);
+        assert_eq!(findings.faults, []);
+        unlisted(&rules, &[&listed], &mut findings);
+        assert!(findings.faults[0].to_string().contains("line 2, column 1: `docker.io/acme/api:1` is in a"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Rules in the place of the default strategy: what they are told of this run, and what is made of their tags.
+
+use super::Subject;
+use super::rules::{DefaultTags, Evaluated, EventFacts, evaluate};
+use crate::model::CommitId;
+use crate::rules::{Fault, TagRules};
+use crate::runner::context::RunnerContext;
+
+/// What is known of the run that rules are carried out for.
+pub(super) struct Around<'a> {
+    pub context: &'a RunnerContext,
+    pub subject: &'a Subject,
+    /// The commit that is built, if it is one of this repository.
+    pub built: Option<&'a CommitId>,
+    /// The commit that decides which image is newer.
+    pub named: Option<&'a CommitId>,
+    /// Why nothing is called after the run's ref.
+    pub withheld: Option<&'a str>,
+    /// The time of the run, in Unix milliseconds.
+    pub now: i64,
+    /// The time of the commit, in Unix seconds.
+    pub committed: Option<i64>,
+}
+
+/// Carries rules out.
+pub(super) fn ruled(
+    rules: &TagRules,
+    around: &Around<'_>,
+    default: DefaultTags<'_>,
+) -> Result<Evaluated, Vec<Fault>> {
+    let built = around.built.cloned();
+    let sha = built.ok_or_else(|| "what is built is no commit of this repository that is known".to_owned());
+    let facts = EventFacts {
+        withheld: around.withheld.map(str::to_owned),
+        committed: around.committed,
+        ..EventFacts::of(around.context, around.subject, sha, around.now)
+    };
+    let mut evaluated = evaluate(rules, &facts, default)?;
+    // Tags that are called after another commit than the one that images are ordered by (a pull request's merge) lead to no
+    // other image.
+    if around.built != around.named {
+        let own = |tag: &&mut super::PlannedTag| tag.source.line().is_some();
+        evaluated.tags.iter_mut().filter(own).for_each(|tag| tag.commit_tags = None);
+    }
+    Ok(evaluated)
+}
