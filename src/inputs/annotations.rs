@@ -3,8 +3,9 @@
 //! A line without a level is the manifests'. Only manifests and their descriptors can be told apart by platform.
 
 use super::fault::{Findings, InputFault, Notice, shown};
-use super::parse;
+use super::{parse, tags};
 use crate::model::{Annotation, AnnotationLevel, Platform};
+use crate::rules::Input;
 
 const INPUT: &str = "annotations";
 
@@ -28,6 +29,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Annotation> {
             all.push(annotation);
         }
     }
+    tags::expressions(Input::Annotations, text, findings);
     all
 }
 

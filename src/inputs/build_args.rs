@@ -4,6 +4,8 @@
 //! runner's own, as a build argument is written into the image's history. A line may be a piece of a secret whose value
 //! has several lines: what is shown of one is what looks like a variable's name and nothing else.
 
+use std::collections::BTreeSet;
+
 use super::fault::{Findings, InputFault, Notice};
 use super::parse;
 use super::raw::RawInputs;
@@ -13,9 +15,10 @@ const INPUT: &str = "build_args";
 /// Tokens that every job has. Who has them can write the repository's caches and log in as the job.
 const RUNNERS_SECRETS: &[&str] = &["ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
-/// Reads the arguments, in order. A variable that is not set is left out, with a notice.
-pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Vec<(String, String)> {
-    let mut unset = Vec::new();
+/// Reads the arguments, in order, and which of them are variables' values. A variable that is not set is left out, with a
+/// notice.
+pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> (Vec<(String, String)>, BTreeSet<String>) {
+    let (mut unset, mut of_env) = (Vec::new(), BTreeSet::new());
     let alone = |number: usize, entry: &str| -> Result<Option<String>, InputFault> {
         if !could_be_set(entry) {
             let hint = "write `KEY=value`, or the name of a variable that `env:` sets";
@@ -30,6 +33,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Vec<(String, 
             let hint = "a build argument stays in the image's history: give it to the step that needs it by `secret_envs`";
             return Err(InputFault::new(INPUT, message).hint(hint));
         }
+        of_env.insert(entry.to_owned());
         Ok(Some(value.expose().to_owned()))
     };
     let read = parse::pairs(INPUT, &inputs.build_args, alone);
@@ -42,7 +46,16 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Vec<(String, 
             unset.join(", ")
         )));
     }
-    read.entries
+    // A later line may have given it a value of its own.
+    let given = |name: &str| {
+        let lines = parse::entries(&inputs.build_args).map(|(_, entry)| entry);
+        let last = lines
+            .filter(|entry| entry.split_once('=').map_or(*entry, |(key, _)| key.trim_end()) == name)
+            .last();
+        last.is_some_and(|entry| entry.contains('='))
+    };
+    of_env.retain(|name| !given(name));
+    (read.entries, of_env)
 }
 
 /// Whether a variable can have this name.
@@ -82,7 +95,7 @@ mod tests {
             ..RawInputs::default()
         };
         let mut findings = Findings::default();
-        (read(&inputs, &mut findings), findings)
+        (read(&inputs, &mut findings).0, findings)
     }
 
     #[test]
@@ -93,6 +106,18 @@ mod tests {
             [("BASE", "alpine"), ("node_env", "a=b\nc"), ("EMPTY", ""), ("NPM_TOKEN", "mine"), ("A", "2")];
         assert_eq!(args, expected);
         assert_eq!((findings.faults.len(), findings.notices.len()), (0, 1), "`A` twice");
+    }
+
+    #[test]
+    fn whose_values_are_variables_values() {
+        let variables = ["A", "B"].map(|name| (name.to_owned(), Secret::new("{{version}}")));
+        let inputs = RawInputs {
+            build_args: "A\nB\nC={{version}}\nB=x".into(),
+            variables: variables.into(),
+            ..RawInputs::default()
+        };
+        let (_, of_env) = read(&inputs, &mut Findings::default());
+        assert_eq!(of_env, ["A".to_owned()].into());
     }
 
     #[test]

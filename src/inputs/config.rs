@@ -6,6 +6,8 @@
 //! Made from [`RawInputs`] and the [`RunnerContext`]; all faults are found in one go. Defaults live beside what reads an
 //! input and not in `action.yml`, because the original script's variables stand in for inputs that are empty.
 
+use std::collections::BTreeSet;
+
 use super::fault::{Findings, InputFault, Notice};
 use super::raw::RawInputs;
 use super::shared::Shared;
@@ -14,7 +16,7 @@ use super::{
     push, remote, scope, script, tag_options, tags, tags_key::tags_key, version,
 };
 use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
-use crate::rules::TagRules;
+use crate::rules::{Input, TagRules};
 use crate::runner::context::RunnerContext;
 
 pub use super::attestations::AttestationInput;
@@ -59,8 +61,10 @@ pub struct Config {
     pub tag_options: TagOptions,
     /// Labels to add to (or to replace among) the OCI defaults, in order. An empty value is kept.
     pub labels: Vec<(String, String)>,
-    /// Build arguments in order.
+    /// Build arguments in order. Values may have expressions.
     pub build_args: Vec<(String, String)>,
+    /// Those whose values are variables', in which nothing is an expression.
+    pub build_args_of_env: BTreeSet<String>,
     /// Stage of the Dockerfile to build; the last one if absent.
     pub target: Option<String>,
     /// Take nothing from the cache.
@@ -189,7 +193,7 @@ fn read(
     }
     let target = findings.take(parse::line("target", &inputs.target));
     let labels = labels(&inputs.labels, findings);
-    let build_args = build_args::read(inputs, findings);
+    let (build_args, build_args_of_env) = build_args::read(inputs, findings);
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
     let push = findings.take(push::parse(&inputs.push));
@@ -228,6 +232,7 @@ fn read(
         tag_options,
         labels,
         build_args,
+        build_args_of_env,
         target: target?,
         no_cache: no_cache?,
         pull: pull?,
@@ -307,6 +312,7 @@ fn labels(text: &str, findings: &mut Findings) -> Vec<(String, String)> {
     let read = parse::pairs("labels", text, alone);
     findings.faults.extend(read.faults);
     findings.notices.extend(read.notices);
+    tags::expressions(Input::Labels, text, findings);
     read.entries
 }
 

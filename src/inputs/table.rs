@@ -145,18 +145,18 @@ pub const INPUTS: &[Input] = &[
         "Tag the commit's image that is there already, if it was built from the same inputs, instead of building it again. `auto`: for a Git tag, a release or a `version`.",
     )
     .accepts("`auto`, `only` (fail if there is none) or `never`"),
-    row("labels", Kind::List, Default::None, "Labels of the image, added to the OCI defaults.")
+    row("labels", Kind::List, Default::None, "Labels of the image, added to the OCI defaults. Expressions such as `{{version}}` or `{{date 'YYYY'}}` are replaced.")
         .accepts("`key=value`, one a line")
         .misspelt(&["label"]),
     row(
         "annotations",
         Kind::List,
         Default::None,
-        "Annotations of the image, added to the OCI defaults. Without a level they are the manifests'.",
+        "Annotations of the image, added to the OCI defaults. Without a level they are the manifests'. Expressions as in `labels`.",
     )
     .accepts("`key=value` or `level[,level]:key=value`, one a line; levels are `manifest`, `index`, `manifest-descriptor` and `index-descriptor`, the manifests' also as `manifest[linux/amd64]`")
     .misspelt(&["annotation"]),
-    row("build_args", Kind::List, Default::None, "Build arguments.")
+    row("build_args", Kind::List, Default::None, "Build arguments. `{{version}}`, `{{tag}}`, `{{branch}}`, `{{revision}}`, `{{sha}}`, `{{created}}` and `{{date '…'}}` in a value are replaced, any other braces stay.")
         .accepts("`KEY=value`, or `KEY` for a variable that `env:` of the workflow, job or step sets, one a line")
         .misspelt(&["build_arg", "buildargs", "args_build"]),
     row(

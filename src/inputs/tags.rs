@@ -4,9 +4,10 @@
 //! do with it.
 
 use super::fault::{Findings, InputFault, Notice, shown};
+use super::parse;
 use super::raw::RawInputs;
 use crate::model::Repository;
-use crate::rules::{self, TagRules};
+use crate::rules::{self, Input, Place, Scope, TagRules, Template};
 
 /// Reads both inputs; nothing where `tags` is empty.
 pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Option<TagRules> {
@@ -42,6 +43,22 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Option<TagRul
 /// Reports references to repositories that are not among those that other inputs list.
 pub(super) fn unlisted(rules: &TagRules, listed: &[&Repository], findings: &mut Findings) {
     findings.faults.extend(rules.unlisted(listed).into_iter().map(fault));
+}
+
+/// Reports the expressions in the values of `key=value` lines that stand for nothing.
+pub(super) fn expressions(input: Input, text: &str, findings: &mut Findings) {
+    for (line, entry) in parse::entries(text) {
+        let Some((key, value)) = entry.split_once('=') else { continue };
+        let place = Place { input, line, column: key.chars().count() + 2 };
+        let faults = Template::parse(value, Scope::TEXT, place).err().unwrap_or_default();
+        let of_text = |wrong: rules::Fault| {
+            let hint = "`\\{{` stands for braces that are meant as they are";
+            let hint =
+                wrong.hint.as_ref().map_or_else(|| hint.to_owned(), |known| format!("{known}; {hint}"));
+            fault(rules::Fault { hint: Some(hint), ..wrong })
+        };
+        findings.faults.extend(faults.into_iter().map(of_text));
+    }
 }
 
 /// A fault of the language, as one of the input that it stands in.
@@ -101,6 +118,26 @@ mod tests {
         let mut findings = Findings::default();
         read(&given("", "suffix=-alpine", ""), &mut findings);
         assert!(findings.faults[0].to_string().contains("`type=ref,event=branch`"), "{:?}", findings.faults);
+    }
+
+    #[test]
+    fn expressions_in_labels() {
+        let mut findings = Findings::default();
+        expressions(
+            Input::Labels,
+            "a={{version}}\n\nb={{date 'YYYY'}} \\{{x}}\nc=1{{vesion}}",
+            &mut findings,
+        );
+        let told: Vec<String> = findings.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with("input `labels`: line 4, column 4: there is no expression `{{vesion}}`"),
+            "{told:?}"
+        );
+        assert!(
+            told[0].contains("did you mean `version`?") && told[0].contains("`\\{{` stands for"),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{Metadata, Origin, date};
+use crate::rules::{Input, Place, Scope, Template, Values};
 use crate::runner::context::RunnerContext;
 
 /// The prefix of the keys that the specification defines.
@@ -16,6 +17,13 @@ pub const OCI: &str = "org.opencontainers.image.";
 pub const CREATED: &str = "org.opencontainers.image.created";
 /// The key of the commit.
 pub const REVISION: &str = "org.opencontainers.image.revision";
+
+/// The value of a label or an annotation, with what its expressions stand for. One that is none, which the inputs do not let
+/// through, stays as it is.
+pub fn written(text: &str, values: &Values) -> String {
+    let place = Place { input: Input::Labels, line: 1, column: 1 };
+    Template::parse(text, Scope::TEXT, place).map_or_else(|_| text.to_owned(), |text| text.render(values))
+}
 
 /// All labels. A default that is unknown or empty is left out; the user's replace defaults, the last of a
 /// key counts, and an empty value of theirs is kept.
@@ -42,5 +50,6 @@ pub fn labels(
         ("licenses", licenses),
     ];
     let known = defaults.into_iter().filter(|(_, value)| !value.is_empty());
-    known.map(|(key, value)| (format!("{OCI}{key}"), value)).chain(added.iter().cloned()).collect()
+    let added = added.iter().map(|(key, text)| (key.clone(), written(text, &metadata.values)));
+    known.map(|(key, value)| (format!("{OCI}{key}"), value)).chain(added).collect()
 }

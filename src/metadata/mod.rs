@@ -23,6 +23,7 @@ mod trigger;
 use serde::Serialize;
 
 use crate::model::{CommitId, Repository, Targets, text};
+use crate::rules::Values;
 
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
@@ -58,6 +59,9 @@ pub struct Metadata {
     pub named: Option<CommitId>,
     /// What becomes of the image when the input `push` is `auto`.
     pub push_default: PushDecision,
+    /// What expressions in labels, annotations and build arguments stand for.
+    #[serde(skip)]
+    pub values: Values,
     /// Lines of `tags` that made no tag of their own, and why.
     #[serde(skip)]
     pub no_tag: Vec<rules::Nothing>,

@@ -1,9 +1,9 @@
 //! Rules in the place of the default strategy: what they are told of this run, and what is made of their tags.
 
-use super::Subject;
 use super::rules::{DefaultTags, Evaluated, EventFacts, evaluate};
+use super::{Subject, date};
 use crate::model::CommitId;
-use crate::rules::{Fault, TagRules};
+use crate::rules::{Fault, TagRules, Values};
 use crate::runner::context::RunnerContext;
 
 /// What is known of the run that rules are carried out for.
@@ -22,20 +22,38 @@ pub(super) struct Around<'a> {
     pub committed: Option<i64>,
 }
 
+impl Around<'_> {
+    /// What rules are told.
+    fn facts(&self) -> EventFacts {
+        let built = self.built.cloned();
+        let sha =
+            built.ok_or_else(|| "what is built is no commit of this repository that is known".to_owned());
+        EventFacts {
+            withheld: self.withheld.map(str::to_owned),
+            committed: self.committed,
+            ..EventFacts::of(self.context, self.subject, sha, self.now)
+        }
+    }
+
+    /// What expressions outside of rules stand for: the same, and what is known of the image.
+    pub(super) fn values(&self, version: Option<&str>, revision: Option<&CommitId>) -> Values {
+        let mut values = self.facts().values();
+        values.names.extend([
+            ("version", version.unwrap_or_default().to_owned()),
+            ("revision", revision.map(ToString::to_string).unwrap_or_default()),
+            ("created", self.committed.map(date::rfc3339).unwrap_or_default()),
+        ]);
+        values
+    }
+}
+
 /// Carries rules out.
 pub(super) fn ruled(
     rules: &TagRules,
     around: &Around<'_>,
     default: DefaultTags<'_>,
 ) -> Result<Evaluated, Vec<Fault>> {
-    let built = around.built.cloned();
-    let sha = built.ok_or_else(|| "what is built is no commit of this repository that is known".to_owned());
-    let facts = EventFacts {
-        withheld: around.withheld.map(str::to_owned),
-        committed: around.committed,
-        ..EventFacts::of(around.context, around.subject, sha, around.now)
-    };
-    let mut evaluated = evaluate(rules, &facts, default)?;
+    let mut evaluated = evaluate(rules, &around.facts(), default)?;
     // Tags that are called after another commit than the one that images are ordered by (a pull request's merge) lead to no
     // other image.
     if around.built != around.named {

@@ -183,8 +183,21 @@ pub fn derive(
         },
         _ => Some(run.revision.clone()),
     };
+    // A pull request's number is right, whatever of it is checked out.
+    let limited = matches!(subject, Subject::Branch(_) | Subject::GitTag(_));
+    let withheld = run.drift().filter(|_| limited);
+    let own_commit = run.revision.clone();
+    let around = Around {
+        context,
+        subject: &subject,
+        built: own.then_some(&own_commit),
+        named: named.as_ref(),
+        withheld: withheld.as_deref(),
+        now: rules.now,
+        committed: created,
+    };
     let evaluated = match rules.tags {
-        Some(rules) => Some(run.by_rules(rules, &subject, named.as_ref(), (version.as_deref(), created))?),
+        Some(rules) => Some(run.by_rules(rules, &around, version.as_deref())?),
         None => None,
     };
     let Strategy { revision, mut tags, mut warnings, .. } = run;
@@ -194,6 +207,7 @@ pub fn derive(
         version = evaluated.version.or(version);
         warnings.extend(evaluated.warnings);
     }
+    let values = around.values(version.as_deref(), built.as_ref());
     Ok(Outcome::Build(Box::new(Metadata {
         subject,
         occasion,
@@ -206,6 +220,7 @@ pub fn derive(
         created,
         named,
         push_default,
+        values,
         no_tag,
         warnings,
     })))
@@ -250,31 +265,17 @@ impl Strategy<'_> {
         }
     }
 
-    /// The tags that rules make in the place of the default strategy's, or with them. `known`: its version, and the time of the
-    /// commit.
+    /// The tags that rules make in the place of the default strategy's, or with them.
     fn by_rules(
         &mut self,
         rules: &TagRules,
-        subject: &Subject,
-        named: Option<&CommitId>,
-        known: (Option<&str>, Option<i64>),
+        around: &Around<'_>,
+        version: Option<&str>,
     ) -> Result<Evaluated, StrategyError> {
-        // A pull request's number is right, whatever of it is checked out.
-        let limited = matches!(subject, Subject::Branch(_) | Subject::GitTag(_));
-        let withheld = self.drift().filter(|_| limited);
-        let around = Around {
-            context: self.context,
-            subject,
-            built: self.own.then_some(&self.revision),
-            named,
-            withheld: withheld.as_deref(),
-            now: self.rules.now,
-            committed: known.1,
-        };
-        let default = DefaultTags { tags: &self.tags, version: known.0 };
-        let evaluated = ruled(rules, &around, default).map_err(StrategyError::Rules)?;
+        let default = DefaultTags { tags: &self.tags, version };
+        let evaluated = ruled(rules, around, default).map_err(StrategyError::Rules)?;
         // The default strategy has said so already.
-        if let Some(drift) = withheld.filter(|_| !rules.has_default()) {
+        if let Some(drift) = around.withheld.filter(|_| !rules.has_default()) {
             self.warnings.push(format!("no tag is called after the ref of this run: {drift}"));
         }
         Ok(evaluated)

@@ -242,13 +242,21 @@ fn image(plan: &RunPlan, build: &BuildPlan, config: &Config, check: &mut impl Fn
     let homeless = build.annotations.iter().any(|annotation| !build.holds(annotation.level));
     check(!homeless, "an annotation of the index, and no index");
     annotated(&build.annotations, &build.platforms, check);
+    // What an expression stands for is not known here.
+    let same = |one: &Annotation, asked: &Annotation| {
+        place(one) == place(asked) && (one.value == asked.value || asked.value.contains("{{"))
+    };
     let asked = config.build.annotations.iter().rev();
     let mut seen = HashSet::new();
     let lost = asked
         .filter(|asked| seen.insert(place(asked)))
         // Those for another platform are another leg's.
         .filter(|asked| !leg || asked.platform.as_ref().is_none_or(|one| build.platforms.contains(one)))
-        .any(|asked| image && asked.level == AnnotationLevel::Manifest && !build.annotations.contains(asked));
+        .any(|asked| {
+            image
+                && asked.level == AnnotationLevel::Manifest
+                && !build.annotations.iter().any(|one| same(one, asked))
+        });
     let foreign = build.annotations.iter().any(|one| leg && one.level != AnnotationLevel::Manifest);
     check(!foreign, "a leg writes what is the index's");
     check(!lost, "an annotation of the user is missing");

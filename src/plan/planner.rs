@@ -21,11 +21,13 @@ use super::remote::TokenSecrets;
 use super::run::{RunPlan, versions};
 use super::{VERSION_ARGUMENT, git_context, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
-use crate::metadata::{Metadata, Subject, labels::labels};
+use crate::metadata::labels::{labels, written};
+use crate::metadata::{Metadata, Subject};
 use crate::model::{
     Annotation, ContextSource, Digest, HostAddress, InputsHash, NetworkMode, Platform, RunOptions, Stamp,
     Targets,
 };
+use crate::rules::{Scope, Template};
 use crate::runner::context::RunnerContext;
 
 /// Plans a run.
@@ -89,7 +91,16 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     if let Some(leg) = &leg {
         for_node(&mut image, &mut writes, std::slice::from_ref(&leg.platform));
     }
-    attach(&mut image, &mut builder, leg.as_ref(), &mut stamp, config, context, &mut warnings)?;
+    let annotations = annotations(config, metadata);
+    attach(
+        &mut image,
+        &mut builder,
+        leg.as_ref(),
+        &mut stamp,
+        (config, &annotations),
+        context,
+        &mut warnings,
+    )?;
     let emulation = emulation(&builder, &image, &facts.dockerfile, config.builder.emulation);
     warnings.extend(emulation.warnings.clone());
     let solves = solves(&image, &builder);
@@ -135,7 +146,7 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     if push.pushes() {
         let carrier = Carrier { labels: &index.labels, platforms: &index.platforms, has_index: true };
         index.annotations =
-            attached::annotations(&carrier, &stamp, &config.build.annotations, &mut warnings)?;
+            attached::annotations(&carrier, &stamp, &annotations(config, metadata), &mut warnings)?;
     }
     let (run, attempt, tags) = (context.run.id, context.run.attempt, config.tags_key.clone());
     let merge = MergePlan { run, attempt, tags };
@@ -221,7 +232,7 @@ fn attach(
     builder: &mut BuilderPlan,
     leg: Option<&LegPlan>,
     stamp: &mut Stamp,
-    config: &Config,
+    (config, annotations): (&Config, &[Annotation]),
     context: &RunnerContext,
     warnings: &mut Vec<String>,
 ) -> Result<(), PlanError> {
@@ -237,8 +248,8 @@ fn attach(
     image.attestations = attached::attestations(asked, several, &context.run.url);
     stamp.run = attached::run_of(&image.attestations, &context.run);
     image.annotations = match leg {
-        Some(leg) => leg_annotations(image, &asked.annotations, &leg.platform)?,
-        None => attached::annotations(&(&*image).into(), stamp, &asked.annotations, warnings)?,
+        Some(leg) => leg_annotations(image, annotations, &leg.platform)?,
+        None => attached::annotations(&(&*image).into(), stamp, annotations, warnings)?,
     };
     Ok(())
 }
@@ -312,10 +323,26 @@ fn stamp(context: &RunnerContext, metadata: &Metadata, inputs: Option<InputsHash
     Stamp { commit, reference, inputs, source, run: None, version }
 }
 
+/// The annotations asked for, with what their expressions stand for.
+fn annotations(config: &Config, metadata: &Metadata) -> Vec<Annotation> {
+    let asked = config.build.annotations.iter();
+    let written =
+        |one: &Annotation| Annotation { value: written(&one.value, &metadata.values), ..one.clone() };
+    asked.map(written).collect()
+}
+
 /// The arguments asked for; a version that comes from Git is one too, unless it was given: the Dockerfile has no
 /// other way to learn it.
 fn build_args(config: &Config, metadata: &Metadata) -> Vec<(String, String)> {
-    let mut arguments = config.build_args.clone();
+    let written = |(name, text): &(String, String)| {
+        let value = if config.build_args_of_env.contains(name) {
+            text.clone()
+        } else {
+            Template::lenient(text, Scope::BUILD_ARGS).render(&metadata.values)
+        };
+        (name.clone(), value)
+    };
+    let mut arguments: Vec<_> = config.build_args.iter().map(written).collect();
     let given = arguments.iter().any(|(name, _)| name == VERSION_ARGUMENT);
     if let (Some(VersionInput::Auto), Some(version), false) = (&config.version, &metadata.version, given) {
         arguments.push((VERSION_ARGUMENT.to_owned(), version.clone()));

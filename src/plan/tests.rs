@@ -12,7 +12,9 @@ use super::*;
 use crate::inputs::config::{Config, Push, VersionInput};
 use crate::metadata::fixture::*;
 use crate::metadata::{Metadata, Outcome};
-use crate::model::{CacheEntry, CommitId, ContextSource, Digest, Platform, Tag, Targets};
+use crate::model::{
+    Annotation, AnnotationLevel, CacheEntry, CommitId, ContextSource, Digest, Platform, Tag, Targets,
+};
 use crate::runner::context::{Event, RunnerContext};
 
 pub(super) fn daemon() -> DaemonFacts {
@@ -320,6 +322,35 @@ fn a_version_from_git_is_a_build_argument() {
     assert_eq!(arguments(&given), [pair("VERSION", "mine")]);
     let semver = VersionInput::Semver(semver::Version::new(2, 0, 0));
     assert_eq!(arguments(&Config { version: Some(semver), ..config() }), []);
+}
+
+#[test]
+fn expressions_in_labels_annotations_and_build_arguments() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut config = Config {
+        labels: vec![pair("a", "{{version}} of {{branch}}{{tag}}"), pair("b", r"\{{x}} {{revision}}")],
+        build_args: vec![
+            pair("V", "{{version}}-{{sha}}"),
+            pair("GO", "{{ .Version }} {{base_ref}}"),
+            pair("ENV", "{{version}}"),
+        ],
+        build_args_of_env: ["ENV".to_owned()].into(),
+        ..config()
+    };
+    let (level, platform) = (AnnotationLevel::Manifest, None);
+    let (key, value) = ("c".to_owned(), "{{date 'YYYY'}} {{created}}".to_owned());
+    config.build.annotations.push(Annotation { level, platform, key, value });
+    let plan = planned(&context(push(), "refs/tags/v2.0.0"), &config, &daemon()).unwrap();
+    let label = |key: &str| plan.labels()[key].as_str();
+    assert_eq!(
+        (label("a"), label("b")),
+        ("2.0.0 of v2.0.0", format!("{{{{x}}}} {}", "1".repeat(40)).as_str())
+    );
+    let annotation = plan.annotations().iter().find(|one| one.key == "c").unwrap();
+    assert_eq!(annotation.value, "1970 2025-11-21T09:30:45Z");
+    let arguments =
+        [pair("V", "2.0.0-1111111"), pair("GO", "{{ .Version }} {{base_ref}}"), pair("ENV", "{{version}}")];
+    assert_eq!(build(&plan).build_args, arguments);
 }
 
 #[test]

@@ -11,6 +11,10 @@ pub enum Input {
     Tags,
     /// `flavor`.
     Flavor,
+    /// `labels`.
+    Labels,
+    /// `annotations`.
+    Annotations,
 }
 
 /// A place in the text of an input. Lines and columns count from one, columns in characters.
@@ -50,6 +54,8 @@ impl Input {
         match self {
             Self::Tags => "tags",
             Self::Flavor => "flavor",
+            Self::Labels => "labels",
+            Self::Annotations => "annotations",
         }
     }
 }

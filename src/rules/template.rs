@@ -39,7 +39,7 @@ pub struct Scope {
 }
 
 /// What names stand for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Values {
     /// By name.
     pub names: Vec<(&'static str, String)>,
@@ -55,6 +55,24 @@ impl Scope {
         names: &["branch", "tag", "sha", "base_ref", "is_default_branch", "is_not_default_branch"],
         dates: true,
     };
+    /// In the values of labels and annotations.
+    pub const TEXT: Self = Self {
+        names: &[
+            "branch",
+            "tag",
+            "sha",
+            "base_ref",
+            "is_default_branch",
+            "is_not_default_branch",
+            "version",
+            "revision",
+            "created",
+        ],
+        dates: true,
+    };
+    /// In the values of build arguments.
+    pub const BUILD_ARGS: Self =
+        Self { names: &["version", "tag", "branch", "revision", "sha", "created"], dates: true };
     /// In the `pattern` of `type=schedule`.
     pub const SCHEDULE: Self = Self { names: &[], dates: true };
     /// In the `pattern` of `type=semver`.
@@ -112,6 +130,34 @@ impl Template {
             parts.push(Part::Text(literal));
         }
         if faults.is_empty() { Ok(Self { parts }) } else { Err(faults) }
+    }
+
+    /// Reads a text in which what is no expression of this scope stays as it is written.
+    pub fn lenient(text: &str, scope: Scope) -> Self {
+        let (mut parts, mut literal, mut rest) = (Vec::new(), String::new(), text);
+        while let Some(at) = rest.find("{{") {
+            let (before, after) = rest.split_at(at);
+            literal.push_str(before);
+            match expression(after, scope) {
+                Ok((part, length)) => {
+                    if !literal.is_empty() {
+                        parts.push(Part::Text(std::mem::take(&mut literal)));
+                    }
+                    parts.push(part);
+                    rest = &after[length..];
+                }
+                Err(_) => {
+                    // One brace on: `{{{{x}}` may begin with one that belongs to nothing.
+                    literal.push('{');
+                    rest = &after[1..];
+                }
+            }
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Text(literal));
+        }
+        Self { parts }
     }
 
     /// The text, if it has no expressions.
@@ -356,6 +402,23 @@ mod tests {
             // 2020-01-10T00:30:00Z and a day before.
             now: 1_578_616_200_000,
             committed: 1_578_529_800_000,
+        }
+    }
+
+    #[test]
+    fn what_is_no_expression_stays_in_a_lenient_text() {
+        let scope = Scope { names: &["branch", "sha"], dates: true };
+        for (text, expected) in [
+            ("{{sha}}-{{branch}}", "860c190-feat/x&<y>"),
+            ("{{ .Values.image }}:{{sha}}", "{{ .Values.image }}:860c190"),
+            ("{{tag}}{{date 'YYYY'}}", "{{tag}}2020"),
+            ("{{#if x}}{{/if}} {{", "{{#if x}}{{/if}} {{"),
+            ("{{{sha}}}", "860c190"),
+            ("{{{{sha}}", "{{860c190"),
+            ("${{ x }}", "${{ x }}"),
+            ("{{date 'YYYY' tz='No/Where'}}", "{{date 'YYYY' tz='No/Where'}}"),
+        ] {
+            assert_eq!(Template::lenient(text, scope).render(&values()), expected, "{text}");
         }
     }
 
