@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use super::retry::{hurry, retry};
 use super::run::Run;
 use crate::error::RunError;
 use crate::login::{Ambient, Exchanger, LoginError, Session};
-use crate::model::{Credentials, Identity, IdentityKind, RegistryHost, Repository};
+use crate::model::{Credentials, Identity, IdentityKind, RegistryHost, Repository, chain};
 use crate::plan::RunPlan;
 
 /// Whose logins.
@@ -24,17 +24,53 @@ pub(super) enum Of {
     Others,
 }
 
+/// What exchanging has come to.
+pub(super) struct Exchanged {
+    sessions: Vec<Session>,
+    failed: Vec<(RegistryHost, LoginError)>,
+}
+
+impl Exchanged {
+    /// The logins that there are. Where nothing is pushed with one, nobody knows whether something is pulled: what is not to be
+    /// had is a warning.
+    ///
+    /// # Errors
+    /// One that is not to be had at one of these registries, which the image is pushed to.
+    pub(super) fn needed_at(
+        self,
+        run: &Run<'_>,
+        pushed_to: &BTreeSet<&RegistryHost>,
+    ) -> Result<Vec<Session>, LoginError> {
+        for (registry, error) in self.failed {
+            if pushed_to.contains(&registry) {
+                return Err(error);
+            }
+            let hint = error.hint().map_or_else(String::new, |hint| format!(" ({hint})"));
+            let said = format!("the run goes on without a login for `{registry}`: {}{hint}", chain(&error));
+            run.process.reporter.warn(&said);
+        }
+        Ok(self.sessions)
+    }
+}
+
 /// The login of each of these identities, which is in the keyring then. Changes nothing anywhere else.
-pub(super) async fn exchange(run: &Run<'_>, of: Of) -> Result<Vec<Session>, LoginError> {
+pub(super) async fn exchange(run: &Run<'_>, of: Of) -> Exchanged {
     let registries = run.asked.targets.registries();
     let wanted = |identity: &&Identity| registries.contains(&identity.registry) == (of == Of::Image);
-    let identities = run.keyring.identities().iter().filter(wanted);
-    let sessions = try_join_all(identities.map(|identity| exchange_one(run, identity))).await?;
-    // From here on nobody has to know which login was exchanged for and which was given.
-    for session in &sessions {
-        run.keyring.add(session.credentials.clone());
+    let identities: Vec<_> = run.keyring.identities().iter().filter(wanted).collect();
+    let answers = join_all(identities.iter().map(|identity| exchange_one(run, identity))).await;
+    let mut exchanged = Exchanged { sessions: Vec::new(), failed: Vec::new() };
+    for (identity, answer) in identities.into_iter().zip(answers) {
+        match answer {
+            Ok(session) => {
+                // From here on nobody has to know which login was exchanged for and which was given.
+                run.keyring.add(session.credentials.clone());
+                exchanged.sessions.push(session);
+            }
+            Err(error) => exchanged.failed.push((identity.registry.clone(), error)),
+        }
     }
-    Ok(sessions)
+    exchanged
 }
 
 async fn exchange_one(run: &Run<'_>, identity: &Identity) -> Result<Session, LoginError> {

@@ -118,6 +118,7 @@ fn read_inputs(process: &Process, context: &RunnerContext) -> Result<(Config, Ke
     for notice in notices {
         match notice.level {
             Level::Debug => process.reporter.debug(&notice.message),
+            Level::Info => process.reporter.info(&notice.message),
             Level::Notice => process.reporter.notice(&notice.message),
             Level::Warning => process.reporter.warn(&notice.message),
         }

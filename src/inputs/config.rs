@@ -13,7 +13,7 @@ use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
     build_args, build_options, builder, cache, docker_env, dockerfile, files, image, logins, mode, parse,
-    push, remote, scope, script, tag_options, tags, tags_key::tags_key, version,
+    push, remote, repository, scope, script, tag_options, tags, tags_key::tags_key, version,
 };
 use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
 use crate::rules::{Input, TagRules};
@@ -24,6 +24,7 @@ pub use super::build_options::BuildOptions;
 pub use super::builder::BuilderOptions;
 pub use super::cache::{CacheMode, CacheOptions};
 pub use super::dockerfile::Dockerfile;
+pub use super::missing_login::MissingLogin;
 pub use super::mode::Mode;
 pub use super::push::Push;
 pub use super::tag_options::{ExistingVersion, Promote, TagOptions};
@@ -35,6 +36,8 @@ pub use super::version::VersionInput;
 pub struct Config {
     /// Where the image goes.
     pub targets: Targets,
+    /// The logins there that the inputs ask for and whose secrets are not there.
+    pub missing_logins: Vec<MissingLogin>,
     /// The build context.
     pub context: ContextSource,
     /// The Dockerfile.
@@ -154,7 +157,7 @@ fn read(
 ) -> Option<(Config, Keyring)> {
     let inputs = &filled.inputs;
     let facts = &context.repository;
-    let rules = tags::read(inputs, findings);
+    let mut rules = tags::read(inputs, findings);
     let named = image::targets(&image::TargetInputs {
         references: rules.as_ref().map(TagRules::repositories).unwrap_or_default(),
         pushes: push::parse(&inputs.push) != Ok(Push::No),
@@ -165,16 +168,18 @@ fn read(
     })
     .map_err(|faults| findings.faults.extend(faults))
     .ok();
-    if let (Some(rules), Some(named)) = (&rules, &named) {
-        tags::unlisted(rules, &named.targets.iter().collect::<Vec<_>>(), findings);
+    if let (Some(rules), Some(named)) = (&mut rules, &named) {
+        tags::judge(rules, named, findings);
     }
     let shared = Shared::new(&context.paths);
     let given = named.as_ref().map(|named| {
-        let from = logins::LoginInputs { inputs, context, targets: &named.targets, shared: &shared };
+        let from = logins::LoginInputs { inputs, context, named, shared: &shared };
         logins::read(&from, findings)
     });
     findings.notices.extend(lowered("image_name", &inputs.image_name));
-    findings.notices.extend(image::names(&inputs.repository).filter_map(|name| lowered("repository", name)));
+    findings
+        .notices
+        .extend(repository::names(&inputs.repository).filter_map(|name| lowered("repository", name)));
     findings.notices.extend(named.iter().flat_map(|named| named.notices.clone()));
     let cache_scope =
         named.as_ref().and_then(|named| findings.take(cache_scope(inputs, context, named.targets.first())));
@@ -197,6 +202,8 @@ fn read(
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
     let push = findings.take(push::parse(&inputs.push));
+    let is_nowhere = named.as_ref().is_some_and(|named| named.is_nowhere);
+    let push = push.map(|push| if is_nowhere { push.to_nowhere() } else { push });
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
     let docker = docker_env::read(inputs, findings);
     let summary = findings.take(parse::boolean("summary", &inputs.summary, docker.summary));
@@ -216,6 +223,7 @@ fn read(
     let tags_key = tags_key(inputs, named.targets.iter());
     let config = Config {
         targets: named.targets,
+        missing_logins: given.missing,
         context: source,
         dockerfile,
         platforms: platforms?,

@@ -199,3 +199,64 @@ fn build_push_actions_variables_are_read_and_inputs_win() {
     assert!(config.summary);
     assert_eq!(config.build.provenance, AttestationInput::On(BTreeMap::new()));
 }
+
+/// An expression that came out empty leaves an empty line, wherever it stood.
+#[test]
+fn empty_lines_of_a_list_are_nothing() {
+    let (directory, context) = run("push");
+    std::fs::create_dir(directory.path().join("lib")).unwrap();
+    for file in ["one", "two"] {
+        std::fs::write(directory.path().join(file), "x").unwrap();
+    }
+    let lists = [
+        ("repository", ["r.io/a", "s.io/b,enable=true"]),
+        ("platform", ["linux/amd64", "linux/arm64"]),
+        ("tags", ["type=sha", "r.io/a:1"]),
+        ("flavor", ["latest=false", "suffix=-alpine"]),
+        ("labels", ["a=1", "b=2"]),
+        ("annotations", ["a=1", "index:b=2"]),
+        ("build_args", ["A=1", "B=2"]),
+        ("build_contexts", ["lib=lib", "base=docker-image://alpine:3.22"]),
+        ("no_cache_filters", ["one", "two"]),
+        ("secrets", ["A=1", "B=2"]),
+        ("secret_envs", ["a=MY_TOKEN", "b=MY_TOKEN"]),
+        ("secret_files", ["a=one", "b=two"]),
+        ("ssh", ["default=one", "deploy=two"]),
+        ("add_hosts", ["a=10.0.0.1", "b=10.0.0.2"]),
+        ("ulimit", ["nofile=1", "nproc=2"]),
+        ("allow", ["network.host", "security.insecure"]),
+        ("attests", ["type=provenance,mode=max", "type=sbom"]),
+        ("cache_from", ["acme/api:a", "type=registry,ref=acme/api:b"]),
+        ("cache_to", ["type=inline", "acme/api:b"]),
+        ("builder", ["linux/amd64=docker-container://a", "linux/arm64=docker-container://b"]),
+    ];
+    for input in INPUTS.iter().filter(|input| input.kind == crate::inputs::input::Kind::List) {
+        assert!(lists.iter().any(|(name, _)| *name == input.name), "`{}` is a list, too", input.name);
+    }
+    for (name, [one, two]) in lists {
+        let read = |text: &str| {
+            let variable = format!("INPUT_{}", name.to_uppercase());
+            let mut given = vec![("MY_TOKEN", "x"), (variable.as_str(), text)];
+            let beside = match name {
+                "repository" | "tags" => None,
+                "flavor" => Some(("INPUT_TAGS", "r.io/a:1")),
+                _ => Some(("INPUT_IMAGE_NAME", "api")),
+            };
+            given.extend(beside);
+            let resolved = resolve_all(&context, &given);
+            let Resolved { mut config, keyring, .. } =
+                resolved.unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
+            // Each knows its line's number.
+            let rules = config.tags.take().map(|rules| (rules.entries.len(), rules.flavor));
+            (config, rules, keyring.secrets().to_vec())
+        };
+        let plain = read(&format!("{one}\n{two}"));
+        for text in [
+            format!("\n{one}\n\n\n{two}\n\n"),
+            format!(" \r\n\t\n{one}\r\n \t\r\n\r\n{two}\r\n   \n"),
+            format!("\n  \n{one}\n \n{two}\n \n\r\n"),
+        ] {
+            assert_eq!(read(&text), plain, "{name}: {text:?}");
+        }
+    }
+}

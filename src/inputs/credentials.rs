@@ -2,19 +2,33 @@
 //!
 //! `action.yml` fills in `github.actor` and `github.token` where a workflow gives no login, so they arrive like
 //! any other value. They are good for this GitHub server's own registry only and are sent to no other. That
-//! default is known by the password: it equals `token`, or is an installation token (`ghs_`) by its prefix.
+//! default is known by the password: it equals `token`, or is an installation token (`ghs_`) by its prefix. An empty password
+//! that a workflow gives stays empty: the runner fills in a default only where nothing is said.
 
 use super::fault::{InputFault, Notice, shown};
+use super::missing_login::MissingLogin;
 use super::raw::RawInputs;
 use crate::model::{Credentials, LoginSource, RegistryHost, Secret};
 use crate::runner::context::RunnerContext;
 
-/// The login that `username` and `password` are for this registry, if there is one to send, and what is to be said about it.
+/// What `username` and `password` come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum GivenLogin {
+    /// A login for the registry.
+    Login(Credentials),
+    /// One without its secret.
+    Missing(MissingLogin),
+    /// None, which may be worth telling.
+    Nothing(Option<Notice>),
+}
+
+/// The login that `username` and `password` are for this registry. `pushes`: the image may be pushed there.
 pub(super) fn login(
     inputs: &RawInputs,
     context: &RunnerContext,
     registry: &RegistryHost,
-) -> Result<(Option<Credentials>, Option<Notice>), InputFault> {
+    pushes: bool,
+) -> Result<GivenLogin, InputFault> {
     let (username, password) = (inputs.username.trim(), &inputs.password);
     if username.contains(|c: char| c == ':' || c.is_control()) {
         let message = "a `:` or a control character, which no registry's login can have";
@@ -25,9 +39,12 @@ pub(super) fn login(
     let default_user = username.is_empty() || username == context.actor;
     let credentials = |username: &str, source| {
         let login = Credentials::new(registry.clone(), username, password.clone());
-        Ok((Some(login.given_by(source)), None))
+        Ok(GivenLogin::Login(login.given_by(source)))
     };
-    let nothing = |notice: Option<Notice>| Ok((None, notice));
+    let missing = |input, why: String| {
+        let registry = registry.clone();
+        Ok(GivenLogin::Missing(MissingLogin { registry, optional: false, input, entry: None, why }))
+    };
 
     if servers_token {
         if own.as_ref() == Some(registry) {
@@ -36,23 +53,31 @@ pub(super) fn login(
         }
         if default_user {
             let message = format!("no login for `{registry}`: `github.token` is not sent there");
-            return nothing(Some(Notice::debug(message)));
+            return Ok(GivenLogin::Nothing(Some(Notice::debug(message))));
         }
-        let message = format!(
-            "missing for the user `{}` of `{registry}`; the default, `github.token`, is not sent there",
+        let why = format!(
+            "missing for the user `{}`; the default, `github.token`, is not sent there",
             shown(username)
         );
-        return Err(InputFault::new("password", message));
+        return missing("password", why);
     }
     match (username.is_empty(), password.is_empty()) {
         (false, false) => credentials(username, LoginSource::Inputs),
-        (true, false) => Err(InputFault::new("username", "missing, but `password` is given")),
-        (_, true) if default_user => nothing(None),
-        (_, true) if context.secrets_withheld() => nothing(Some(Notice::warning(format!(
-            "no login for `{registry}`: `password` is empty, as GitHub gives this run no secrets"
-        )))),
-        (_, true) => Err(InputFault::new("password", "missing, but `username` is given")
-            .hint("a secret that does not exist is empty: is it set, and does this workflow get it?")),
+        (true, false) => missing("username", "missing, but `password` is given".into()),
+        (false, true) if !default_user => missing("password", "missing, but `username` is given".into()),
+        (_, true) => {
+            // The runner fills in the default where the workflow gives none, so somebody gave an empty one. Where nobody has
+            // to log in that is no trouble: the registry says.
+            let is_given = !inputs.token.is_empty() && !registry.is_loopback();
+            Ok(GivenLogin::Nothing(is_given.then(|| {
+                let level = if pushes { Notice::warning } else { Notice::debug };
+                level(format!(
+                    "no login for `{registry}`: `password` is given and empty, as a secret is that does not exist or that \
+                     this run does not get{}",
+                    if own.as_ref() == Some(registry) { "; leave it out for the job's own token" } else { "" }
+                ))
+            })))
+        }
     }
 }
 

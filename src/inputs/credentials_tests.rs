@@ -12,15 +12,19 @@ fn inputs(username: &str, password: &str, token: &str) -> RawInputs {
     }
 }
 
-/// `user:password`, `-` for none, `!input` for a fault.
+/// `user:password`, `-` for none, `?input` for one that is missing, `!input` for a fault.
 fn outcome(inputs: &RawInputs, context: &RunnerContext, registry: &str) -> String {
     let registry = RegistryHost::parse(registry).unwrap();
-    match login(inputs, context, &registry) {
-        Ok((Some(credentials), _)) => {
+    match login(inputs, context, &registry, true) {
+        Ok(GivenLogin::Login(credentials)) => {
             assert_eq!(credentials.registry, registry);
             format!("{}:{}", credentials.username, credentials.password.expose())
         }
-        Ok((None, _)) => "-".into(),
+        Ok(GivenLogin::Missing(missing)) => {
+            assert_eq!((&missing.registry, missing.optional), (&registry, false));
+            format!("?{}", missing.input)
+        }
+        Ok(GivenLogin::Nothing(_)) => "-".into(),
         Err(fault) => format!("!{}", fault.input),
     }
 }
@@ -44,9 +48,15 @@ fn a_login_goes_to_its_own_host() {
         ("acme", "secret", "ghs_t", "docker.io", "acme:secret"),
         ("octocat", "secret", "ghs_t", "docker.io", "octocat:secret"),
         ("acme", "ghs_t", "ghs_t", "ghcr.io", "acme:ghs_t"),
-        ("acme", "ghs_t", "ghs_t", "docker.io", "!password"),
-        ("acme", "", "ghs_t", "docker.io", "!password"),
-        ("", "secret", "ghs_t", "docker.io", "!username"),
+        // A secret that is not there.
+        ("acme", "ghs_t", "ghs_t", "docker.io", "?password"),
+        ("acme", "", "ghs_t", "docker.io", "?password"),
+        ("acme", "", "ghs_t", "ghcr.io", "?password"),
+        ("", "secret", "ghs_t", "docker.io", "?username"),
+        ("", "", "ghs_t", "docker.io", "-"),
+        ("octocat", "", "ghs_t", "docker.io", "-"),
+        ("octocat", "", "ghs_t", "ghcr.io", "-"),
+        // Wrong.
         ("a:b", "secret", "ghs_t", "docker.io", "!username"),
         ("a\nb", "secret", "ghs_t", "docker.io", "!username"),
         ("", "", "", "docker.io", "-"),
@@ -59,14 +69,26 @@ fn a_login_goes_to_its_own_host() {
 }
 
 #[test]
-fn a_run_without_secrets_goes_on_without_a_login() {
-    let mut context = context("push");
-    context.actor = "dependabot[bot]".into();
-    let withheld = inputs("acme", "", "ghs_t");
-    assert_eq!(outcome(&withheld, &context, "docker.io"), "-");
-    let registry = RegistryHost::parse("docker.io").unwrap();
-    let (_, notice) = login(&withheld, &context, &registry).unwrap();
-    assert!(notice.unwrap().message.contains("gives this run no secrets"));
+fn an_empty_password_is_told_where_it_may_be_a_secret_that_is_not_there() {
+    use crate::inputs::fault::Level::{Debug, Warning};
+    let context = context("push");
+    for (username, token, registry, pushes, expected) in [
+        ("", "ghs_t", "docker.io", true, Some(Warning)),
+        ("octocat", "ghs_t", "docker.io", true, Some(Warning)),
+        ("octocat", "ghs_t", "ghcr.io", true, Some(Warning)),
+        ("octocat", "ghs_t", "docker.io", false, Some(Debug)),
+        // Nobody may have to log in.
+        ("octocat", "ghs_t", "localhost:5000", true, None),
+        // No token at all, as under act: there is no default.
+        ("octocat", "", "docker.io", true, None),
+    ] {
+        let host = RegistryHost::parse(registry).unwrap();
+        let given = login(&inputs(username, "", token), &context, &host, pushes).unwrap();
+        let GivenLogin::Nothing(notice) = given else { panic!("{given:?}") };
+        assert_eq!(notice.as_ref().map(|notice| notice.level), expected, "{username} {registry}");
+        let advised = notice.is_some_and(|notice| notice.message.contains("leave it out"));
+        assert_eq!(advised, registry == "ghcr.io", "{registry}");
+    }
 }
 
 #[test]
@@ -89,11 +111,17 @@ fn each_server_has_its_own_registry() {
 }
 
 #[test]
-fn faults_hold_no_secret() {
+fn what_is_said_holds_no_secret() {
     let registry = RegistryHost::parse("docker.io").unwrap();
     for inputs in [inputs("", "hunter2", ""), inputs("acme", "ghs_hunter2", ""), inputs("a:b", "hunter2", "")]
     {
-        let fault = login(&inputs, &context("push"), &registry).unwrap_err();
-        assert!(!format!("{fault} {fault:?}").contains("hunter2"));
+        let said = match login(&inputs, &context("push"), &registry, true) {
+            Ok(GivenLogin::Missing(missing)) => {
+                format!("{missing:?} {} {}", missing.reason(), missing.fault())
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(fault) => format!("{fault} {fault:?}"),
+        };
+        assert!(!said.contains("hunter2"), "{said}");
     }
 }

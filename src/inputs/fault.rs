@@ -26,11 +26,13 @@ pub struct Notice {
     pub message: String,
 }
 
-/// How loudly a notice is said: the runner's commands of these names.
+/// How loudly a notice is said: the runner's commands of these names, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Seen with step debugging only.
     Debug,
+    /// A line of the log.
+    Info,
     /// An annotation that asks for nothing.
     Notice,
     /// An annotation that asks for a look.
@@ -64,6 +66,11 @@ impl Notice {
     /// A notice that is seen with step debugging only.
     pub(super) fn debug(message: impl Into<String>) -> Self {
         Self { level: Level::Debug, message: message.into() }
+    }
+
+    /// A notice that is a line of the log, and no annotation.
+    pub(super) fn info(message: impl Into<String>) -> Self {
+        Self { level: Level::Info, message: message.into() }
     }
 
     /// A notice that asks for nothing.

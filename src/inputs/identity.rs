@@ -12,59 +12,127 @@ use super::fault::shown;
 /// How long Docker Hub's login is asked to live: longer than most builds. Five minutes, its own default, end in them.
 const DOCKER_HUB_SECONDS: u32 = 3600;
 
+/// Why the keys of an entry name no identity.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoIdentity {
+    /// In words, what is wrong with them.
+    Wrong(String),
+    /// In words, what is empty that a secret or a variable should have filled.
+    Missing(String),
+}
+
+impl From<String> for NoIdentity {
+    fn from(why: String) -> Self {
+        Self::Wrong(why)
+    }
+}
+
+/// The ways to name an identity: by which key, and what may stand beside it.
+const WAYS: [(&str, &[&str]); 4] = [
+    ("aws_role", &["aws_role", "region"]),
+    ("gcp_provider", &["gcp_provider", "gcp_service_account"]),
+    ("azure_client", &["azure_client", "azure_tenant"]),
+    ("connection_id", &["connection_id", "username"]),
+];
+
+/// What an entry says, by its keys: a key that is written may be empty, which is what an expression leaves whose secret is not
+/// there. It counts as not written where something else is a login.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'a>(pub &'a [(&'a str, String)]);
+
+impl<'a> Written<'a> {
+    /// What a key says, if it says something.
+    pub(super) fn get(self, key: &str) -> Option<&'a str> {
+        let value = self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str());
+        value.filter(|value| !value.trim().is_empty())
+    }
+
+    /// Whether a key is there and says nothing.
+    pub(super) fn is_empty(self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| *name == key) && self.get(key).is_none()
+    }
+
+    /// The keys that say something.
+    fn given(self) -> impl Iterator<Item = &'a str> + Clone {
+        self.0.iter().map(|(name, _)| *name).filter(move |name| self.get(name).is_some())
+    }
+
+    /// What a key says that has to say something.
+    fn required(self, key: &str) -> Result<&'a str, NoIdentity> {
+        self.get(key).ok_or_else(|| {
+            if self.is_empty(key) {
+                NoIdentity::Missing(format!("`{key}` is empty"))
+            } else {
+                NoIdentity::Wrong(format!("`{key}` is missing"))
+            }
+        })
+    }
+}
+
 /// The identity that the keys of an entry name; none if they are a user name and a password, or nothing.
 ///
 /// # Errors
-/// In words, what is wrong with them.
-pub(super) fn of_entry<'a>(
+/// What is wrong with them, or missing.
+pub(super) fn of_entry(
     host: &RegistryHost,
-    given: &[&str],
-    get: impl Fn(&str) -> Option<&'a str>,
+    written: Written<'_>,
     aws: Option<&AwsKeys>,
-) -> Result<Option<IdentityKind>, String> {
-    // What each way in may say; the first that is named is meant.
-    const WAYS: [(&str, &[&str]); 4] = [
-        ("aws_role", &["aws_role", "region"]),
-        ("gcp_provider", &["gcp_provider", "gcp_service_account"]),
-        ("azure_client", &["azure_client", "azure_tenant"]),
-        ("connection_id", &["connection_id", "username"]),
-    ];
-    let alone =
-        [("region", "aws_role"), ("gcp_service_account", "gcp_provider"), ("azure_tenant", "azure_client")];
-    let Some((way, with)) = WAYS.iter().find(|(way, _)| given.contains(way)) else {
-        for (key, other) in alone {
-            if given.contains(&key) && !(key == "region" && Ecr::of(host).is_some()) {
-                return Err(format!("`{key}` is given without `{other}`"));
-            }
-        }
-        let nothing = given.iter().all(|key| *key == "region");
-        return match (nothing, Ecr::of(host), aws) {
-            (true, Some(ecr), Some(keys)) => {
-                region(&ecr, get("region"))?;
-                Ok(Some(IdentityKind::Ecr { ecr, by: AwsIdentity::Keys(keys.clone()) }))
-            }
-            (true, Some(_), None) => Err("no login: give `aws_role`, or set `AWS_ACCESS_KEY_ID` and \
-                                          `AWS_SECRET_ACCESS_KEY` in `env:`"
-                .into()),
-            _ => Ok(None),
-        };
+) -> Result<Option<IdentityKind>, NoIdentity> {
+    let required = |key| written.required(key);
+    let Some((way, with)) = WAYS.iter().find(|(way, _)| written.get(way).is_some()) else {
+        return by_nothing_named(host, written, aws);
     };
-    if let Some(other) = given.iter().find(|key| !with.contains(key)) {
-        return Err(format!("`{other}` and `{way}` are two ways to log in: give one of them"));
+    if let Some(other) = written.given().find(|key| !with.contains(key)) {
+        return Err(format!("`{other}` and `{way}` are two ways to log in: give one of them").into());
     }
-    let required = |key: &str| get(key).ok_or_else(|| format!("`{key}` is missing"));
-    match *way {
+    let kind = match *way {
         "aws_role" => {
             let kind = aws_role(host, required("aws_role")?)?;
             if let IdentityKind::Ecr { ecr, .. } = &kind {
-                region(ecr, get("region"))?;
+                region(ecr, written.get("region"))?;
             }
-            Ok(Some(kind))
+            kind
         }
-        "gcp_provider" => google(host, required("gcp_provider")?, get("gcp_service_account")).map(Some),
-        "azure_client" => azure(host, required("azure_client")?, required("azure_tenant")?).map(Some),
-        _ => docker_hub(host, required("username")?, required("connection_id")?).map(Some),
+        "gcp_provider" => google(host, required("gcp_provider")?, written.get("gcp_service_account"))?,
+        "azure_client" => azure(host, required("azure_client")?, required("azure_tenant")?)?,
+        _ => docker_hub(host, required("username")?, required("connection_id")?)?,
+    };
+    Ok(Some(kind))
+}
+
+/// The identity of an entry that names none: that of the job's environment, where the entry is no other login.
+fn by_nothing_named(
+    host: &RegistryHost,
+    written: Written<'_>,
+    aws: Option<&AwsKeys>,
+) -> Result<Option<IdentityKind>, NoIdentity> {
+    let ecr = Ecr::of(host);
+    let is_login = ["username", "password"].iter().all(|key| written.get(key).is_some());
+    let empty = WAYS.iter().find(|(way, _)| written.is_empty(way)).filter(|_| !is_login);
+    let says_nothing = written.given().all(|key| key == "region");
+    if let (true, Some(ecr), Some(keys)) = (says_nothing, &ecr, aws) {
+        region(ecr, written.get("region"))?;
+        return Ok(Some(IdentityKind::Ecr { ecr: ecr.clone(), by: AwsIdentity::Keys(keys.clone()) }));
     }
+    if let Some((way, _)) = empty {
+        return Err(NoIdentity::Missing(format!("`{way}` is empty")));
+    }
+    let alone =
+        [("region", "aws_role"), ("gcp_service_account", "gcp_provider"), ("azure_tenant", "azure_client")];
+    for (key, other) in alone {
+        if written.get(key).is_some() && !(key == "region" && ecr.is_some()) {
+            return Err(format!("`{key}` is given without `{other}`").into());
+        }
+    }
+    let says_login = written.is_empty("username") || written.is_empty("password");
+    if says_nothing && ecr.is_some() && !says_login {
+        // They are in `env:`, from secrets.
+        return Err(NoIdentity::Missing(
+            "no login: give `aws_role`, or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in `env:`"
+                .into(),
+        ));
+    }
+    Ok(None)
 }
 
 fn region(ecr: &Ecr, given: Option<&str>) -> Result<(), String> {
@@ -215,12 +283,12 @@ pub(super) fn is_dockers(host: &RegistryHost) -> bool {
 mod tests {
     use super::*;
 
-    /// The kind of identity, `-` for none, `!…` for what is wrong.
+    /// The kind of identity, `-` for none, `!…` for what is wrong, `?…` for what is missing.
     fn entry(host: &str, pairs: &[(&str, &str)], aws: Option<&AwsKeys>) -> String {
         let host = RegistryHost::parse(host).unwrap();
-        let given: Vec<&str> = pairs.iter().map(|(key, _)| *key).collect();
-        let get = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-        match of_entry(&host, &given, get, aws) {
+        let written: Vec<(&str, String)> =
+            pairs.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        match of_entry(&host, Written(&written), aws) {
             Ok(None) => "-".into(),
             Ok(Some(IdentityKind::Ecr { by: AwsIdentity::Role(role), .. })) => role,
             Ok(Some(IdentityKind::Ecr { by: AwsIdentity::Keys(keys), .. })) => keys.id,
@@ -229,7 +297,8 @@ mod tests {
             }
             Ok(Some(IdentityKind::Azure { client, tenant })) => format!("{client}@{tenant}"),
             Ok(Some(IdentityKind::DockerHub { username, .. })) => username,
-            Err(why) => format!("!{why}"),
+            Err(NoIdentity::Wrong(why)) => format!("!{why}"),
+            Err(NoIdentity::Missing(why)) => format!("?{why}"),
         }
     }
 
@@ -299,7 +368,42 @@ mod tests {
                 if expected.starts_with('!') { found.starts_with(expected) } else { found == expected };
             assert!(matches, "{host} {pairs:?}: {found}, not {expected}");
         }
-        assert!(entry(ECR, &[], None).contains("AWS_ACCESS_KEY_ID"));
+    }
+
+    #[test]
+    fn what_is_empty_is_missing_and_not_wrong() {
+        let keys = AwsKeys { id: "AKIA".into(), secret: Secret::new("s"), session: None };
+        let account = "push@acme.iam.gserviceaccount.com";
+        for (host, pairs, aws, expected) in [
+            (ECR, &[("aws_role", "")][..], None, "?`aws_role` is empty"),
+            (ECR, &[("aws_role", " "), ("region", "eu-west-1")], None, "?`aws_role` is empty"),
+            (ECR, &[("aws_role", "")], Some(&keys), "AKIA"),
+            (ECR, &[("aws_role", ""), ("username", "AWS"), ("password", "x")], None, "-"),
+            (ECR, &[("username", ""), ("password", "")], None, "-"),
+            (ECR, &[], None, "?no login: give `aws_role`, or set `AWS_ACCESS_KEY_ID`"),
+            ("x.pkg.dev", &[("gcp_provider", "")], None, "?`gcp_provider` is empty"),
+            (
+                "x.pkg.dev",
+                &[("gcp_provider", ""), ("gcp_service_account", account)],
+                None,
+                "?`gcp_provider` is empty",
+            ),
+            ("x.pkg.dev", &[("gcp_provider", PROVIDER), ("gcp_service_account", "")], None, "itself"),
+            ("a.azurecr.io", &[("azure_client", ""), ("azure_tenant", "")], None, "?`azure_client` is empty"),
+            ("a.azurecr.io", &[("azure_client", ID), ("azure_tenant", "")], None, "?`azure_tenant` is empty"),
+            ("a.azurecr.io", &[("azure_client", ""), ("azure_tenant", ID)], None, "?`azure_client` is empty"),
+            ("docker.io", &[("username", "acme"), ("connection_id", "")], None, "?`connection_id` is empty"),
+            ("docker.io", &[("username", ""), ("connection_id", ID)], None, "?`username` is empty"),
+            // One of two that is empty is not meant.
+            ("docker.io", &[("username", "u"), ("password", "x"), ("connection_id", "")], None, "-"),
+            ("docker.io", &[("username", "acme"), ("password", ""), ("connection_id", ID)], None, "acme"),
+            // Wrong in every run.
+            ("ghcr.io", &[("aws_role", ROLE), ("password", "")], None, "!`aws_role` is for Amazon ECR"),
+            ("a.azurecr.io", &[("azure_client", ID)], None, "!`azure_tenant` is missing"),
+        ] {
+            let found = entry(host, pairs, aws);
+            assert!(found.starts_with(expected), "{host} {pairs:?}: {found}, not {expected}");
+        }
     }
 
     #[test]

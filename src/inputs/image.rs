@@ -1,10 +1,12 @@
 //! Where the image goes: `repository`, or `registry`, the workflow's repository and `image_name`.
 //!
 //! `repository` may name several; the first is the one that other inputs speak of. Contradicting inputs are a fault,
-//! not a choice: an image that lands in another place than its author meant is worse than a red run.
+//! not a choice: an image that lands in another place than its author meant is worse than a red run. `username` and
+//! `password` are for the first line whether or not that counts in this run: no other registry may be shown that password.
 
 use super::fault::{InputFault, Notice, shown};
 use super::parse;
+use super::repository::{self, Beside, Listed, two_parts_on_docker_hub};
 use crate::model::{InvalidRepository, RegistryHost, Repository, Targets};
 
 /// Where the image goes when nothing is said.
@@ -26,8 +28,32 @@ pub(super) struct TargetInputs<'a> {
 /// Where the image goes, and what a person should know of that.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NamedTargets {
+    /// Where it goes; where each line is disabled, what the image is called.
     pub targets: Targets,
+    /// The registry that `username`, `password` and `aws_role` are for; none if it is named by a line that is disabled and
+    /// cannot be read.
+    pub login_at: Option<RegistryHost>,
+    /// A line is disabled.
+    pub has_disabled: bool,
+    /// What disabled lines name, as far as it can be read.
+    pub disabled: Vec<Repository>,
+    /// Each line is disabled: the image goes nowhere.
+    pub is_nowhere: bool,
     pub notices: Vec<Notice>,
+}
+
+impl NamedTargets {
+    /// These, without a condition.
+    pub fn of(targets: Targets) -> Self {
+        Self {
+            login_at: Some(targets.first().registry().clone()),
+            targets,
+            has_disabled: false,
+            disabled: Vec::new(),
+            is_nowhere: false,
+            notices: Vec::new(),
+        }
+    }
 }
 
 /// Reads the repositories to push to, or everything that is wrong with the three inputs.
@@ -51,47 +77,44 @@ pub(super) fn targets(inputs: &TargetInputs<'_>) -> Result<NamedTargets, Vec<Inp
     {
         let deep = targets.iter().cloned().map(|one| two_parts_on_docker_hub("tags", one));
         faults.extend(deep.filter_map(Result::err));
-        return if faults.is_empty() {
-            Ok(NamedTargets { targets, notices: Vec::new() })
-        } else {
-            Err(faults)
-        };
+        return if faults.is_empty() { Ok(NamedTargets::of(targets)) } else { Err(faults) };
     }
     let is_unnamed = image_name.is_none() && !inputs.pushes;
     if image_name.is_none() && !is_unnamed && faults.iter().all(|fault| fault.input != "image_name") {
         let message = "missing; it is the last part of the image's repository";
         faults.push(InputFault::new("image_name", message).hint("for example `image_name: api`"));
     }
-    let path = match image_name {
-        Some(name) => format!("{}/{name}", inputs.owner_and_name),
-        None => inputs.owner_and_name.to_owned(),
-    };
     let (Some(registry), true) = (registry, faults.is_empty()) else {
         return Err(faults);
     };
-    let repository = Repository::new(registry, &path).map_err(|error| match error {
-        InvalidRepository::TooLong(_) => vec![InputFault::new("image_name", error.to_string())],
-        // The name itself is fine: what the workflow's repository is called is not.
-        _ => vec![InputFault::new("repository", error.to_string()).hint(
-            "the name of this GitHub repository cannot be part of an image's; give `repository` whole",
-        )],
-    })?;
-    let first = two_parts_on_docker_hub("registry", repository).map_err(|fault| vec![fault])?;
+    let first = named_after_the_workflow(inputs.owner_and_name, registry, image_name.as_deref())
+        .map_err(|fault| vec![fault])?;
     let unnamed = is_unnamed.then(|| {
         Notice::plain(format!(
             "there is no `image_name`, and with `push: false` none is needed: the image is called `{first}`, as this \
              repository is, and goes nowhere"
         ))
     });
-    Ok(NamedTargets { targets: first.into(), notices: unnamed.into_iter().collect() })
+    Ok(NamedTargets { notices: unnamed.into_iter().collect(), ..NamedTargets::of(first.into()) })
 }
 
-/// The names that the input `repository` has, separated by lines and commas.
-pub(super) fn names(repository: &str) -> impl Iterator<Item = &str> {
-    parse::entries(repository)
-        .flat_map(|(_, line)| line.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
+/// The repository that is called as the workflow's is, with the image's name behind it if there is one.
+fn named_after_the_workflow(
+    owner_and_name: &str,
+    registry: RegistryHost,
+    image_name: Option<&str>,
+) -> Result<Repository, InputFault> {
+    let path = match image_name {
+        Some(name) => format!("{owner_and_name}/{name}"),
+        None => owner_and_name.to_owned(),
+    };
+    let repository = Repository::new(registry, &path).map_err(|error| match error {
+        InvalidRepository::TooLong(_) => InputFault::new("image_name", error.to_string()),
+        // The name itself is fine: what the workflow's repository is called is not.
+        _ => InputFault::new("repository", error.to_string())
+            .hint("the name of this GitHub repository cannot be part of an image's; give `repository` whole"),
+    })?;
+    two_parts_on_docker_hub("registry", repository)
 }
 
 /// The registry that a builder has to be made for, of several: one on the host's loopback asks most of it.
@@ -99,16 +122,27 @@ pub(super) fn nearest<'a>(hosts: impl Iterator<Item = &'a RegistryHost>) -> Opti
     hosts.reduce(|first, next| if next.is_loopback() && !first.is_loopback() { next } else { first })
 }
 
-/// Reads the registries alone, which need no `image_name`. There is at least one.
-pub(super) fn registries(repository: &str, registry: &str) -> Result<Vec<RegistryHost>, InputFault> {
-    let whole = |name| Repository::parse(name).map(|repository| repository.registry().clone());
-    let named: Vec<_> = names(repository).map(whole).collect();
-    if named.is_empty() {
+/// The registries alone, which need no `image_name`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NamedRegistries {
+    /// At least one.
+    pub hosts: Vec<RegistryHost>,
+    /// Each line is disabled: the image goes nowhere.
+    pub is_nowhere: bool,
+}
+
+/// Reads the registries alone, or the first thing that is wrong with them.
+pub(super) fn registries(repository: &str, registry: &str) -> Result<NamedRegistries, InputFault> {
+    let listed = repository::read(repository, Beside { registry: None, image_name: None });
+    let listed = listed.map_err(|mut faults| faults.swap_remove(0))?;
+    let is_nowhere = listed.enabled.is_empty() && listed.has_disabled;
+    let named = if is_nowhere { &listed.disabled } else { &listed.enabled };
+    let mut hosts: Vec<_> = named.iter().map(|repository| repository.registry().clone()).collect();
+    if hosts.is_empty() {
         let host = RegistryHost::parse(or_default(registry));
-        return host.map(|host| vec![host]).map_err(|error| InputFault::new("registry", error.to_string()));
+        hosts.push(host.map_err(|error| InputFault::new("registry", error.to_string()))?);
     }
-    let named: Result<_, _> = named.into_iter().collect();
-    named.map_err(|error| InputFault::new("repository", error.to_string()))
+    Ok(NamedRegistries { hosts, is_nowhere })
 }
 
 /// Reads `repository`, which names every target whole, unless another input says something else.
@@ -117,52 +151,31 @@ fn whole(
     registry: Option<&RegistryHost>,
     image_name: Option<&str>,
 ) -> Result<NamedTargets, Vec<InputFault>> {
-    let (mut found, mut faults, mut notices) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, name) in names(inputs.repository).enumerate() {
-        // `registry` is about the first alone.
-        let registry = registry.filter(|_| number == 0 && !inputs.registry.is_empty());
-        match one(name, registry, image_name) {
-            Ok(repository) if found.contains(&repository) => notices.push(Notice::plain(format!(
-                "`repository` names `{repository}` more than once: it is pushed to once"
-            ))),
-            Ok(repository) => found.push(repository),
-            Err(fault) => faults.push(fault),
-        }
+    let given = registry.filter(|_| !inputs.registry.is_empty());
+    let listed = repository::read(inputs.repository, Beside { registry: given, image_name })?;
+    let Listed { enabled, disabled, has_disabled, first: login_at, mut notices } = listed;
+    if let Some(targets) = Targets::of(enabled) {
+        return Ok(NamedTargets { targets, login_at, has_disabled, disabled, is_nowhere: false, notices });
     }
-    let mut found = found.into_iter();
-    match found.next() {
-        Some(first) if faults.is_empty() => Ok(NamedTargets { targets: Targets::new(first, found), notices }),
-        None if faults.is_empty() => {
-            let message = "there is no repository in it";
-            Err(vec![InputFault::new("repository", message).hint("for example `ghcr.io/acme/api`")])
-        }
-        _ => Err(faults),
+    if !has_disabled {
+        let message = "there is no repository in it";
+        return Err(vec![InputFault::new("repository", message).hint("for example `ghcr.io/acme/api`")]);
     }
-}
-
-/// Reads one name of `repository`, unless another input says something else.
-fn one(
-    name: &str,
-    registry: Option<&RegistryHost>,
-    image_name: Option<&str>,
-) -> Result<Repository, InputFault> {
-    let repository =
-        Repository::parse(name).map_err(|error| InputFault::new("repository", error.to_string()))?;
-    let contradicts = |input: &str, value: &str| {
-        let message = format!("`{repository}` and `{input}: {}` contradict each other", shown(value));
-        let hint = format!("`repository` is the whole name; leave `{input}` out");
-        Err(InputFault::new("repository", message).hint(hint))
+    let called = match Targets::of(disabled.iter().cloned()) {
+        Some(targets) => targets,
+        None => {
+            // A wrong one is a fault already.
+            let host = registry.cloned().ok_or_else(Vec::new)?;
+            let called = named_after_the_workflow(inputs.owner_and_name, host, image_name);
+            called.map_err(|fault| vec![fault])?.into()
+        }
     };
-    if let Some(registry) = registry.filter(|registry| *registry != repository.registry()) {
-        return contradicts("registry", registry.as_str());
+    if inputs.pushes {
+        notices.push(Notice::plain(
+            "each line of `repository` says `enable=false`: the image is built and goes nowhere",
+        ));
     }
-    if let Some(name) = image_name {
-        let last = repository.path().strip_suffix(name);
-        if !last.is_some_and(|rest| rest.is_empty() || rest.ends_with('/')) {
-            return contradicts("image_name", name);
-        }
-    }
-    two_parts_on_docker_hub("repository", repository)
+    Ok(NamedTargets { targets: called, login_at, has_disabled, disabled, is_nowhere: true, notices })
 }
 
 /// Reads the input `image_name`, in lower case; nothing if it is empty. Its faults must not be blamed on the rest of the
@@ -180,16 +193,6 @@ fn image_name(text: &str) -> Result<Option<String>, InputFault> {
         Ok(_) => Ok(Some(name)),
         Err(error) => Err(InputFault::new("image_name", error.to_string()).hint(hint)),
     }
-}
-
-/// Refuses what Docker Hub does not take: it knows `user/name` and nothing deeper.
-fn two_parts_on_docker_hub(input: &str, repository: Repository) -> Result<Repository, InputFault> {
-    let hub = repository.registry().as_str() == RegistryHost::DOCKER_HUB;
-    if hub && repository.path().split('/').count() > 2 {
-        let message = format!("`{repository}` has more than two parts, which Docker Hub does not take");
-        return Err(InputFault::new(input, message).hint("give `repository: docker.io/<user>/<name>`"));
-    }
-    Ok(repository)
 }
 
 /// The registry that an input names, or the default one.
@@ -259,14 +262,11 @@ mod tests {
     fn several_places() {
         let text = "# where it goes\nghcr.io/acme/api, docker.io/Acme/api\n\nGHCR.io/acme/api\nr.io/x/api\n";
         for (registry, name) in [("", ""), ("ghcr.io", "api")] {
-            let NamedTargets { targets, notices } = targets(&naming(text, registry, name)).unwrap();
+            let NamedTargets { targets, notices, .. } = targets(&naming(text, registry, name)).unwrap();
             assert_eq!(targets.to_string(), "ghcr.io/acme/api, docker.io/acme/api, r.io/x/api");
             let said: Vec<_> = notices.iter().map(|notice| notice.message.as_str()).collect();
             assert_eq!(said, ["`repository` names `ghcr.io/acme/api` more than once: it is pushed to once"]);
         }
-        let hosts: Vec<_> = registries(text, "").unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(hosts, ["ghcr.io", "docker.io", "ghcr.io", "r.io"]);
-        assert_eq!(registries("", "").unwrap()[0].as_str(), "ghcr.io");
         for (text, registry, name, expected) in [
             (
                 "r.io/a:1\nr.io/b\nacme/c\nr.io/d@sha256:0",
@@ -319,5 +319,62 @@ mod tests {
         }
         let dotted = TargetInputs { owner_and_name: "acme/.github", ..naming("", "", "api") };
         assert_eq!(targets(&dotted).unwrap_err()[0].input, "repository");
+    }
+
+    #[test]
+    fn lines_under_a_condition() {
+        for (text, name, expected, login_at, is_nowhere) in [
+            ("ghcr.io/a/b,enable=true", "", "ghcr.io/a/b", "ghcr.io", false),
+            ("docker.io/a/b,enable=false\nghcr.io/a/b", "", "ghcr.io/a/b", "docker.io", false),
+            // None is left: the image is called as it would be elsewhere, so that it has the same cache.
+            (
+                "docker.io/a/b,enable=false\nghcr.io/a/b,enable=false",
+                "",
+                "docker.io/a/b, ghcr.io/a/b",
+                "docker.io",
+                true,
+            ),
+            // What is left of the names is none.
+            ("docker.io//b,enable=false", "", "ghcr.io/acme/shop", "", true),
+            (",enable=false", "api", "ghcr.io/acme/shop/api", "", true),
+        ] {
+            let found = targets(&naming(text, "", name)).unwrap();
+            let host = found.login_at.as_ref().map_or("", RegistryHost::as_str);
+            let found_all = (found.targets.to_string(), host, found.is_nowhere);
+            assert_eq!(found_all, (expected.to_owned(), login_at, is_nowhere), "{text}");
+            let told = |inputs: &TargetInputs<'_>| {
+                let notices = targets(inputs).unwrap().notices;
+                notices.iter().filter(|notice| notice.message.ends_with("is built and goes nowhere")).count()
+            };
+            assert_eq!(told(&naming(text, "", name)), usize::from(is_nowhere), "{text}");
+            assert_eq!(told(&TargetInputs { pushes: false, ..naming(text, "", name) }), 0, "{text}");
+        }
+        let faults = targets(&naming("r.io/a,enable=\nr.io/b,enable=1,\nacme/c", "", "")).unwrap_err();
+        let lines: Vec<bool> = faults.iter().map(|fault| fault.message.starts_with("line ")).collect();
+        assert_eq!(lines, [true, true, false], "{faults:?}");
+    }
+
+    #[test]
+    fn registries_alone() {
+        for (text, registry, expected, is_nowhere) in [
+            ("", "", "[ghcr.io]", false),
+            ("", "localhost:5000", "[localhost:5000]", false),
+            ("ghcr.io/a/b, docker.io/a/b\n\nGHCR.io/a/b\nr.io/c", "", "[ghcr.io, docker.io, r.io]", false),
+            ("ghcr.io/a/b,enable=false\nr.io/c", "", "[r.io]", false),
+            ("ghcr.io/a/b,enable=false\nr.io/c,enable=false", "", "[ghcr.io, r.io]", true),
+            (",enable=false", "", "[ghcr.io]", true),
+        ] {
+            let found = registries(text, registry).unwrap();
+            assert_eq!(
+                (format!("{:?}", found.hosts), found.is_nowhere),
+                (expected.to_owned(), is_nowhere),
+                "{text}"
+            );
+        }
+        for (text, registry, input) in
+            [("r.io/a:1", "", "repository"), ("r.io/a,enable=x", "", "repository"), ("", "a b", "registry")]
+        {
+            assert_eq!(registries(text, registry).unwrap_err().input, input);
+        }
     }
 }

@@ -2,19 +2,24 @@
 //! the job's environment, Docker's own configuration, at last the job's token for this GitHub server's own registry.
 //!
 //! The first of these that has something for a host is the only one for that host. An identity stands for a login that
-//! is still to be had: the room `login` exchanges it.
+//! is still to be had: the room `login` exchanges it. A login whose secret is empty is none, and is remembered where the image
+//! goes to its registry and nothing else has one; no run fails here for it.
 
 use std::collections::BTreeSet;
 
+use super::credentials::{self, GivenLogin};
 use super::docker_config::{self, DockerConfig};
 use super::fault::{Findings, InputFault, Notice};
+use super::image::NamedTargets;
+use super::missing_login::MissingLogin;
+use super::push::{self, Push};
 use super::raw::RawInputs;
 use super::registry_auth::{self, Around};
 use super::shared::Shared;
-use super::{credentials, identity, parse};
+use super::{identity, parse};
 use crate::model::{
     AwsIdentity, AwsKeys, Credentials, Ecr, Identity, IdentityKind, LoginSource, Logins, RegistryHost,
-    Secret, Targets,
+    Repository, Secret,
 };
 use crate::runner::context::RunnerContext;
 
@@ -23,6 +28,8 @@ use crate::runner::context::RunnerContext;
 pub(super) struct GivenLogins {
     pub logins: Logins,
     pub identities: Vec<Identity>,
+    /// Logins at the image's registries that are asked for and not there: at most one for each, and no other login is.
+    pub missing: Vec<MissingLogin>,
     /// The input `create_repository`, where it can be done.
     pub create_repository: bool,
     /// The proxies of Docker's configuration, as build arguments.
@@ -33,8 +40,8 @@ pub(super) struct GivenLogins {
 pub(super) struct LoginInputs<'a> {
     pub inputs: &'a RawInputs,
     pub context: &'a RunnerContext,
-    /// Where the image goes: `username` and `password` are the login at the first one's registry.
-    pub targets: &'a Targets,
+    /// Where the image goes, and whose login `username` and `password` are.
+    pub named: &'a NamedTargets,
     pub shared: &'a Shared<'a>,
 }
 
@@ -63,51 +70,23 @@ impl Taken {
 
 /// Reads every login; what is wrong is among the findings.
 pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogins {
-    let LoginInputs { inputs, context, targets, shared } = *from;
-    let (registry, hosts) = (targets.first().registry(), targets.registries());
+    let LoginInputs { inputs, context, named, shared } = *from;
+    let hosts = named.targets.registries();
     let aws = identity::aws_keys(&inputs.variables);
     let own = credentials::own_registry(&context.server_url);
-    let mut taken = Taken::default();
-    let mut last = None;
-
-    let dockers = dockers_connection(inputs, context, registry);
-    if let Some(kind) = dockers {
-        let kind = findings.take(kind.map_err(|why| InputFault::new("DOCKERHUB_OIDC_CONNECTIONID", why)));
-        let identity = |kind| Identity { registry: registry.clone(), kind, source: LoginSource::Inputs };
-        kind.map(identity).into_iter().for_each(|identity| taken.identity(identity));
-    } else if let Some((login, notice)) = findings.take(credentials::login(inputs, context, registry)) {
-        findings.notices.extend(notice);
-        match login {
-            Some(login) if login.source == LoginSource::JobToken => last = Some(login),
-            Some(login) if !inputs.aws_role.is_empty() => {
-                let message = format!("two logins for `{}`: `password` is given too", login.registry);
-                findings.faults.push(InputFault::new("aws_role", message).hint("give one of them"));
-            }
-            Some(login) => match identity::access_key(registry, &login.username, &login.password) {
-                Some(kind) => {
-                    let source = LoginSource::Inputs;
-                    taken.identity(Identity { registry: registry.clone(), kind, source });
-                }
-                None => taken.login(login),
-            },
-            None => {}
-        }
-    }
+    let (mut taken, mut missing) = (Taken::default(), Vec::new());
+    let mut last = named.login_at.as_ref().and_then(|registry| {
+        let pushes = hosts.contains(registry) && may_push(inputs, context, named);
+        of_inputs(from, registry, pushes, &mut taken, &mut missing, findings)
+    });
     // The job's token is good for its own registry, wherever that stands among them.
-    let second = own.as_ref().filter(|own| *own != registry && hosts.contains(own));
+    let second = own.as_ref().filter(|own| Some(*own) != named.login_at.as_ref() && hosts.contains(own));
     if let Some(own) = second.filter(|_| credentials::is_servers_token(&inputs.password, &inputs.token)) {
         let login = Credentials::new(own.clone(), &context.actor, inputs.password.clone());
         last = Some(login.given_by(LoginSource::JobToken));
     }
-    if !inputs.aws_role.is_empty() {
-        let kind = identity::aws_role(registry, &inputs.aws_role);
-        let kind = kind.map_err(|why| InputFault::new("aws_role", why.trim_start_matches("`aws_role` is ")));
-        if let Some(kind) = findings.take(kind) {
-            taken.identity(Identity { registry: registry.clone(), kind, source: LoginSource::AwsRole });
-        }
-    }
 
-    let around = Around { context, token: &inputs.token, own: own.as_ref(), aws: aws.as_ref() };
+    let around = Around { token: &inputs.token, own: own.as_ref(), aws: aws.as_ref() };
     let entries = registry_auth::read(inputs.registry_auth.expose(), &around, findings);
     for host in entries
         .logins
@@ -123,6 +102,8 @@ pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogi
     }
     entries.logins.into_iter().for_each(|login| taken.login(login));
     entries.identities.into_iter().for_each(|identity| taken.identity(identity));
+    // Of two that are missing at one host, the entry says more.
+    let missing: Vec<_> = entries.missing.into_iter().chain(missing).collect();
 
     for identity in hosts.iter().filter_map(|host| of_environment(host, aws.as_ref())) {
         taken.identity(identity);
@@ -143,10 +124,86 @@ pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogi
         let helper = taken.given.logins.helper_for(host);
         findings.notices.extend(helper.map(|name| Notice::warning(without_helper(host, name))));
     }
-    let mut given = GivenLogins { proxies, ..taken.given };
+    let missing = missing_at(&hosts, missing, &taken.hosts, findings);
+    let mut given = GivenLogins { proxies, missing, ..taken.given };
     given.identities.retain(|identity| !withheld(identity, context, findings));
-    given.create_repository = create_repository(inputs, registry, &hosts, &given, findings);
+    given.create_repository = create_repository(inputs, named, &given, findings);
     given
+}
+
+/// Takes the login that `username`, `password` and `aws_role` are at this registry, and gives back the job's token, which counts
+/// after all others.
+fn of_inputs(
+    from: &LoginInputs<'_>,
+    registry: &RegistryHost,
+    pushes: bool,
+    taken: &mut Taken,
+    missing: &mut Vec<MissingLogin>,
+    findings: &mut Findings,
+) -> Option<Credentials> {
+    let LoginInputs { inputs, context, .. } = *from;
+    let mut last = None;
+    let identity = |kind, source| Identity { registry: registry.clone(), kind, source };
+    if let Some(kind) = dockers_connection(inputs, context, registry) {
+        let kind = kind.map_err(|why| InputFault::new("DOCKERHUB_OIDC_CONNECTIONID", why));
+        if let Some(kind) = findings.take(kind) {
+            taken.identity(identity(kind, LoginSource::Inputs));
+        }
+    } else {
+        match findings.take(credentials::login(inputs, context, registry, pushes)) {
+            Some(GivenLogin::Login(login)) if login.source == LoginSource::JobToken => last = Some(login),
+            Some(GivenLogin::Login(login)) if !inputs.aws_role.is_empty() => {
+                let message = format!("two logins for `{}`: `password` is given too", login.registry);
+                findings.faults.push(InputFault::new("aws_role", message).hint("give one of them"));
+            }
+            Some(GivenLogin::Login(login)) => {
+                match identity::access_key(registry, &login.username, &login.password) {
+                    Some(kind) => taken.identity(identity(kind, LoginSource::Inputs)),
+                    None => taken.login(login),
+                }
+            }
+            Some(GivenLogin::Missing(login)) => missing.push(login),
+            Some(GivenLogin::Nothing(notice)) => findings.notices.extend(notice),
+            None => {}
+        }
+    }
+    if !inputs.aws_role.is_empty() {
+        let kind = identity::aws_role(registry, &inputs.aws_role);
+        let kind = kind.map_err(|why| InputFault::new("aws_role", why.trim_start_matches("`aws_role` is ")));
+        if let Some(kind) = findings.take(kind) {
+            taken.identity(identity(kind, LoginSource::AwsRole));
+        }
+    }
+    last
+}
+
+/// Whether this run may push, as far as the inputs and GitHub's rules for secrets say.
+fn may_push(inputs: &RawInputs, context: &RunnerContext, named: &NamedTargets) -> bool {
+    !named.is_nowhere && !context.secrets_withheld() && push::parse(&inputs.push) != Ok(Push::No)
+}
+
+/// Those of the missing logins that matter where the image goes: nobody else has given one for the registry. What is said of
+/// the others, and of these as long as nobody knows whether they matter, asks for nothing.
+fn missing_at(
+    hosts: &BTreeSet<&RegistryHost>,
+    missing: Vec<MissingLogin>,
+    taken: &BTreeSet<RegistryHost>,
+    findings: &mut Findings,
+) -> Vec<MissingLogin> {
+    let mut found: Vec<MissingLogin> = Vec::new();
+    for login in missing {
+        let (registry, reason) = (&login.registry, login.reason());
+        if taken.contains(registry) {
+            let said = format!("another login for `{registry}` is used: {reason}");
+            findings.notices.push(Notice::info(said));
+            continue;
+        }
+        findings.notices.push(Notice::debug(format!("no login for `{registry}`: {reason}")));
+        if hosts.contains(registry) && found.iter().all(|known| known.registry != *registry) {
+            found.push(login);
+        }
+    }
+    found
 }
 
 /// What is said of a login that a program would have to tell.
@@ -206,12 +263,12 @@ fn of_docker(
     }
 }
 
-/// Whether GitHub withholds the OIDC token that an identity needs, which is said: a run that gets no secrets gets no token either
-/// and builds without this login.
+/// Whether GitHub withholds the OIDC token that an identity needs: a run that gets no secrets gets no token either. It pushes
+/// nothing and builds without this login, as without those whose secrets are withheld.
 fn withheld(identity: &Identity, context: &RunnerContext, findings: &mut Findings) -> bool {
     let withheld = context.secrets_withheld() && identity.kind.needs_oidc();
     if withheld {
-        findings.notices.push(Notice::warning(format!(
+        findings.notices.push(Notice::debug(format!(
             "no login for `{}`: GitHub gives this run no OIDC token for {}",
             identity.registry, identity.source
         )));
@@ -222,8 +279,7 @@ fn withheld(identity: &Identity, context: &RunnerContext, findings: &mut Finding
 /// Reads `create_repository`: whether a missing repository is made, which only Amazon ECR needs and only an identity can.
 fn create_repository(
     inputs: &RawInputs,
-    registry: &RegistryHost,
-    hosts: &BTreeSet<&RegistryHost>,
+    named: &NamedTargets,
     given: &GivenLogins,
     findings: &mut Findings,
 ) -> bool {
@@ -231,10 +287,15 @@ fn create_repository(
     if asked != Some(true) {
         return false;
     }
-    let amazons: Vec<_> = hosts.iter().filter(|host| Ecr::of(host).is_some()).collect();
+    let of_amazon = |repository: &&Repository| Ecr::of(repository.registry()).is_some();
+    let amazons: BTreeSet<_> = named.targets.iter().filter(of_amazon).map(Repository::registry).collect();
     if amazons.is_empty() {
-        let message = format!("only Amazon ECR needs that, which `{registry}` is not");
-        findings.faults.push(InputFault::new("create_repository", message).hint("leave it out"));
+        // It may be the one that is disabled.
+        if !named.has_disabled {
+            let registry = named.targets.first().registry();
+            let message = format!("only Amazon ECR needs that, which `{registry}` is not");
+            findings.faults.push(InputFault::new("create_repository", message).hint("leave it out"));
+        }
         return false;
     }
     for host in amazons.into_iter().filter(|host| given.logins.for_registry(host).is_some()) {

@@ -2,25 +2,59 @@
 
 use super::*;
 use crate::inputs::config_tests_support::context;
-use crate::model::Repository;
+use crate::inputs::fault::Level;
+use crate::model::Targets;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const ROLE: &str = "arn:aws:iam::123456789012:role/push";
 
-/// What each host gets: `host source`, identities with a `*`; then notices with `~`, faults with `!`.
-fn outcome(registry: &str, variables: &[(&str, &str)]) -> Vec<String> {
-    outcome_of(registry, &[], variables)
-}
-
-/// The same where the image goes to other registries, too.
 /// A repository at this registry.
 fn at(registry: &str) -> Repository {
     Repository::new(RegistryHost::parse(registry).unwrap(), "acme/api").unwrap()
 }
 
-fn outcome_of(registry: &str, others: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+/// Repositories at these registries, of which the first has the login of `username` and `password`.
+fn named(registries: &[&str]) -> NamedTargets {
+    NamedTargets::of(Targets::of(registries.iter().map(|host| at(host))).unwrap())
+}
+
+/// What each host gets: `host source`, identities with a `*`, logins that are missing with a `?`; then notices with `~`, faults
+/// with `!`. What only debugging shows, and lines of the log, are left out.
+fn outcome(registry: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    outcome_of(&named(&[registry]), &context("push"), variables)
+}
+
+fn outcome_of(named: &NamedTargets, context: &RunnerContext, variables: &[(&str, &str)]) -> Vec<String> {
+    let (given, findings) = read_all(named, context, variables);
+    let mut found: Vec<String> = given
+        .logins
+        .iter()
+        .map(|login: &Credentials| format!("{} {}", login.registry, login.source))
+        .collect();
+    found.extend(given.identities.iter().map(|one| format!("*{} {}", one.registry, one.source)));
+    let optional = |missing: &MissingLogin| if missing.optional { " (optional)" } else { "" };
+    found.extend(
+        given.missing.iter().map(|one| format!("?{} {}{}", one.registry, one.reason(), optional(one))),
+    );
+    found.extend(given.create_repository.then(|| "creates".to_owned()));
+    found.extend(
+        findings
+            .notices
+            .iter()
+            .filter(|notice| !matches!(notice.level, Level::Debug | Level::Info))
+            .map(|notice| format!("~{}", notice.message)),
+    );
+    found.extend(findings.faults.iter().map(|fault| format!("!{}: {}", fault.input, fault.message)));
+    found
+}
+
+fn read_all(
+    named: &NamedTargets,
+    context: &RunnerContext,
+    variables: &[(&str, &str)],
+) -> (GivenLogins, Findings) {
     let directory = tempfile::tempdir().unwrap();
-    let mut context = context("push");
+    let mut context = context.clone();
     context.paths.temp = directory.path().to_owned();
     let mut variables: std::collections::BTreeMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -30,26 +64,10 @@ fn outcome_of(registry: &str, others: &[&str], variables: &[(&str, &str)]) -> Ve
     }
     let inputs = RawInputs::read(&variables);
     let shared = Shared::new(&context.paths);
-    let targets = Targets::new(at(registry), others.iter().map(|host| at(host)));
-    let from = LoginInputs { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
     let mut findings = Findings::default();
+    let from = LoginInputs { inputs: &inputs, context: &context, named, shared: &shared };
     let given = read(&from, &mut findings);
-    let mut found: Vec<String> = given
-        .logins
-        .iter()
-        .map(|login: &Credentials| format!("{} {}", login.registry, login.source))
-        .collect();
-    found.extend(given.identities.iter().map(|one| format!("*{} {}", one.registry, one.source)));
-    found.extend(given.create_repository.then(|| "creates".to_owned()));
-    found.extend(
-        findings
-            .notices
-            .iter()
-            .filter(|n| n.level != crate::inputs::fault::Level::Debug)
-            .map(|n| format!("~{}", n.message)),
-    );
-    found.extend(findings.faults.iter().map(|fault| format!("!{}: {}", fault.input, fault.message)));
-    found
+    (given, findings)
 }
 
 #[test]
@@ -146,13 +164,11 @@ fn what_docker_s_configuration_leaves_open_is_said_for_this_registry_only() {
 fn a_fork_s_run_has_no_identity() {
     let mut context = context("push");
     context.actor = "dependabot[bot]".into();
-    let variables = [("INPUT_AWS_ROLE".to_owned(), ROLE.to_owned())].into();
-    let (inputs, targets) = (RawInputs::read(&variables), at(ECR).into());
-    let shared = Shared::new(&context.paths);
-    let from = LoginInputs { inputs: &inputs, context: &context, targets: &targets, shared: &shared };
-    let mut findings = Findings::default();
-    assert_eq!(read(&from, &mut findings).identities, []);
-    assert!(findings.notices[0].message.contains("no OIDC token"), "{:?}", findings.notices);
+    let (given, findings) = read_all(&named(&[ECR]), &context, &[("INPUT_AWS_ROLE", ROLE)]);
+    assert_eq!(given.identities, []);
+    let [notice] = findings.notices.as_slice() else { panic!("{:?}", findings.notices) };
+    assert!(notice.message.contains("no OIDC token"), "{notice:?}");
+    assert_eq!(notice.level, Level::Debug, "it pushes nothing");
 }
 
 #[test]
@@ -179,11 +195,140 @@ fn several_registries() {
             &[token, "!create_repository: only Amazon ECR needs that, which `ghcr.io` is not"],
         ),
     ] {
-        let found = outcome_of(hosts[0], &hosts[1..], &variables);
+        let found = outcome_of(&named(hosts), &context("push"), &variables);
         let found: Vec<_> = found.iter().map(|line| line.replace(ECR, "ECR")).collect();
         assert_eq!(found.len(), expected.len(), "{hosts:?}: {found:?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{hosts:?}: {found}, not {expected}");
         }
+    }
+}
+
+const JOB: [(&str, &str); 3] =
+    [("INPUT_USERNAME", "octocat"), ("INPUT_PASSWORD", "ghs_t"), ("INPUT_TOKEN", "ghs_t")];
+const THREE: [&str; 3] = ["ghcr.io", "docker.io", "quay.io"];
+
+/// The job's defaults, and this `registry_auth`.
+fn auth(text: &str) -> Vec<(&str, &str)> {
+    [&JOB[..], &[("INPUT_REGISTRY_AUTH", text)]].concat()
+}
+
+/// In a fork's own run: nothing that came out empty is a fault, and what is missing is known by its host.
+#[test]
+fn secrets_that_are_not_there() {
+    let token = "ghcr.io the job's token, `github.token`";
+    let hub = "?docker.io entry 1 of `registry_auth`: `password` is empty";
+    let (ecr, bare) = (format!("- registry: {ECR}\n  aws_role:\n"), format!("- registry: {ECR}\n"));
+    let in_environment = format!("*{ECR} entry 1 of `registry_auth`");
+    let without_role = format!("?{ECR} entry 1 of `registry_auth`: `aws_role` is empty");
+    let without_anything = format!(
+        "?{ECR} entry 1 of `registry_auth`: no login: give `aws_role`, or set `AWS_ACCESS_KEY_ID` and \
+         `AWS_SECRET_ACCESS_KEY` in `env:`"
+    );
+    for (hosts, variables, expected) in [
+        (&THREE[..], auth("- {registry: docker.io, username: u, password: ''}"), vec![token, hub]),
+        (
+            &THREE,
+            auth(
+                "- {registry: docker.io, username: u, password: , optional: true}\n\
+                 - {registry: quay.io, username: '', password: '', optional: 'true'}",
+            ),
+            vec![
+                token,
+                "?docker.io entry 1 of `registry_auth`: `password` is empty (optional)",
+                "?quay.io entry 2 of `registry_auth`: `username` and `password` are empty (optional)",
+            ],
+        ),
+        // The image does not go there: nothing is missing.
+        (&["ghcr.io"], auth("- {registry: docker.io, username: u, password: ''}"), vec![token]),
+        // Somebody else has a login for it.
+        (&["ghcr.io"], auth("- {registry: ghcr.io, username: u, password: ''}"), vec![token]),
+        (
+            &["docker.io"],
+            [
+                &auth("- {registry: docker.io, username: u, password: ''}")[..],
+                &[("config.json", r#"{"auths":{"docker.io":{"username":"d","password":"p"}}}"#)],
+            ]
+            .concat(),
+            vec!["docker.io Docker's `config.json` that the job shares"],
+        ),
+        // `username` and `password`.
+        (
+            &["docker.io"],
+            vec![("INPUT_USERNAME", "acme"), ("INPUT_PASSWORD", ""), ("INPUT_TOKEN", "ghs_t")],
+            vec!["?docker.io `password`: missing, but `username` is given"],
+        ),
+        (
+            &["docker.io"],
+            vec![
+                ("INPUT_USERNAME", "acme"),
+                ("INPUT_TOKEN", "ghs_t"),
+                ("INPUT_REGISTRY_AUTH", "- {registry: docker.io, username: u, password: '', optional: true}"),
+            ],
+            vec!["?docker.io entry 1 of `registry_auth`: `password` is empty (optional)"],
+        ),
+        // Identities.
+        (&[ECR], vec![("INPUT_REGISTRY_AUTH", &ecr)], vec![&without_role]),
+        (&["ghcr.io"], auth(&ecr), vec![token]),
+        (
+            &[ECR],
+            vec![
+                ("INPUT_REGISTRY_AUTH", &ecr),
+                ("AWS_ACCESS_KEY_ID", "AKIA"),
+                ("AWS_SECRET_ACCESS_KEY", "s"),
+            ],
+            vec![&in_environment],
+        ),
+        (&[ECR], vec![("INPUT_REGISTRY_AUTH", &bare), ("AWS_ACCESS_KEY_ID", "")], vec![&without_anything]),
+    ] {
+        let found = outcome_of(&named(hosts), &context("push"), &variables);
+        assert_eq!(found, expected, "{hosts:?} {variables:?}");
+    }
+}
+
+/// The login of the first line is nobody else's, whether or not that line counts.
+#[test]
+fn a_password_for_a_line_that_is_disabled_goes_nowhere_else() {
+    let given = [("INPUT_USERNAME", "acme"), ("INPUT_PASSWORD", "secret"), ("INPUT_TOKEN", "ghs_t")];
+    let docker = at("docker.io").registry().clone();
+    for (login_at, expected) in
+        [(Some(docker.clone()), vec!["docker.io `username` and `password`"]), (None, vec![])]
+    {
+        let named = NamedTargets { login_at, has_disabled: true, ..named(&["ghcr.io"]) };
+        assert_eq!(outcome_of(&named, &context("push"), &given), expected);
+        // The job's token is for its own registry, wherever that stands.
+        assert_eq!(outcome_of(&named, &context("push"), &JOB), ["ghcr.io the job's token, `github.token`"]);
+    }
+    // What only a disabled line needs is no fault either.
+    let disabled = NamedTargets { login_at: Some(docker), has_disabled: true, ..named(&["ghcr.io"]) };
+    assert_eq!(outcome_of(&disabled, &context("push"), &[("INPUT_CREATE_REPOSITORY", "true")]), [""; 0]);
+    let without = [("INPUT_USERNAME", "acme"), ("INPUT_PASSWORD", ""), ("INPUT_TOKEN", "ghs_t")];
+    assert_eq!(outcome_of(&disabled, &context("push"), &without), [""; 0]);
+}
+
+#[test]
+fn what_is_missing_where_nothing_is_pushed_is_seen_with_debugging_only() {
+    let auth = "- {registry: docker.io, username: u, password: ''}\n- {registry: quay.io, username: '', password: ''}";
+    let variables =
+        [&JOB[..2], &[("INPUT_PASSWORD", ""), ("INPUT_TOKEN", "ghs_t"), ("INPUT_REGISTRY_AUTH", auth)]]
+            .concat();
+    let mut fork = context("push");
+    fork.actor = "dependabot[bot]".into();
+    let nowhere = NamedTargets { is_nowhere: true, ..named(&THREE) };
+    let off = [&variables[..], &[("INPUT_PUSH", "false")]].concat();
+    for (named, context, variables) in [
+        (named(&["r.io"]), context("push"), &off),
+        (named(&THREE), context("push"), &off),
+        (named(&THREE), fork, &variables),
+        (nowhere, context("push"), &variables),
+    ] {
+        let (_, findings) = read_all(&named, &context, variables);
+        assert_eq!(findings.faults, []);
+        let levels: Vec<_> = findings.notices.iter().map(|notice| notice.level).collect();
+        assert!(
+            levels.len() >= 3 && levels.iter().all(|level| *level == Level::Debug),
+            "{:?}",
+            findings.notices
+        );
     }
 }

@@ -54,9 +54,11 @@ impl Preparation {
         let platforms =
             parse::platforms(&inputs.platform).map_err(|faults| findings.faults.extend(faults)).ok();
         let registries = findings.take(image::registries(&inputs.repository, &inputs.registry));
-        let registry = registries.and_then(|hosts| image::nearest(hosts.iter()).cloned());
+        let is_nowhere = registries.as_ref().is_some_and(|named| named.is_nowhere);
+        let registry = registries.and_then(|named| image::nearest(named.hosts.iter()).cloned());
         let entitlements = entitlements(&inputs.allow, &mut findings);
         let push = findings.take(push::parse(&inputs.push));
+        let push = push.map(|push| if is_nowhere { push.to_nowhere() } else { push });
         let shared = Shared::new(&context.paths);
         let (named, stranger) = (platforms.as_deref().unwrap_or_default(), context.stranger().is_some());
         let builder = builder::read(inputs, named, stranger, &shared, &mut findings);
@@ -98,10 +100,21 @@ mod tests {
             (&[("repository", "r.io/acme/api")], "r.io"),
             (&[("repository", "r.io/acme/api\ns.io/acme/api")], "r.io"),
             (&[("repository", "r.io/acme/api\nlocalhost:5000/api\ns.io/acme/api")], "localhost:5000"),
+            (&[("repository", "r.io/acme/api\nlocalhost:5000/api,enable=false")], "r.io"),
             // What the main step needs besides may stand there.
             (&[("repository", "r.io/acme/api"), ("image_name", "api")], "r.io"),
         ] {
             assert_eq!(resolve(inputs).unwrap().registry.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn what_goes_nowhere_is_not_pushed() {
+        for (repository, expected) in [
+            ("r.io/acme/api,enable=false", Push::Nowhere),
+            ("r.io/acme/api,enable=false\ns.io/acme/api", Push::Auto),
+        ] {
+            assert_eq!(resolve(&[("repository", repository)]).unwrap().push, expected);
         }
     }
 

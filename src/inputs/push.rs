@@ -12,6 +12,19 @@ pub enum Push {
     Yes,
     /// Never.
     No,
+    /// Never, as each line of `repository` is disabled.
+    Nowhere,
+}
+
+impl Push {
+    /// The same where each line of `repository` is disabled: whatever was asked for, there is nowhere to push to.
+    #[must_use]
+    pub(super) fn to_nowhere(self) -> Self {
+        match self {
+            Self::No => Self::No,
+            Self::Auto | Self::Yes | Self::Nowhere => Self::Nowhere,
+        }
+    }
 }
 
 /// Reads the input: `auto` or a boolean.
@@ -37,6 +50,11 @@ mod tests {
             [("", Push::Auto), ("auto", Push::Auto), ("TRUE", Push::Yes), ("False", Push::No)]
         {
             assert_eq!(parse(text), Ok(value));
+        }
+        for (asked, expected) in
+            [(Push::Auto, Push::Nowhere), (Push::Yes, Push::Nowhere), (Push::No, Push::No)]
+        {
+            assert_eq!(asked.to_nowhere(), expected);
         }
         assert_eq!(parse("always").unwrap_err().hint.unwrap(), "write `auto`, `true` or `false`");
     }

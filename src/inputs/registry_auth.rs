@@ -1,23 +1,24 @@
 //! The input `registry_auth`: a YAML list of logins and identities for registries.
 //!
 //! Each entry is read by itself, every fault names its entry by number and host. A key that is not known, a value that
-//! is no text, a host twice: all are faults. No value of `password` is ever shown; where the text is no YAML, not even
-//! what the parser says about it.
+//! is no text, a host twice: all are faults, in every run. A value that came out empty, as a secret does that this run does not
+//! get, is none: the login is missing, and whether that matters is decided later. An entry of which nothing is left is nothing.
+//! No value of `password` is ever shown; where the text is no YAML, not even what the parser says about it.
 
 use std::collections::BTreeSet;
 
 use serde_yaml::{Mapping, Value};
 
-use super::fault::{Findings, InputFault, Notice, shown};
-use super::identity;
+use super::fault::{Findings, InputFault, shown};
+use super::identity::{self, NoIdentity, Written};
+use super::missing_login::MissingLogin;
+use super::parse;
 use crate::model::{AwsKeys, Credentials, Identity, IdentityKind, LoginSource, RegistryHost, Secret};
-use crate::runner::context::RunnerContext;
 
 const INPUT: &str = "registry_auth";
 
-/// What an entry may say.
-const KEYS: [&str; 10] = [
-    "registry",
+/// What an entry may say of a login.
+const KEYS: [&str; 9] = [
     "username",
     "password",
     "aws_role",
@@ -29,6 +30,12 @@ const KEYS: [&str; 10] = [
     "connection_id",
 ];
 
+/// Where it is one.
+const REGISTRY: &str = "registry";
+
+/// Whether the registry is left out without it.
+const OPTIONAL: &str = "optional";
+
 /// How to write it.
 const EXAMPLE: &str = "write a list: `- registry: ghcr.io`, and below it `  username: …` and `  password: …`; put a \
      password in single quotes";
@@ -38,11 +45,11 @@ const EXAMPLE: &str = "write a list: `- registry: ghcr.io`, and below it `  user
 pub(super) struct Entries {
     pub logins: Vec<Credentials>,
     pub identities: Vec<Identity>,
+    pub missing: Vec<MissingLogin>,
 }
 
 /// What entries are judged by.
 pub(super) struct Around<'a> {
-    pub context: &'a RunnerContext,
     /// The job's token: good for its own registry only.
     pub token: &'a Secret,
     /// The registry of this GitHub server.
@@ -54,7 +61,7 @@ pub(super) struct Around<'a> {
 /// Reads the list; what is wrong is among the findings.
 pub(super) fn read(text: &str, around: &Around<'_>, findings: &mut Findings) -> Entries {
     let mut entries = Entries::default();
-    let list = match parse(text) {
+    let list = match list(text) {
         Ok(list) => list,
         Err(fault) => {
             findings.faults.push(fault);
@@ -69,10 +76,7 @@ pub(super) fn read(text: &str, around: &Around<'_>, findings: &mut Findings) -> 
         let host = match &meant {
             Some(Meant::Login(login)) => &login.registry,
             Some(Meant::Identity(identity)) => &identity.registry,
-            Some(Meant::Withheld(notice)) => {
-                findings.notices.push(notice.clone());
-                continue;
-            }
+            Some(Meant::Missing(missing)) => &missing.registry,
             None => continue,
         };
         if !seen.insert(host.clone()) {
@@ -81,7 +85,8 @@ pub(super) fn read(text: &str, around: &Around<'_>, findings: &mut Findings) -> 
         match meant {
             Some(Meant::Login(login)) => entries.logins.push(login),
             Some(Meant::Identity(identity)) => entries.identities.push(identity),
-            _ => {}
+            Some(Meant::Missing(missing)) => entries.missing.push(missing),
+            None => {}
         }
     }
     entries
@@ -99,7 +104,8 @@ pub(super) fn secrets(text: &str) -> Vec<(String, String)> {
             Some((text_of(entry.get("username")).unwrap_or_default(), text_of(entry.get("password"))?))
         };
         let found: Vec<_> = list.iter().filter_map(pair).collect();
-        if found.len() == list.iter().filter(|entry| entry.get("password").is_some()).count() {
+        let given = |entry: &&Value| entry.get("password").is_some_and(|password| !password.is_null());
+        if found.len() == list.iter().filter(given).count() {
             return found;
         }
     }
@@ -114,7 +120,7 @@ pub(super) fn secrets(text: &str) -> Vec<(String, String)> {
 }
 
 /// Reads the text as a list, whose entries are not judged yet.
-fn parse(text: &str) -> Result<Vec<Value>, InputFault> {
+fn list(text: &str) -> Result<Vec<Value>, InputFault> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
@@ -136,8 +142,7 @@ fn parse(text: &str) -> Result<Vec<Value>, InputFault> {
 enum Meant {
     Login(Credentials),
     Identity(Identity),
-    /// GitHub gives this run no secrets.
-    Withheld(Notice),
+    Missing(MissingLogin),
 }
 
 /// An entry that is being read.
@@ -157,31 +162,30 @@ impl Entry {
         None
     }
 
+    /// Reads the entry; nothing for one that is wrong, and for one that an expression has left nothing of.
     fn read(&mut self, value: &Value, around: &Around<'_>) -> Option<Meant> {
-        let Value::Mapping(entry) = value else {
-            return self.wrong("not `key: value` lines, of which `registry` is one");
+        let entry = match value {
+            Value::Null => return None,
+            Value::String(text) if text.trim().is_empty() => return None,
+            Value::Mapping(entry) => entry,
+            _ => return self.wrong("not `key: value` lines, of which `registry` is one"),
         };
-        let host = self.text(entry, "registry");
+        let host = self.text(entry, REGISTRY).filter(|host| !host.is_empty());
         // What has an `@` in it may be a password in a URL.
         if let Some(host) = host.as_ref().filter(|host| !host.contains('@')) {
             self.name = format!("entry {} (`{}`)", self.number, shown(host));
         }
         self.unknown(entry);
-        let given: Vec<&str> = KEYS[1..]
-            .iter()
-            .copied()
-            .filter(|key| entry.get(*key).is_some_and(|value| !value.is_null()))
-            .collect();
-        let values: Vec<String> = given.iter().map(|key| self.text(entry, key).unwrap_or_default()).collect();
-        let get = |name: &str| {
-            given
-                .iter()
-                .position(|key| *key == name)
-                .map(|at| values[at].as_str())
-                .filter(|text| !text.is_empty())
-        };
-        let Some(host) = host.filter(|host| !host.is_empty()) else {
-            return self.faults.is_empty().then(|| self.wrong("`registry` is missing")).flatten();
+        let optional = self.optional(entry);
+        let keys = KEYS.iter().filter(|key| entry.contains_key(**key));
+        let written: Vec<_> = keys.map(|key| (*key, self.text(entry, key).unwrap_or_default())).collect();
+        let written = Written(&written);
+        if !self.faults.is_empty() {
+            return None;
+        }
+        let Some(host) = host else {
+            let is_nothing = KEYS.iter().all(|key| written.get(key).is_none());
+            return if is_nothing { None } else { self.wrong("`registry` is missing") };
         };
         let host = match host_of(&host) {
             Ok(host) => host,
@@ -190,39 +194,28 @@ impl Entry {
             }
             Err(why) => return self.wrong(why),
         };
-        if !self.faults.is_empty() {
-            return None;
-        }
-        let source = LoginSource::RegistryAuth(self.number);
-        let kind = match identity::of_entry(&host, &given, get, around.aws) {
-            Ok(Some(kind)) => kind,
-            Ok(None) => return self.login(host, &given, get, around),
-            Err(why) => return self.wrong(why),
+        let missing = |why| {
+            let (registry, entry) = (host.clone(), Some(self.number));
+            Some(Meant::Missing(MissingLogin { registry, optional, input: INPUT, entry, why }))
         };
-        Some(Meant::Identity(Identity { registry: host, kind, source }))
+        match identity::of_entry(&host, written, around.aws) {
+            Ok(Some(kind)) => {
+                let source = LoginSource::RegistryAuth(self.number);
+                Some(Meant::Identity(Identity { registry: host, kind, source }))
+            }
+            Ok(None) => match empty(written) {
+                Some(why) => missing(why),
+                None => self.login(host, written, around),
+            },
+            Err(NoIdentity::Missing(why)) => missing(why),
+            Err(NoIdentity::Wrong(why)) => self.wrong(why),
+        }
     }
 
-    fn login<'a>(
-        &mut self,
-        host: RegistryHost,
-        given: &[&str],
-        get: impl Fn(&str) -> Option<&'a str>,
-        around: &Around<'_>,
-    ) -> Option<Meant> {
+    fn login(&mut self, host: RegistryHost, written: Written<'_>, around: &Around<'_>) -> Option<Meant> {
         let source = LoginSource::RegistryAuth(self.number);
-        let (username, password) = match (get("username"), get("password")) {
-            (Some(username), Some(password)) => (username.trim(), Secret::new(password)),
-            (_, None) if around.context.secrets_withheld() => {
-                return Some(Meant::Withheld(Notice::warning(format!(
-                    "no login for `{host}`: {} of `{INPUT}` has no `password`, as GitHub gives this run no secrets",
-                    self.name
-                ))));
-            }
-            (Some(_), None) if given.contains(&"password") => {
-                return self.wrong(
-                    "`password` is empty: a secret that does not exist is empty; is it set, and does this workflow get it?",
-                );
-            }
+        let (username, password) = match (written.get("username"), written.get("password")) {
+            (Some(username), Some(password)) => (username, Secret::new(password)),
             (Some(_), None) => return self.wrong("`password` is missing"),
             (None, Some(_)) => return self.wrong("`username` is missing, but `password` is given"),
             (None, None) => {
@@ -244,6 +237,20 @@ impl Entry {
         Some(Meant::Login(Credentials::new(host, username, password).given_by(source)))
     }
 
+    /// Whether the entry is optional: a boolean, which an expression may give as a text.
+    fn optional(&mut self, entry: &Mapping) -> bool {
+        let read = match entry.get(OPTIONAL) {
+            None | Some(Value::Null) => Some(false),
+            Some(Value::Bool(value)) => Some(*value),
+            Some(Value::String(text)) => parse::boolean(INPUT, text, false).ok(),
+            Some(_) => None,
+        };
+        read.unwrap_or_else(|| {
+            self.faults.push(self.fault("`optional` is no boolean").hint("write `true` or `false`"));
+            false
+        })
+    }
+
     /// A key's text; nothing for one that is not there or empty.
     fn text(&mut self, entry: &Mapping, key: &str) -> Option<String> {
         match entry.get(key)? {
@@ -260,13 +267,14 @@ impl Entry {
                 self.faults.push(self.fault("a key that is no text"));
                 continue;
             };
-            if KEYS.contains(&key) {
+            let is_known = |key: &str| KEYS.contains(&key) || [REGISTRY, OPTIONAL].contains(&key);
+            if is_known(key) {
                 continue;
             }
             let underscored = key.to_ascii_lowercase().replace('-', "_");
             let meant = match underscored.as_str() {
-                known if KEYS.contains(&known) => known,
-                "host" | "server" => "registry",
+                known if is_known(known) => known,
+                "host" | "server" => REGISTRY,
                 "user" => "username",
                 "token" | "pass" => "password",
                 "role_to_assume" | "role" => "aws_role",
@@ -278,11 +286,21 @@ impl Entry {
                 _ => "",
             };
             let hint = match meant {
-                "" => format!("the keys are {}", KEYS.join(", ")),
+                "" => format!("the keys are {REGISTRY}, {}, {OPTIONAL}", KEYS.join(", ")),
                 meant => format!("did you mean `{meant}`?"),
             };
             self.faults.push(self.fault(format!("no key `{}`", shown(key))).hint(hint));
         }
+    }
+}
+
+/// What of a user name and a password is there and empty, in words.
+fn empty(written: Written<'_>) -> Option<String> {
+    match (written.is_empty("username"), written.is_empty("password")) {
+        (true, true) => Some("`username` and `password` are empty".into()),
+        (true, false) if written.get("password").is_some() => Some("`username` is empty".into()),
+        (false, true) if written.get("username").is_some() => Some("`password` is empty".into()),
+        _ => None,
     }
 }
 

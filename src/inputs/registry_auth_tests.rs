@@ -1,13 +1,12 @@
 //! Entries, one line a case, and what is said of those that cannot be used.
 
 use super::*;
-use crate::inputs::config_tests_support::context;
 
-/// `host user:password`, `host identity`, then `!message` of each fault.
+/// `host user:password`, `host identity`, `?host what` of a login that is missing, then `!message` of each fault.
 fn outcome(text: &str) -> Vec<String> {
-    let (context, token) = (context("push"), Secret::new("ghs_jobs"));
+    let token = Secret::new("ghs_jobs");
     let own = RegistryHost::parse("ghcr.io").unwrap();
-    let around = Around { context: &context, token: &token, own: Some(&own), aws: None };
+    let around = Around { token: &token, own: Some(&own), aws: None };
     let mut findings = Findings::default();
     let entries = read(text, &around, &mut findings);
     let mut found: Vec<String> = Vec::new();
@@ -16,6 +15,11 @@ fn outcome(text: &str) -> Vec<String> {
         found.push(format!("{} {}:{}", login.registry, login.username, login.password.expose()));
     }
     found.extend(entries.identities.iter().map(|identity| format!("{} identity", identity.registry)));
+    for missing in &entries.missing {
+        assert_eq!(missing.input, "registry_auth");
+        let optional = if missing.optional { " (optional)" } else { "" };
+        found.push(format!("?{} {}{optional}", missing.registry, missing.why));
+    }
     for fault in &findings.faults {
         assert_eq!(fault.input, "registry_auth");
         assert!(!fault.to_string().contains("hunter2"), "{fault}");
@@ -74,10 +78,18 @@ fn every_fault_names_its_entry() {
             "- registry: r.io\n  username: u\n  password: [hunter2]",
             "!entry 1 (`r.io`): `password` is no text",
         ),
-        ("- registry: r.io\n  username: u\n  password: ''", "!entry 1 (`r.io`): `password` is empty"),
         ("- registry: r.io\n  username: u", "!entry 1 (`r.io`): `password` is missing"),
         ("- registry: r.io\n  password: hunter2", "!entry 1 (`r.io`): `username` is missing"),
         ("- registry: r.io", "!entry 1 (`r.io`): no login"),
+        ("- registry: r.io\n  optional: true", "!entry 1 (`r.io`): no login"),
+        (
+            "- registry: r.io\n  username: u\n  password: hunter2\n  optional: maybe",
+            "!entry 1 (`r.io`): `optional` is no boolean",
+        ),
+        (
+            "- registry: r.io\n  username: u\n  password: ''\n  optional: 1",
+            "!entry 1 (`r.io`): `optional` is no boolean",
+        ),
         (
             "- registry: r.io\n  username: 'u:v'\n  password: hunter2",
             "!entry 1 (`r.io`): `username` has a `:`",
@@ -106,14 +118,59 @@ fn every_fault_names_its_entry() {
 }
 
 #[test]
-fn a_run_without_secrets_goes_on_without_the_login() {
-    let mut context = context("push");
-    context.actor = "dependabot[bot]".into();
-    let around = Around { context: &context, token: &Secret::default(), own: None, aws: None };
-    let mut findings = Findings::default();
-    let entries = read("- registry: r.io\n  username: u\n  password:\n", &around, &mut findings);
-    assert_eq!((entries, findings.faults.len()), (Entries::default(), 0));
-    assert!(findings.notices[0].message.contains("entry 1 (`r.io`)"), "{:?}", findings.notices);
+fn what_came_out_empty_is_missing() {
+    for (text, expected) in [
+        ("- {registry: r.io, username: u, password: ''}", "?r.io `password` is empty"),
+        ("- registry: r.io\n  username: u\n  password:\n", "?r.io `password` is empty"),
+        ("- {registry: r.io, username: u, password: ' '}", "?r.io `password` is empty"),
+        ("- {registry: r.io, username: '', password: hunter2}", "?r.io `username` is empty"),
+        ("- {registry: r.io, username: , password: }", "?r.io `username` and `password` are empty"),
+        (
+            "- {registry: r.io, username: '', password: '', optional: true}",
+            "?r.io `username` and `password` are empty (optional)",
+        ),
+        (
+            "- {registry: r.io, username: u, password: '', optional: TRUE}",
+            "?r.io `password` is empty (optional)",
+        ),
+        (
+            "- {registry: r.io, username: u, password: '', optional: 'True'}",
+            "?r.io `password` is empty (optional)",
+        ),
+        ("- {registry: r.io, username: u, password: '', optional: 'false'}", "?r.io `password` is empty"),
+        ("- {registry: r.io, username: u, password: '', optional: }", "?r.io `password` is empty"),
+        ("- {registry: docker.io, username: u, connection_id: ''}", "?docker.io `connection_id` is empty"),
+        // Nothing is missing of an optional one.
+        ("- {registry: r.io, username: u, password: p, optional: true}", "r.io u:p"),
+    ] {
+        assert_eq!(outcome(text), [expected], "{text}");
+    }
+    // One host is there once, with a secret or without.
+    let twice = outcome(
+        "- {registry: r.io, username: u, password: ''}\n- {registry: r.io, username: v, password: p}",
+    );
+    assert!(
+        twice.last().unwrap().starts_with("!entry 2 (`r.io`): its registry has an entry above"),
+        "{twice:?}"
+    );
+}
+
+#[test]
+fn an_entry_of_which_nothing_is_left_is_nothing() {
+    for text in [
+        "- ",
+        "-\n\n- ~\n- ''\n- ' '",
+        "- {}",
+        "- {registry: , username: , password: }",
+        "- {registry: '', username: '', password: '', optional: true}",
+    ] {
+        assert_eq!(outcome(text), [""; 0], "{text}");
+    }
+    assert_eq!(outcome("-\n\n  \n- {registry: r.io, username: u, password: p}\n\n-\n"), ["r.io u:p"]);
+    assert_eq!(
+        outcome("- {registry: '', username: u, password: hunter2}"),
+        ["!entry 1: `registry` is missing"]
+    );
 }
 
 #[test]
@@ -123,6 +180,13 @@ fn passwords_are_found_for_masking_in_any_text() {
     assert_eq!(
         of("- {registry: a.io, username: u, password: hunter2}\n- registry: b.io\n  password: 12345\n"),
         [pair("u", "hunter2"), pair("", "12345")]
+    );
+    // One that is empty beside one of several lines.
+    assert_eq!(
+        of(
+            "- {registry: a.io, username: u, password: }\n- registry: b.io\n  password: |\n    hunter2\n    hunter3\n"
+        ),
+        [pair("", "hunter2\nhunter3\n")]
     );
     // What is no YAML is printed nowhere, but must be masked all the same.
     for broken in [

@@ -184,9 +184,17 @@ impl<'a> Open<'a> {
             // No such line can be in JSON, so it cannot be known whose the rest is.
             faults.push(format!("the JSON document of `{}` does not end before the next `id=`", self.id));
         }
-        let value = Secret::new(self.value.trim_end_matches(['\n', '\r']));
+        let value = Secret::new(without_empty_lines(&self.value));
         SecretEntry { id: self.id.to_owned(), value }
     }
+}
+
+/// A value without the lines at its end that hold blanks only: those are between two secrets. Blanks at the end of a line that
+/// says something stay.
+fn without_empty_lines(value: &str) -> &str {
+    let said = value.trim_end().len();
+    let end = value[said..].find('\n').map_or(value.len(), |at| said + at);
+    value[..end].trim_end_matches('\r')
 }
 
 /// The id and the rest of a line that begins a secret.

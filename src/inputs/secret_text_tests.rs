@@ -54,6 +54,7 @@ fn secrets_as_people_write_them() {
         ("A=x\n1=2\n-B=3\nC D=4", &[("A", "x\n1=2\n-B=3\nC D=4")]),
         // The last line's end is the YAML's.
         ("A=1\n\n\n", &[("A", "1")]),
+        ("A=1\n \t\r\n\nB=2  \n  \n", &[("A", "1"), ("B", "2  ")]),
         // Quoted as for build-push-action.
         ("\"A=1\nB=\"\"2\"\"\n\"\nC=3", &[("A", "1\nB=\"2\"\n"), ("C", "3")]),
         ("A=1\n\"B=x\"  \n\"C=y\"", &[("A", "1"), ("B", "x"), ("C", "y")]),

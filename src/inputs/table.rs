@@ -58,11 +58,11 @@ pub const INPUTS: &[Input] = &[
         .accepts("`host` or `host:port`, without `https://` and without a path"),
     row(
         "repository",
-        Kind::Text,
+        Kind::List,
         Default::None,
-        "Whole repository, instead of `registry` and `image_name`; several lines are several targets.",
+        "Whole repository, instead of `registry` and `image_name`; several lines are several targets. A line that ends in `,enable=false` does not count; if none does, nothing is pushed.",
     )
-    .accepts("one a line: `docker.io/acme/api`, without a tag"),
+    .accepts("one a line: `docker.io/acme/api`, without a tag, and `,enable=true` or `,enable=false` behind it"),
     row(
         "username",
         Kind::Text,
@@ -88,9 +88,9 @@ pub const INPUTS: &[Input] = &[
         "registry_auth",
         Kind::Secret,
         Default::None,
-        "Logins for more registries, as a YAML list. Each goes to its own host only. Instead of a password an entry can name an identity, which the job's OIDC token proves (`permissions: id-token: write`).",
+        "Logins for more registries, as a YAML list. Each goes to its own host only. Instead of a password an entry can name an identity, which the job's OIDC token proves (`permissions: id-token: write`). An entry without its secret is an error only where the image is pushed to its registry; with `optional: true` that registry is left out.",
     )
-    .accepts("entries of `registry` with `username` and `password`; with `aws_role`; with `gcp_provider` and `gcp_service_account`; with `azure_client` and `azure_tenant`; or with `username` and `connection_id` (Docker Hub)")
+    .accepts("entries of `registry` with `username` and `password`; with `aws_role`; with `gcp_provider` and `gcp_service_account`; with `azure_client` and `azure_tenant`; or with `username` and `connection_id` (Docker Hub); and `optional`")
     .misspelt(&["registry_auths", "registries", "logins"]),
     row(
         "aws_role",

@@ -4,6 +4,7 @@
 //! do with it.
 
 use super::fault::{Findings, InputFault, Notice, shown};
+use super::image::NamedTargets;
 use super::parse;
 use super::raw::RawInputs;
 use crate::model::Repository;
@@ -40,9 +41,12 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Option<TagRul
     Some(rules)
 }
 
-/// Reports references to repositories that are not among those that other inputs list.
-pub(super) fn unlisted(rules: &TagRules, listed: &[&Repository], findings: &mut Findings) {
-    findings.faults.extend(rules.unlisted(listed).into_iter().map(fault));
+/// Holds references against the repositories that other inputs list: one that is in none of them is a fault; one that is in a
+/// line that is disabled (`enable=false`) makes no tag.
+pub(super) fn judge(rules: &mut TagRules, named: &NamedTargets, findings: &mut Findings) {
+    let listed: Vec<&Repository> = named.targets.iter().chain(&named.disabled).collect();
+    findings.faults.extend(rules.unlisted(&listed).into_iter().map(fault));
+    rules.disable(|repository| named.disabled.contains(repository) && !named.targets.contains(repository));
 }
 
 /// Reports the expressions in the values of `key=value` lines that stand for nothing.
@@ -71,6 +75,7 @@ fn fault(fault: rules::Fault) -> InputFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Targets;
 
     fn given(tags: &str, flavor: &str, version: &str) -> RawInputs {
         RawInputs {
@@ -144,11 +149,22 @@ mod tests {
     fn a_reference_to_another_repository() {
         let [listed, other] =
             ["ghcr.io/acme/api", "docker.io/acme/api"].map(|name| Repository::parse(name).unwrap());
-        let mut findings = Findings::default();
-        let rules = read(&given("type=sha\ndocker.io/acme/api:1", "", ""), &mut findings).unwrap();
-        unlisted(&rules, &[&listed, &other], &mut findings);
-        assert_eq!(findings.faults, []);
-        unlisted(&rules, &[&listed], &mut findings);
-        assert!(findings.faults[0].to_string().contains("line 2, column 1: `docker.io/acme/api:1` is in a"));
+        let text = "type=sha\ndocker.io/acme/api:1";
+        let judged = |named: &NamedTargets| {
+            let mut findings = Findings::default();
+            let mut rules = read(&given(text, "", ""), &mut findings).unwrap();
+            judge(&mut rules, named, &mut findings);
+            let counts = rules.repositories().len();
+            (counts, findings.faults.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let both = NamedTargets::of(Targets::new(listed.clone(), [other.clone()]));
+        assert_eq!(judged(&both), (1, vec![]));
+        let one = NamedTargets::of(listed.into());
+        let (counts, faults) = judged(&one);
+        assert_eq!(counts, 1);
+        assert!(faults[0].contains("line 2, column 1: `docker.io/acme/api:1` is in a"), "{faults:?}");
+        // A line that is disabled lists it, and makes no tag of it; a line that is not counts.
+        assert_eq!(judged(&NamedTargets { disabled: vec![other.clone()], ..one }), (0, vec![]));
+        assert_eq!(judged(&NamedTargets { disabled: vec![other], ..both }), (1, vec![]));
     }
 }

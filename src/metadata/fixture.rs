@@ -92,6 +92,7 @@ pub(crate) fn checkout(head: CommitId) -> CheckoutFacts {
 pub(crate) fn config() -> Config {
     Config {
         targets: Repository::parse("ghcr.io/acme/shop/api").unwrap().into(),
+        missing_logins: Vec::new(),
         context: ContextSource::Directory("/github/workspace/api".into()),
         dockerfile: Dockerfile {
             directory: Some("/github/workspace/api".into()),

@@ -116,6 +116,11 @@ impl Metadata {
         let named = |one: &&Repository| self.tags.iter().any(|tag| tag.is_for(one));
         Targets::of(asked.iter().filter(named).cloned()).unwrap_or_else(|| asked.clone())
     }
+
+    /// Drops the tags that whole references ask for in other repositories than these.
+    pub fn keep_tags_of(&mut self, targets: &Targets) {
+        self.tags.retain(|tag| tag.repository.as_ref().is_none_or(|only| targets.contains(only)));
+    }
 }
 
 /// A name for a sentence, in backticks.

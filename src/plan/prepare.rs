@@ -42,7 +42,9 @@ pub fn plan_ahead(
 ) -> Result<Option<AheadPlan>, PlanError> {
     let Some(by_event) = push_by_event(context) else { return Ok(None) };
     let pushes = match (asked.push, by_event) {
-        (Push::No, _) | (_, PushDecision::NoPush(_)) | (Push::Auto, PushDecision::OnlyIfAsked(_)) => false,
+        (Push::No | Push::Nowhere, _)
+        | (_, PushDecision::NoPush(_))
+        | (Push::Auto, PushDecision::OnlyIfAsked(_)) => false,
         (Push::Yes, _) | (Push::Auto, PushDecision::Push { .. }) => true,
     };
     let needs = Needs {
@@ -107,6 +109,7 @@ mod tests {
             (asked("linux/amd64"), true, false, ""),
             (asked("linux/amd64"), false, true, ""),
             (Preparation { push: Push::No, ..asked("linux/amd64") }, false, false, ""),
+            (Preparation { push: Push::Nowhere, ..asked("linux/amd64") }, false, false, ""),
             (asked(several), true, false, "linux/arm64 linux/riscv64"),
             (asked(several), false, true, "linux/arm64 linux/riscv64"),
             (

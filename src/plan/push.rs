@@ -44,6 +44,7 @@ pub(super) fn push_plan(
 ) -> Result<PushPlan, PlanError> {
     let plan = match (asked, &metadata.push_default) {
         (Push::No, _) => PushPlan::Keep { why: "`push` is false".into() },
+        (Push::Nowhere, _) => PushPlan::Keep { why: "each line of `repository` says `enable=false`".into() },
         (Push::Auto, PushDecision::OnlyIfAsked(why)) => {
             PushPlan::Keep { why: format!("{why}; `push: true` would publish it") }
         }

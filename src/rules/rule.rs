@@ -194,6 +194,17 @@ impl TagRules {
             .collect()
     }
 
+    /// Disables the references to these repositories, as their own `enable=false` would.
+    pub fn disable(&mut self, is_left_out: impl Fn(&Repository) -> bool) {
+        for entry in &mut self.entries {
+            if let Entry::Reference(reference) = entry
+                && is_left_out(&reference.repository)
+            {
+                reference.enable = Template::text("false");
+            }
+        }
+    }
+
     /// The repositories of the whole references that may count, each once, in their order.
     pub fn repositories(&self) -> Vec<&Repository> {
         let mut found: Vec<&Repository> = Vec::new();

@@ -12,6 +12,7 @@ mod diffcopy;
 #[path = "../runner/fault_proxy/mod.rs"]
 #[allow(dead_code, reason = "the live suite uses the rest")]
 mod fault_proxy;
+mod forks;
 #[path = "../runner/form.rs"]
 mod form;
 mod github;

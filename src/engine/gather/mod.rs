@@ -11,6 +11,8 @@ mod prestart;
 mod sources;
 mod subject;
 
+use std::collections::BTreeSet;
+
 use tokio::sync::oneshot;
 
 use super::background::Background;
@@ -89,7 +91,7 @@ async fn for_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
         cache.take(),
     );
     let Some(subject) = subject? else { return Ok(None) };
-    logins?;
+    logins.needed_at(run, &BTreeSet::new())?;
     let builders = builders?;
     let facts = facts(&subject, builders.facts(), dockerfile, trouble.flatten());
     Ok(Some(Gathered { facts, open: open(subject, builders, prestart) }))

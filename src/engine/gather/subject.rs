@@ -10,8 +10,8 @@ use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::login::Session;
 use crate::metadata::{self, ContextCommit, Metadata, Outcome, Rules};
-use crate::model::{Repository, Targets};
-use crate::plan::access::{AccessNeed, needed, refused};
+use crate::model::Targets;
+use crate::plan::access::{AccessNeed, needed, refused, without, without_login};
 
 /// What a run is about.
 pub(super) struct Subject {
@@ -31,7 +31,7 @@ pub(super) struct Subject {
 /// why.
 pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> {
     let Run { asked, context, .. } = *run;
-    let (sources, sessions) = tokio::join!(sources(run), login::exchange(run, login::Of::Image));
+    let (sources, exchanged) = tokio::join!(sources(run), login::exchange(run, login::Of::Image));
     let (checkout, github) = sources?;
     let found = github.context.clone().and_then(Result::ok);
     // One moment for all that a run is told of it.
@@ -44,21 +44,24 @@ pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> 
         }
         Outcome::Build(metadata) => *metadata,
     };
-    let sessions = sessions?;
     let mut targets = metadata.targets(&asked.targets);
     let mut access = None;
-    if let Some(needed) = needed(asked, &metadata) {
-        let mut check = AccessCheck::begin(run, &metadata, &targets);
-        let denials = match needed {
-            AccessNeed::Must => Vec::new(),
-            AccessNeed::Decides => check.denials().await,
-        };
-        refused(&mut metadata, targets.count(), &denials);
-        let denied: Vec<Repository> = denials.into_iter().map(|(repository, _)| repository).collect();
-        // Where none is left, all stay: the image is built and goes nowhere.
-        if let Some(left) = targets.without(&denied) {
-            targets = left;
+    let needed = needed(asked, &metadata);
+    let pushed_to = needed.map(|_| targets.registries()).unwrap_or_default();
+    let sessions = exchanged.needed_at(run, &pushed_to)?;
+    if let Some(needed) = needed {
+        let mut left_out = without_login(asked, needed, &targets).map_err(RunError::Inputs)?;
+        if let Some(left) = without(&targets, &left_out).filter(|_| !asked.dry_run) {
+            let mut check = AccessCheck::begin(run, &metadata, &left);
+            if needed == AccessNeed::Decides {
+                left_out.extend(check.denials().await);
+            }
             access = Some(check);
+        }
+        match refused(&mut metadata, &targets, &left_out) {
+            Some(left) => targets = left,
+            // All stay: the image is built and goes nowhere.
+            None => access = None,
         }
     }
     Ok(Some(Subject { metadata, context: found, targets, access, sessions }))

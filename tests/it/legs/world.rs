@@ -217,7 +217,7 @@ impl World {
 }
 
 /// `GITHUB_OUTPUT`, read.
-fn pairs(text: &str) -> BTreeMap<String, String> {
+pub fn pairs(text: &str) -> BTreeMap<String, String> {
     let mut pairs = BTreeMap::new();
     let mut lines = text.lines();
     while let Some((name, end)) = lines.next().and_then(|line| line.split_once("<<")) {
