@@ -161,14 +161,13 @@ fn whole(
         let message = "there is no repository in it";
         return Err(vec![InputFault::new("repository", message).hint("for example `ghcr.io/acme/api`")]);
     }
-    let called = match Targets::of(disabled.iter().cloned()) {
-        Some(targets) => targets,
-        None => {
-            // A wrong one is a fault already.
-            let host = registry.cloned().ok_or_else(Vec::new)?;
-            let called = named_after_the_workflow(inputs.owner_and_name, host, image_name);
-            called.map_err(|fault| vec![fault])?.into()
-        }
+    let called = if let Some(targets) = Targets::of(disabled.iter().cloned()) {
+        targets
+    } else {
+        // A wrong one is a fault already.
+        let host = registry.cloned().ok_or_else(Vec::new)?;
+        let called = named_after_the_workflow(inputs.owner_and_name, host, image_name);
+        called.map_err(|fault| vec![fault])?.into()
     };
     if inputs.pushes {
         notices.push(Notice::plain(

@@ -125,7 +125,7 @@ pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogi
         findings.notices.extend(helper.map(|name| Notice::warning(without_helper(host, name))));
     }
     let missing = missing_at(&hosts, missing, &taken.hosts, findings);
-    let mut given = GivenLogins { proxies, missing, ..taken.given };
+    let mut given = GivenLogins { missing, proxies, ..taken.given };
     given.identities.retain(|identity| !withheld(identity, context, findings));
     given.create_repository = create_repository(inputs, named, &given, findings);
     given

@@ -111,7 +111,7 @@ pub(crate) fn config() -> Config {
         tag_options: TagOptions { sha_length: 7, ..TagOptions::default() },
         labels: Vec::new(),
         build_args: Vec::new(),
-        build_args_of_env: Default::default(),
+        build_args_of_env: std::collections::BTreeSet::default(),
         target: None,
         no_cache: false,
         pull: false,

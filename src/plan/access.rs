@@ -70,14 +70,12 @@ pub fn refused(
             .iter()
             .map(|(repository, why)| format!("this job may not push to `{repository}` ({why}): {so}")),
     );
-    match &left {
-        Some(left) => metadata.keep_tags_of(left),
-        None => {
-            let names: Vec<String> =
-                refusals.iter().map(|(repository, _)| format!("`{repository}`")).collect();
-            let why = format!("this job may not push to {}", names.join(", "));
-            metadata.push_default = PushDecision::NoPush(why);
-        }
+    if let Some(left) = &left {
+        metadata.keep_tags_of(left);
+    } else {
+        let names: Vec<String> = refusals.iter().map(|(repository, _)| format!("`{repository}`")).collect();
+        let why = format!("this job may not push to {}", names.join(", "));
+        metadata.push_default = PushDecision::NoPush(why);
     }
     left
 }

@@ -138,19 +138,16 @@ impl Template {
         while let Some(at) = rest.find("{{") {
             let (before, after) = rest.split_at(at);
             literal.push_str(before);
-            match expression(after, scope) {
-                Ok((part, length)) => {
-                    if !literal.is_empty() {
-                        parts.push(Part::Text(std::mem::take(&mut literal)));
-                    }
-                    parts.push(part);
-                    rest = &after[length..];
+            if let Ok((part, length)) = expression(after, scope) {
+                if !literal.is_empty() {
+                    parts.push(Part::Text(std::mem::take(&mut literal)));
                 }
-                Err(_) => {
-                    // One brace on: `{{{{x}}` may begin with one that belongs to nothing.
-                    literal.push('{');
-                    rest = &after[1..];
-                }
+                parts.push(part);
+                rest = &after[length..];
+            } else {
+                // One brace on: `{{{{x}}` may begin with one that belongs to nothing.
+                literal.push('{');
+                rest = &after[1..];
             }
         }
         literal.push_str(rest);
