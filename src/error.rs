@@ -189,6 +189,7 @@ impl RunError {
             Self::Container(error) | Self::Fallen { why: error, .. } => error.hint().map(Into::into),
             Self::Registry(error) => error.hint(),
             Self::Login(error) => error.hint().map(Into::into),
+            Self::Strategy(error) => error.hint().map(Into::into),
             Self::Docker(error) => error.hint().map(Into::into),
             Self::Emulator(error) => Some(error.hint().into()),
             Self::Refused { registry, login, .. } => Some(refused(registry, login.as_ref())),

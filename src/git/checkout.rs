@@ -6,24 +6,35 @@ use gix::bstr::ByteSlice as _;
 use gix::commit::describe::SelectRef;
 use gix::sec::Trust;
 
+use super::head::head_refs;
+use super::reason;
 use super::regular::{git_directory, special_file};
-use crate::metadata::{Ancestry, CheckoutFacts, DescribeError};
-use crate::model::{CommitId, chain, text};
+use crate::metadata::{Ancestry, CheckoutFacts, DescribeError, NoHead};
+use crate::model::{CommitId, text};
 
 /// The most that a `.git` file (`gitdir: …`) may hold.
 const LONGEST_GIT_FILE: u64 = 64 * 1024;
 
+/// What is read on request only, as it can take long where there are many tags or branches.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The description of HEAD.
+    pub describe: bool,
+    /// The names of HEAD; with the branches whose histories are looked into for a commit without one, the likeliest first.
+    pub head_refs: Option<Vec<String>>,
+}
+
 /// Reads the repository that `context` (the build context) was checked out from, and compares its HEAD with
 /// `commit`. That is the workspace's own; where it has none (actions/checkout with `path`), the outermost one on
-/// the way to the context. Describing can take long with many tags, so it is done on request only. Blocks on
-/// file reads.
-pub fn gather(workspace: &Path, context: &Path, commit: &CommitId, describe: bool) -> CheckoutFacts {
-    match read(workspace, context, commit, describe) {
+/// the way to the context. Blocks on file reads.
+pub fn gather(workspace: &Path, context: &Path, commit: &CommitId, wanted: &Wanted) -> CheckoutFacts {
+    match read(workspace, context, commit, wanted) {
         Ok(facts) => facts,
         Err(Unusable::Absent) => CheckoutFacts::none(commit.clone(), None),
         Err(Unusable::Because(why)) => {
             let warning = format!("the Git repository in the workspace is not used: {why}");
-            CheckoutFacts::none(commit.clone(), Some(warning))
+            let none = CheckoutFacts::none(commit.clone(), Some(warning));
+            CheckoutFacts { head_refs: Err(NoHead::Unreadable(why)), ..none }
         }
     }
 }
@@ -40,7 +51,7 @@ fn read(
     workspace: &Path,
     context: &Path,
     commit: &CommitId,
-    describe: bool,
+    wanted: &Wanted,
 ) -> Result<CheckoutFacts, Unusable> {
     let mut repository = open(workspace, context)?;
     repository.object_cache_size_if_unset(4 * 1024 * 1024);
@@ -48,12 +59,19 @@ fn read(
     if head.is_unborn() {
         let mut facts = CheckoutFacts::none(commit.clone(), None);
         facts.describe = Err(DescribeError::NoCommit);
+        facts.head_refs = Err(NoHead::NoCommit);
         return Ok(facts);
     }
+    let on = head.referent_name().map(|name| name.as_bstr().to_owned());
     let head = repository.head_commit().map_err(|error| because("the commit of HEAD", &error))?;
     let id = CommitId::parse(&head.id.to_string()).map_err(|error| because("the id of HEAD", &error))?;
     let time = head.time().map_err(|error| because("the time of HEAD", &error))?;
-    let described = if describe { description(&repository, &head) } else { Err(DescribeError::NotAsked) };
+    let described =
+        if wanted.describe { description(&repository, &head) } else { Err(DescribeError::NotAsked) };
+    let head_refs = match &wanted.head_refs {
+        Some(branches) => head_refs(&repository, head.id, on.as_ref().map(|on| on.as_bstr()), branches),
+        None => Err(NoHead::NotAsked),
+    };
     let tagged = matches!(described, Ok((_, true)));
     let parents = head.parent_ids().filter_map(|parent| CommitId::parse(&parent.to_string()).ok()).collect();
     Ok(CheckoutFacts {
@@ -64,6 +82,7 @@ fn read(
         compared_with: commit.clone(),
         describe: described.map(|(text, _)| text),
         tagged,
+        head_refs,
         warning: None,
     })
 }
@@ -161,9 +180,4 @@ fn description(
 
 fn because(what: &str, error: &(dyn std::error::Error + 'static)) -> Unusable {
     Unusable::Because(format!("{what} cannot be read: {}", reason(error)))
-}
-
-/// The error and its causes in one line, not at any length: they can hold what was read.
-pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
-    text::line(&chain(error))
 }

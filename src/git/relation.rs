@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::checkout::{Unusable, open, reason};
+use super::checkout::{Unusable, open};
+use super::reason;
 use crate::model::{CommitId, Relation};
 
 /// How `new` stands to `old` in the repository that `context` was checked out from. Blocks on file reads.

@@ -12,8 +12,9 @@ use super::fault::{Findings, InputFault, Notice};
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    build_args, build_options, builder, cache, docker_env, dockerfile, files, image, logins, mode, parse,
-    push, remote, repository, scope, script, tag_options, tags, tags_key::tags_key, version,
+    build_args, build_options, builder, cache, docker_env, dockerfile, files, image, logins,
+    metadata_context, mode, parse, push, remote, repository, scope, script, tag_options, tags,
+    tags_key::tags_key, version,
 };
 use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
 use crate::rules::{Input, TagRules};
@@ -23,7 +24,9 @@ pub use super::attestations::AttestationInput;
 pub use super::build_options::BuildOptions;
 pub use super::builder::BuilderOptions;
 pub use super::cache::{CacheMode, CacheOptions};
+pub use super::docker_env::MetadataEnv;
 pub use super::dockerfile::Dockerfile;
+pub use super::metadata_context::MetadataContext;
 pub use super::missing_login::MissingLogin;
 pub use super::mode::Mode;
 pub use super::push::Push;
@@ -54,6 +57,8 @@ pub struct Config {
     pub has_token: bool,
     /// `tags` and `flavor`, which take the place of the default strategy.
     pub tags: Option<TagRules>,
+    /// What tags and labels speak of.
+    pub metadata_context: MetadataContext,
     /// Characters of the commit id in the commit tag, 7 to 64.
     pub sha_length: usize,
     /// The branch that owns `latest`.
@@ -62,6 +67,8 @@ pub struct Config {
     pub tags_key: Digest,
     /// Whether tags may move, and whether an image that is there will do.
     pub tag_options: TagOptions,
+    /// What the variables of docker/metadata-action ask of tag rules.
+    pub metadata_env: MetadataEnv,
     /// Labels to add to (or to replace among) the OCI defaults, in order. An empty value is kept.
     pub labels: Vec<(String, String)>,
     /// Build arguments in order. Values may have expressions.
@@ -176,10 +183,7 @@ fn read(
         let from = logins::LoginInputs { inputs, context, named, shared: &shared };
         logins::read(&from, findings)
     });
-    findings.notices.extend(lowered("image_name", &inputs.image_name));
-    findings
-        .notices
-        .extend(repository::names(&inputs.repository).filter_map(|name| lowered("repository", name)));
+    findings.notices.extend(all_lowered(inputs));
     findings.notices.extend(named.iter().flat_map(|named| named.notices.clone()));
     let cache_scope =
         named.as_ref().and_then(|named| findings.take(cache_scope(inputs, context, named.targets.first())));
@@ -190,6 +194,7 @@ fn read(
     };
     let platforms = parse::platforms(&inputs.platform).map_err(|faults| findings.faults.extend(faults)).ok();
     let version = findings.take(version::parse(&inputs.version));
+    let metadata_context = findings.take(metadata_context::parse(&inputs.metadata_context));
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
     let tag_options = tag_options::read(inputs, sha_length, findings);
@@ -232,12 +237,14 @@ fn read(
         create_repository: given.create_repository,
         has_token: keyring.token().is_some(),
         tags: rules,
+        metadata_context: metadata_context?,
         sha_length: sha_length?,
         latest_branch: latest_branch?
             .or_else(|| facts.default_branch.clone())
             .unwrap_or_else(|| "main".into()),
         tags_key,
         tag_options,
+        metadata_env: docker.metadata,
         labels,
         build_args,
         build_args_of_env,
@@ -254,6 +261,12 @@ fn read(
         builder,
     };
     Some((config, keyring))
+}
+
+/// The notices for names with upper case in them.
+fn all_lowered(inputs: &RawInputs) -> impl Iterator<Item = Notice> {
+    let repositories = repository::names(&inputs.repository).filter_map(|name| lowered("repository", name));
+    lowered("image_name", &inputs.image_name).into_iter().chain(repositories)
 }
 
 /// The notice for a name with upper case in it: registries take lower case only, and whoever wrote something else should know

@@ -1,6 +1,7 @@
 //! The inputs of the build surface, the cache and the builders: together, all wrong at once, and masked.
 
 use super::*;
+use crate::inputs::config::MetadataEnv;
 
 #[test]
 fn the_whole_build_surface() {
@@ -190,9 +191,12 @@ fn build_push_actions_variables_are_read_and_inputs_win() {
         ("DOCKER_BUILD_SUMMARY", "false"),
         ("DOCKER_BUILD_CHECKS_ANNOTATIONS", "false"),
         ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
+        ("DOCKER_METADATA_PR_HEAD_SHA", "true"),
+        ("DOCKER_METADATA_SHORT_SHA_LENGTH", "12"),
     ];
     let (config, _) = resolve(&context, &variables).unwrap();
     assert_eq!((config.summary, config.build.quiet_checks), (false, true));
+    assert_eq!(config.metadata_env, MetadataEnv { pr_head_sha: true, short_sha_length: 12 });
     assert_eq!(config.build.provenance, AttestationInput::Off);
     let inputs = [("INPUT_SUMMARY", "true"), ("INPUT_PROVENANCE", "true")];
     let (config, _) = resolve(&context, &[&variables[..], &inputs].concat()).unwrap();

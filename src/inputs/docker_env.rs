@@ -1,16 +1,18 @@
-//! The variables that steer `docker/build-push-action` and buildx from a workflow's `env:`, as a workflow that moves over
-//! still has them: what has a meaning here is honoured, the others are told once.
+//! The variables that steer `docker/build-push-action`, `docker/metadata-action` and buildx from a workflow's `env:`, as a
+//! workflow that moves over still has them: what has a meaning here is honoured, the others are told once.
 //!
-//! Obeys `docker/actions-toolkit` (`Util.parseBool`) and buildx (`strconv.ParseBool`), which take the same words. An input
-//! wins over a variable.
+//! Obeys `docker/actions-toolkit` (`Util.parseBool`) and buildx (`strconv.ParseBool`), which take the same words; and
+//! metadata-action for its own, which it reads in ways of its own. An input wins over a variable.
 
-use super::fault::{Findings, Notice, shown};
+use super::fault::{Findings, InputFault, Notice, shown};
 use super::raw::RawInputs;
 
 const SUMMARY: &str = "DOCKER_BUILD_SUMMARY";
 const CHECKS: &str = "DOCKER_BUILD_CHECKS_ANNOTATIONS";
 const NO_ATTESTATIONS: &str = "BUILDX_NO_DEFAULT_ATTESTATIONS";
 const UPLOAD: &str = "DOCKER_BUILD_RECORD_UPLOAD";
+const PR_HEAD_SHA: &str = "DOCKER_METADATA_PR_HEAD_SHA";
+const SHORT_SHA_LENGTH: &str = "DOCKER_METADATA_SHORT_SHA_LENGTH";
 
 /// What the variables of Docker's own actions ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +23,33 @@ pub(super) struct DockerEnv {
     pub annotates_checks: bool,
     /// Make the attestations that nobody asked for.
     pub default_attestations: bool,
+    /// What metadata-action's ask of tag rules.
+    pub metadata: MetadataEnv,
 }
 
-/// Reads the variables. One that is no boolean is not used and said.
+/// What the variables of `docker/metadata-action` ask of tag rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataEnv {
+    /// `DOCKER_METADATA_PR_HEAD_SHA`: on a pull request's events the commit of rules is the request's head, in the place of its
+    /// merge.
+    pub pr_head_sha: bool,
+    /// `DOCKER_METADATA_SHORT_SHA_LENGTH`: characters of a short commit id in rules, at least one. More than an id has is all
+    /// of it.
+    pub short_sha_length: usize,
+}
+
+impl Default for MetadataEnv {
+    fn default() -> Self {
+        Self { pr_head_sha: false, short_sha_length: 7 }
+    }
+}
+
+/// Reads the variables. One that is no boolean is not used and said; a length that is none is a fault, as it would name tags.
 pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
+    let given = |name: &str| inputs.variables.get(name).map_or("", |value| value.expose().trim());
+    let metadata = metadata(given(PR_HEAD_SHA), given(SHORT_SHA_LENGTH), findings);
     let mut flag = |name: &str, default: bool| -> bool {
-        let text = inputs.variables.get(name).map_or("", |value| value.expose().trim());
+        let text = given(name);
         if text.is_empty() {
             return default;
         }
@@ -42,6 +65,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
         summary: flag(SUMMARY, true),
         annotates_checks: flag(CHECKS, true),
         default_attestations: !flag(NO_ATTESTATIONS, false),
+        metadata,
     };
     if flag(UPLOAD, false) {
         findings.notices.push(Notice::plain(format!(
@@ -49,6 +73,22 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
         )));
     }
     env
+}
+
+/// Reads metadata-action's two. It looks for `true` anywhere in the first, in any case.
+fn metadata(pr_head_sha: &str, short_sha_length: &str, findings: &mut Findings) -> MetadataEnv {
+    let default = MetadataEnv::default();
+    let length = match short_sha_length {
+        "" => Ok(default.short_sha_length),
+        text => text.parse().ok().filter(|length| *length > 0).ok_or_else(|| {
+            let message = format!("`{}` is no number of characters", shown(text));
+            InputFault::new(SHORT_SHA_LENGTH, message).hint("write a whole number from 1 on")
+        }),
+    };
+    MetadataEnv {
+        pr_head_sha: pr_head_sha.to_ascii_lowercase().contains("true"),
+        short_sha_length: findings.take(length).unwrap_or(default.short_sha_length),
+    }
 }
 
 /// The boolean that a text is, in any of the spellings that Go takes.
@@ -64,6 +104,39 @@ fn boolean(text: &str) -> Option<bool> {
 mod tests {
     use super::*;
     use crate::model::Secret;
+
+    fn inputs(variables: &[(&str, &str)]) -> RawInputs {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value)));
+        RawInputs { variables: variables.collect(), ..RawInputs::default() }
+    }
+
+    #[test]
+    fn what_metadata_action_reads() {
+        for (head, length, expected) in [
+            ("", "", Some((false, 7))),
+            ("true", " 12 ", Some((true, 12))),
+            ("\"True\"", "40", Some((true, 40))),
+            ("1", "99", Some((false, 99))),
+            ("false", "1", Some((false, 1))),
+            ("true", "0", None),
+            ("", "-1", None),
+            ("", "x\u{1b}[31m", None),
+            ("", "7.5", None),
+        ] {
+            let variables = [(PR_HEAD_SHA, head), (SHORT_SHA_LENGTH, length)];
+            let mut findings = Findings::default();
+            let found = read(&inputs(&variables), &mut findings).metadata;
+            let faults: Vec<String> = findings.faults.iter().map(ToString::to_string).collect();
+            if let Some((pr_head_sha, short_sha_length)) = expected {
+                assert_eq!(found, MetadataEnv { pr_head_sha, short_sha_length }, "{head} {length}");
+                assert_eq!(faults, Vec::<String>::new());
+            } else {
+                assert_eq!(faults.len(), 1, "{length}");
+                assert!(faults[0].contains("`DOCKER_METADATA_SHORT_SHA_LENGTH`"), "{faults:?}");
+                assert!(!faults[0].contains(char::is_control), "{faults:?}");
+            }
+        }
+    }
 
     #[test]
     fn what_has_a_meaning_is_honoured_and_the_rest_is_told_once() {
@@ -81,11 +154,11 @@ mod tests {
             ),
             (&[("DOCKER_BUILD_SUMMARY", "no")], (true, true, true), "`no` is no boolean"),
         ] {
-            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value)));
-            let inputs = RawInputs { variables: variables.collect(), ..RawInputs::default() };
             let mut findings = Findings::default();
-            let DockerEnv { summary, annotates_checks, default_attestations } = read(&inputs, &mut findings);
+            let env = read(&inputs(variables), &mut findings);
+            let DockerEnv { summary, annotates_checks, default_attestations, metadata } = env;
             assert_eq!((summary, annotates_checks, default_attestations), expected);
+            assert_eq!(metadata, MetadataEnv::default());
             let notices: Vec<&str> = findings.notices.iter().map(|notice| notice.message.as_str()).collect();
             assert_eq!(notices.len(), usize::from(!said.is_empty()));
             assert!(notices.concat().contains(said), "{notices:?}");

@@ -32,6 +32,7 @@ mod image;
 pub mod input;
 mod logins;
 pub mod mask;
+mod metadata_context;
 mod missing_login;
 mod mode;
 mod named_contexts;

@@ -117,6 +117,13 @@ pub const INPUTS: &[Input] = &[
     row("flavor", Kind::List, Default::None, "What is so of all rules in `tags`: `latest`, `prefix` and `suffix`.")
         .accepts("`latest=auto|true|false`, `prefix=…`, `suffix=…`, the last two with `,onlatest=true`, one a line")
         .misspelt(&["flavour"]),
+    row(
+        "metadata_context",
+        Kind::Text,
+        Default::Text("workflow"),
+        "What tags and labels speak of: the event, or what is checked out, whatever the event is about.",
+    )
+    .accepts("`workflow` or `git`"),
     row("sha_length", Kind::Text, Default::Text("40"), "Characters of the commit id in the commit tag.")
         .accepts("a whole number from 7 to 64"),
     row(

@@ -18,8 +18,17 @@ use super::raw::RawInputs;
 use crate::model::{Digest, Repository};
 
 /// The inputs that decide the tags, for people: jobs that are to meet say the same in each.
-pub const INPUTS: &[&str] =
-    &["repository", "registry", "image_name", "tags", "flavor", "version", "sha_length", "latest_branch"];
+pub const INPUTS: &[&str] = &[
+    "repository",
+    "registry",
+    "image_name",
+    "tags",
+    "flavor",
+    "version",
+    "metadata_context",
+    "sha_length",
+    "latest_branch",
+];
 
 /// The version of the JSON below.
 const SCHEMA: u32 = 1;
@@ -32,6 +41,7 @@ const TEXTS: &[(&str, Text)] = &[
     ("tags", |inputs| &inputs.tags),
     ("flavor", |inputs| &inputs.flavor),
     ("version", |inputs| &inputs.version),
+    ("metadata_context", |inputs| &inputs.metadata_context),
     ("sha_length", |inputs| &inputs.sha_length),
     ("latest_branch", |inputs| &inputs.latest_branch),
 ];
@@ -120,6 +130,7 @@ mod tests {
             (|inputs| inputs.version = "1.2.3".into()) as fn(&mut RawInputs),
             |inputs| inputs.tags = "type=sha".into(),
             |inputs| inputs.flavor = "suffix=-alpine".into(),
+            |inputs| inputs.metadata_context = "git".into(),
             |inputs| inputs.sha_length = "7".into(),
             |inputs| inputs.latest_branch = "trunk".into(),
         ] {

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 
 use super::{
-    Ancestry, CheckoutFacts, ContextCommit, DescribeError, GithubFacts, Metadata, Outcome, Rules,
+    Ancestry, CheckoutFacts, ContextCommit, DescribeError, GithubFacts, Metadata, NoHead, Outcome, Rules,
     StrategyError, derive, ref_to_look_up,
 };
 use crate::inputs::config::{
-    BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, Mode, Push, TagOptions,
+    BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, MetadataContext, MetadataEnv,
+    Mode, Push, TagOptions,
 };
 use crate::model::{CommitId, ContextSource, GitRef, Platform, Repository};
 use crate::runner::cache_service::CacheService;
@@ -24,6 +25,7 @@ pub(crate) fn context(event: Event, git_ref: &str) -> RunnerContext {
         git_ref: GitRef::parse(git_ref),
         sha: commit('1'),
         forced: false,
+        base_ref: None,
         repository: RepositoryFacts {
             full_name: "acme/shop".into(),
             owner: "acme".into(),
@@ -85,6 +87,7 @@ pub(crate) fn checkout(head: CommitId) -> CheckoutFacts {
         ancestry: Ancestry::Same,
         describe: Err(DescribeError::NotAsked),
         tagged: false,
+        head_refs: Err(NoHead::NotAsked),
         warning: None,
     }
 }
@@ -105,10 +108,12 @@ pub(crate) fn config() -> Config {
         create_repository: false,
         has_token: false,
         tags: None,
+        metadata_context: MetadataContext::Workflow,
         sha_length: 7,
         latest_branch: "main".into(),
         tags_key: crate::model::Digest::of(b"tags"),
         tag_options: TagOptions { sha_length: 7, ..TagOptions::default() },
+        metadata_env: MetadataEnv::default(),
         labels: Vec::new(),
         build_args: Vec::new(),
         build_args_of_env: std::collections::BTreeSet::default(),

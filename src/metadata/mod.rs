@@ -1,7 +1,7 @@
 //! Tags and labels of an image: pure functions of what the runner said, what is checked out and what was asked.
 //!
 //! Owns what a tag of the plan is (`planned`), the default tag strategy (`strategy`), the slug of a ref (`slug`), what an
-//! event is about (`trigger`), what rules make of it in the strategy's place (`rules`)
+//! event is about (`trigger`), or what is checked out (`head`), what rules make of it in the strategy's place (`rules`)
 //! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is
 //! decided elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and
 //! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
@@ -10,6 +10,7 @@ mod checkout;
 pub(crate) mod date;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod head;
 pub mod labels;
 mod planned;
 mod remote;
@@ -26,7 +27,8 @@ use crate::model::{CommitId, Repository, Targets, text};
 use crate::rules::Values;
 
 pub use crate::model::slug;
-pub use checkout::{Ancestry, CheckoutFacts, DescribeError};
+pub use checkout::{Ancestry, CheckoutFacts, DescribeError, FetchedPull, HeadRefs, NoHead, RefsAtHead};
+pub use head::{CheckedOut, head_to_confirm, refs_to_read};
 pub use planned::{CommitTags, Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
 pub use remote::{ContextCommit, ContextRef, ref_to_look_up};
 pub use strategy::{GithubFacts, Outcome, Rules, StrategyError, derive};
@@ -57,6 +59,8 @@ pub struct Metadata {
     /// The commit that the tags name, and that decides which image is newer: the head of a pull request, if that is what is
     /// built or was merged into it, else the one that is built.
     pub named: Option<CommitId>,
+    /// That commit has replaced others on the ref, by a push that threw those away.
+    pub forced: bool,
     /// What becomes of the image when the input `push` is `auto`.
     pub push_default: PushDecision,
     /// What expressions in labels, annotations and build arguments stand for.
@@ -126,4 +130,9 @@ impl Metadata {
 /// A name for a sentence, in backticks.
 fn quoted(name: &str) -> String {
     format!("`{}`", text::name(name))
+}
+
+/// A semantic version with or without a leading `v`.
+fn semver_of(text: &str) -> Option<semver::Version> {
+    semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()
 }

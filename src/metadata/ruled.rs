@@ -10,10 +10,12 @@ use crate::runner::context::RunnerContext;
 pub(super) struct Around<'a> {
     pub context: &'a RunnerContext,
     pub subject: &'a Subject,
-    /// The commit that is built, if it is one of this repository.
-    pub built: Option<&'a CommitId>,
+    /// The commit that rules name, if it is one of this repository.
+    pub commit: Option<&'a CommitId>,
     /// The commit that decides which image is newer.
     pub named: Option<&'a CommitId>,
+    /// Characters of a short commit id.
+    pub short_sha: usize,
     /// Why nothing is called after the run's ref.
     pub withheld: Option<&'a str>,
     /// The time of the run, in Unix milliseconds.
@@ -25,12 +27,14 @@ pub(super) struct Around<'a> {
 impl Around<'_> {
     /// What rules are told.
     fn facts(&self) -> EventFacts {
-        let built = self.built.cloned();
+        let commit = self.commit.cloned();
         let sha =
-            built.ok_or_else(|| "what is built is no commit of this repository that is known".to_owned());
+            commit.ok_or_else(|| "what is built is no commit of this repository that is known".to_owned());
         EventFacts {
             withheld: self.withheld.map(str::to_owned),
             committed: self.committed,
+            base_ref: self.context.base_ref.clone(),
+            short_sha: self.short_sha,
             ..EventFacts::of(self.context, self.subject, sha, self.now)
         }
     }
@@ -56,7 +60,7 @@ pub(super) fn ruled(
     let mut evaluated = evaluate(rules, &around.facts(), default)?;
     // Tags that are called after another commit than the one that images are ordered by (a pull request's merge) lead to no
     // other image.
-    if around.built != around.named {
+    if around.commit != around.named {
         let own = |tag: &&mut super::PlannedTag| tag.source.line().is_some();
         evaluated.tags.iter_mut().filter(own).for_each(|tag| tag.commit_tags = None);
     }

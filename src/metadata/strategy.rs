@@ -1,18 +1,19 @@
 //! The default tag strategy: which tags an image gets, and why.
 //!
 //! Two rules rule the rest. A tag names what was *built*: when the checkout is not what the event is about, only
-//! the commit's own tag is written. And a tag belongs to one thing: what could be taken for somebody else's name
+//! the commit's own tag is written; with `metadata_context: git` it is what the run is about. And a tag belongs to one thing: what could be taken for somebody else's name
 //! (`latest`, a version, `pr-N`) is left to its owner. Nothing here knows what a registry holds.
 
+use super::head::{Told, checked_out, doubt};
 use super::remote::{ContextCommit, Sources, fetched, sources};
 use super::ruled::{Around, ruled};
 use super::rules::{DefaultTags, Evaluated};
 use super::trigger::{Trigger, branch_to_look_up, trigger, triggering_commit};
 use super::{
-    Ancestry, CheckoutFacts, CommitTags, DescribeError, Metadata, Origin, PlannedTag, Policy, Subject,
-    TagSource, date, quoted, slug,
+    Ancestry, CheckedOut, CheckoutFacts, CommitTags, DescribeError, Metadata, NoHead, Origin, PlannedTag,
+    Policy, Subject, TagSource, date, quoted, semver_of, slug,
 };
-use crate::inputs::config::{Config, Push, VersionInput};
+use crate::inputs::config::{Config, MetadataContext, MetadataEnv, Push, VersionInput};
 use crate::model::{CommitId, ContextSource, Tag, text};
 use crate::rules::{Fault, TagRules};
 use crate::runner::context::{Event, RunnerContext};
@@ -32,8 +33,12 @@ pub struct Rules<'a> {
     pub context: &'a ContextSource,
     /// `tags` and `flavor`, which take the place of the default strategy.
     pub tags: Option<&'a TagRules>,
+    /// What variables ask of rules.
+    pub env: MetadataEnv,
     /// The time of the run, in Unix milliseconds: what `{{date}}` says.
     pub now: i64,
+    /// `metadata_context`.
+    pub speaks_of: MetadataContext,
 }
 
 impl<'a> From<&'a Config> for Rules<'a> {
@@ -45,7 +50,9 @@ impl<'a> From<&'a Config> for Rules<'a> {
             push: config.push,
             context: &config.context,
             tags: config.tags.as_ref(),
+            env: config.metadata_env,
             now: 0,
+            speaks_of: config.metadata_context,
         }
     }
 }
@@ -57,13 +64,21 @@ pub struct GithubFacts {
     pub pull_request_head: Option<CommitId>,
     /// Whether `branch_to_look_up` has the commit that the run is about, or why nobody knows.
     pub on_branch: Result<bool, String>,
+    /// Whether this repository has what `head_to_confirm` says, or why nobody knows.
+    pub checked_out: Result<bool, String>,
     /// What the ref of `ref_to_look_up` is, or why nobody knows; none if there is no such ref.
     pub context: Option<Result<ContextCommit, String>>,
 }
 
 impl Default for GithubFacts {
     fn default() -> Self {
-        Self { pull_request_head: None, on_branch: Err("GitHub was not asked".into()), context: None }
+        let nobody_asked = || Err("GitHub was not asked".into());
+        Self {
+            pull_request_head: None,
+            on_branch: nobody_asked(),
+            checked_out: nobody_asked(),
+            context: None,
+        }
     }
 }
 
@@ -113,6 +128,19 @@ pub enum StrategyError {
         "`push: true` on pull request #{0}, but its head commit is unknown: the event does not carry it and the API did not tell; give `token` the permission `pull-requests: read`"
     )]
     HeadUnknown(u64),
+    /// `metadata_context: git`, and nobody knows what is checked out.
+    #[error("`metadata_context: git` takes tags and labels from what is checked out, but {0}")]
+    NoHead(NoHead),
+}
+
+impl StrategyError {
+    /// What to change, where the error itself does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoHead(why) => Some(why.hint()),
+            _ => None,
+        }
+    }
 }
 
 /// Works out tags, version and revision.
@@ -122,7 +150,7 @@ pub fn derive(
     rules: Rules<'_>,
     github: &GithubFacts,
 ) -> Result<Outcome, StrategyError> {
-    let (mut subject, occasion, known_head, push_default) = match trigger(context) {
+    let (mut subject, mut occasion, known_head, push_default) = match trigger(context) {
         Trigger::Nothing(why) => return Ok(Outcome::NothingToDo(why)),
         Trigger::Build { subject, occasion, pull_request_head, push } => {
             (subject, occasion, pull_request_head, push)
@@ -136,7 +164,8 @@ pub fn derive(
     let workspace = checkout;
     let fetched = remote.as_ref().map(|sources| fetched(sources, workspace, context, found));
     let checkout = fetched.as_ref().unwrap_or(workspace);
-    let checked_out = || checkout.head.clone().unwrap_or_else(|| triggering_commit(context).clone());
+    let expected = triggering_commit(context).clone();
+    let checked_out = || checkout.head.clone().unwrap_or_else(|| expected.clone());
     let built = match &remote {
         Some(sources) => sources.commit().cloned(),
         None => Some(checked_out()),
@@ -150,63 +179,56 @@ pub fn derive(
         None | Some(Sources::Own(_) | Sources::OwnRef(_)) => Origin::Own,
     };
     let (tags, warnings) = (Vec::new(), Vec::new());
-    let mut run = Strategy { context, checkout, rules, revision, own, tags, warnings };
-    match (&remote, &github.context) {
-        (Some(Sources::OwnRef(why)), _) => run.warnings.push(format!(
-            "there is no commit tag and no revision label: which commit `context` names is known only when it is fetched: {why} (`#${{{{ github.sha }}}}` names the commit)"
-        )),
-        (Some(Sources::Other { commit: None, .. }), Some(Err(why))) => run.warnings.push(format!(
-            "there is no revision label: which commit `context` names is known only when it is fetched: {}",
-            text::line(why)
-        )),
-        _ => {}
-    }
+    let mut run = Strategy { context, checkout, rules, revision, expected, own, tags, warnings };
+    run.warnings.extend(unknown_commit(remote.as_ref(), github.context.as_ref()));
     run.warnings.extend(checkout.warning.clone());
-    if let Some(name) = branch_to_look_up(context)
+    let mut head = known_head.or_else(|| github.pull_request_head.clone());
+    let mut forced = context.forced;
+    let told = Told { context, subject: &subject, pull_request_head: head.as_ref() };
+    if let Some(out) = run.checked_out(told, &github.checked_out)? {
+        let about = out.subject(told);
+        if about != subject {
+            occasion = format!("{occasion}; checked out is {}", out.name());
+        }
+        forced &= out.git_ref == context.git_ref && out.commit == context.sha;
+        (subject, head) = (about, Some(out.commit));
+        run.expected = run.revision.clone();
+    } else if let Some(name) = branch_to_look_up(context)
         && let Err(why) = run.on_its_branch(&name, &github.on_branch)
     {
         run.warnings.push(format!("only the commit tag is written: {why}"));
         subject = Subject::Ref(name);
     }
-    let head = known_head.or_else(|| github.pull_request_head.clone());
     let (version, created) = (run.version(&subject)?, run.created(found));
     if rules.tags.is_none_or(TagRules::has_default) {
         run.default_tags(&subject, head.as_ref())?;
         run.tags.sort_by_key(|tag| tag.policy.stage);
     }
-    let named = match subject {
-        _ if !own => None,
-        Subject::PullRequest(_) => match &head {
-            Some(head) if holds(checkout, head) => Some(head.clone()),
-            Some(_) => Some(run.revision.clone()),
-            None => None,
-        },
-        _ => Some(run.revision.clone()),
-    };
+    let named = run.named(&subject, head.as_ref());
     // A pull request's number is right, whatever of it is checked out.
     let limited = matches!(subject, Subject::Branch(_) | Subject::GitTag(_));
     let withheld = run.drift().filter(|_| limited);
-    let own_commit = run.revision.clone();
+    // What is built is a pull request's merge; rules can be asked to name its head.
+    let names_head = rules.env.pr_head_sha && matches!(subject, Subject::PullRequest(_));
+    let ruled_commit = if names_head { named.clone() } else { own.then(|| run.revision.clone()) };
     let around = Around {
         context,
         subject: &subject,
-        built: own.then_some(&own_commit),
+        commit: ruled_commit.as_ref(),
         named: named.as_ref(),
+        short_sha: rules.env.short_sha_length,
         withheld: withheld.as_deref(),
         now: rules.now,
         committed: created,
     };
-    let evaluated = match rules.tags {
-        Some(rules) => Some(run.by_rules(rules, &around, version.as_deref())?),
-        None => None,
-    };
-    let Strategy { revision, mut tags, mut warnings, .. } = run;
     let (mut version, mut no_tag) = (version, Vec::new());
-    if let Some(evaluated) = evaluated {
-        (tags, no_tag) = (evaluated.tags, evaluated.nothing);
+    if let Some(rules) = rules.tags {
+        let evaluated = run.by_rules(rules, &around, version.as_deref())?;
+        (run.tags, no_tag) = (evaluated.tags, evaluated.nothing);
         version = evaluated.version.or(version);
-        warnings.extend(evaluated.warnings);
+        run.warnings.extend(evaluated.warnings);
     }
+    let Strategy { revision, tags, warnings, .. } = run;
     let values = around.values(version.as_deref(), built.as_ref());
     Ok(Outcome::Build(Box::new(Metadata {
         subject,
@@ -219,6 +241,7 @@ pub fn derive(
         origin,
         created,
         named,
+        forced,
         push_default,
         values,
         no_tag,
@@ -226,18 +249,46 @@ pub fn derive(
     })))
 }
 
+/// What is said of a context whose commit is not known.
+fn unknown_commit(remote: Option<&Sources>, told: Option<&Result<ContextCommit, String>>) -> Option<String> {
+    match (remote, told) {
+        (Some(Sources::OwnRef(why)), _) => Some(format!(
+            "there is no commit tag and no revision label: which commit `context` names is known only when it is fetched: {why} (`#${{{{ github.sha }}}}` names the commit)"
+        )),
+        (Some(Sources::Other { commit: None, .. }), Some(Err(why))) => Some(format!(
+            "there is no revision label: which commit `context` names is known only when it is fetched: {}",
+            text::line(why)
+        )),
+        _ => None,
+    }
+}
+
 struct Strategy<'a> {
     context: &'a RunnerContext,
     checkout: &'a CheckoutFacts,
     rules: Rules<'a>,
     revision: CommitId,
-    /// Whether that is a commit of this repository, and what is built.
+    /// The commit that the run is about.
+    expected: CommitId,
+    /// Whether the first is a commit of this repository, and what is built.
     own: bool,
     tags: Vec<PlannedTag>,
     warnings: Vec<String>,
 }
 
 impl Strategy<'_> {
+    /// The commit that decides which image is newer.
+    fn named(&self, subject: &Subject, head: Option<&CommitId>) -> Option<CommitId> {
+        match subject {
+            _ if !self.own => None,
+            Subject::PullRequest(_) => {
+                let head = head?;
+                Some(if self.checkout.holds(head) { head } else { &self.revision }.clone())
+            }
+            _ => Some(self.revision.clone()),
+        }
+    }
+
     /// The tags of the default strategy.
     fn default_tags(&mut self, subject: &Subject, head: Option<&CommitId>) -> Result<(), StrategyError> {
         match subject {
@@ -281,9 +332,45 @@ impl Strategy<'_> {
         Ok(evaluated)
     }
 
+    /// What is checked out, if the run is to be about that; none where the event says it.
+    fn checked_out(
+        &mut self,
+        told: Told<'_>,
+        confirmed: &Result<bool, String>,
+    ) -> Result<Option<CheckedOut>, StrategyError> {
+        match (self.rules.speaks_of, self.rules.context) {
+            (MetadataContext::Workflow, _) => return Ok(None),
+            (MetadataContext::Git, ContextSource::Remote(_)) => {
+                self.warnings.push(
+                    "`metadata_context: git` has no effect: `context` is fetched, and nothing that is checked out is built"
+                        .into(),
+                );
+                return Ok(None);
+            }
+            (MetadataContext::Git, ContextSource::Directory(_)) => {}
+        }
+        let found = checked_out(self.checkout, told, self.rules.latest_branch);
+        let Some(out) = found.map_err(StrategyError::NoHead)? else { return Ok(None) };
+        if !doubt(told, self.checkout, &out) {
+            return Ok(Some(out));
+        }
+        let (name, commit) = (out.name(), &out.commit);
+        let why = match confirmed {
+            Ok(true) => return Ok(Some(out)),
+            Ok(false) => format!("this repository does not have commit {commit} there"),
+            Err(why) => {
+                format!("whether this repository has commit {commit} there is not known: {}", text::line(why))
+            }
+        };
+        self.warnings.push(format!(
+            "{name}, which is checked out, names no tag, the event does: this run may build a stranger's code, and {why}"
+        ));
+        Ok(None)
+    }
+
     /// Whether the run is about this branch; else why that is not so, or not known.
     fn on_its_branch(&self, name: &str, on_branch: &Result<bool, String>) -> Result<(), String> {
-        let (commit, name) = (triggering_commit(self.context), quoted(name));
+        let (commit, name) = (&self.expected, quoted(name));
         match on_branch {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!(
@@ -414,7 +501,7 @@ impl Strategy<'_> {
         match head {
             _ if !self.own => {}
             Some(head) => {
-                let holds = holds(self.checkout, head);
+                let holds = self.checkout.holds(head);
                 if holds {
                     let reason = format!("head commit of pull request #{number}");
                     self.add_commit(head, format!("-pr-{number}"), reason, "the commit")?;
@@ -449,7 +536,7 @@ impl Strategy<'_> {
 
     /// Why the checkout is not what the event is about, if it is not.
     fn drift(&self) -> Option<String> {
-        let expected = triggering_commit(self.context);
+        let expected = &self.expected;
         let head = self.checkout.head.as_ref().filter(|head| *head != expected)?;
         let advice = match self.context.event {
             Event::WorkflowRun { .. } => {
@@ -524,17 +611,6 @@ impl Strategy<'_> {
     }
 }
 
-/// A semantic version with or without a leading `v`.
-fn semver_of(text: &str) -> Option<semver::Version> {
-    semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()
-}
-
 fn is_pull_request_name(slug: &str) -> bool {
     slug.strip_prefix("pr-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Whether what is checked out is this commit or made of it: a merge, or a commit on top. Without a checkout there is nothing
-/// to doubt.
-fn holds(checkout: &CheckoutFacts, commit: &CommitId) -> bool {
-    checkout.head.as_ref().is_none_or(|head| head == commit || checkout.parents.contains(commit))
 }

@@ -118,14 +118,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     };
     let notices = withheld.into_iter().collect();
     let no_tag = metadata.no_tag.clone();
-    Ok(RunPlan {
-        tags,
-        no_tag,
-        exports,
-        notices,
-        warnings,
-        ..about(image, config, context, facts, push, stamp)
-    })
+    Ok(RunPlan { tags, no_tag, exports, notices, warnings, ..about(image, config, facts, push, stamp) })
 }
 
 /// A run that joins what other jobs have built.
@@ -153,18 +146,11 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let image = ImageWork::Merge(MergeWork { merge, index });
     let tags = metadata.tags.clone();
     let no_tag = metadata.no_tag.clone();
-    Ok(RunPlan { tags, no_tag, warnings, ..about(image, config, context, facts, push, stamp) })
+    Ok(RunPlan { tags, no_tag, warnings, ..about(image, config, facts, push, stamp) })
 }
 
 /// What a plan says of the run itself.
-fn about(
-    image: ImageWork,
-    config: &Config,
-    context: &RunnerContext,
-    facts: &Facts,
-    push: PushPlan,
-    stamp: Stamp,
-) -> RunPlan {
+fn about(image: ImageWork, config: &Config, facts: &Facts, push: PushPlan, stamp: Stamp) -> RunPlan {
     let Metadata { subject, occasion, version, revision, .. } = &facts.metadata;
     let pushed_to = |host: &_| facts.targets.registries().contains(host);
     RunPlan {
@@ -180,7 +166,7 @@ fn about(
         revision: revision.clone(),
         tag_options: config.tag_options,
         stamp,
-        forced: context.forced,
+        forced: facts.metadata.forced,
         exports: Vec::new(),
         notices: Vec::new(),
         warnings: Vec::new(),

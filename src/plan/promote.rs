@@ -157,7 +157,7 @@ fn unfit(stamp: &Stamp, ours: &Stamp) -> Option<String> {
 }
 
 /// Whether an image that is there may make the build needless, as far as can be told before anything is read: for a Git
-/// tag, a release or a version. Then no builder is begun ahead.
+/// tag's event, a release or a version. Then no builder is begun ahead.
 pub fn may_need_no_build(config: &Config, context: &RunnerContext) -> bool {
     let tagged = match &context.event {
         Event::Release { .. } => true,
@@ -174,11 +174,9 @@ pub fn may_need_no_build(config: &Config, context: &RunnerContext) -> bool {
 pub fn decisive(config: &Config, context: &RunnerContext, metadata: &Metadata) -> Vec<Tag> {
     let versions = metadata.tags.iter().filter(|tag| tag.policy.is_fixed()).map(|tag| tag.tag.clone());
     let never = config.tag_options.promote == Promote::Never || config.wants_new_build().is_some();
-    let promoted = if never || !may_need_no_build(config, context) {
-        Vec::new()
-    } else {
-        tags(config, context, metadata)
-    };
+    // What is checked out may be a Git tag on any event.
+    let looked_for = may_need_no_build(config, context) || matches!(metadata.subject, Subject::GitTag(_));
+    let promoted = if never || !looked_for { Vec::new() } else { tags(config, context, metadata) };
     distinct(versions.chain(promoted))
 }
 

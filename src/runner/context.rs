@@ -30,6 +30,9 @@ pub struct RunnerContext {
     pub sha: CommitId,
     /// The event is a push that threw commits of its ref away.
     pub forced: bool,
+    /// The branch that the event's pull request asks to be merged into, by name (`main`). Of a push the ref that the pushed one
+    /// was made from, whole (`refs/heads/main`), where GitHub says it, which it does for new refs at most.
+    pub base_ref: Option<String>,
     /// The repository that the workflow runs in.
     pub repository: RepositoryFacts,
     /// `GITHUB_ACTOR`, who caused the run; `dependabot[bot]` among others.
@@ -144,6 +147,7 @@ impl RunnerContext {
             },
             event: payload.event,
             forced: payload.forced,
+            base_ref: payload.base_ref,
             commit_times: payload.commit_times,
             git_ref,
             repository,

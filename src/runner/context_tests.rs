@@ -165,6 +165,38 @@ fn the_rest_of_a_run() {
 }
 
 #[test]
+fn what_a_ref_goes_into_or_was_made_from() {
+    for (file, expected) in [
+        ("push-branch", None),
+        ("push-tag", Some("refs/heads/main")),
+        ("pull_request", Some("main")),
+        ("pull_request-fork-gone", Some("main")),
+        ("pull_request_target", Some("main")),
+        ("pull_request_target-fork", Some("main")),
+        ("issue_comment", None),
+        ("release-published", None),
+        // Its base is in a place of its own, which nobody asks for.
+        ("merge_group", None),
+    ] {
+        assert_eq!(fixture(file).base_ref.as_deref(), expected, "{file}");
+    }
+    let read = |event: &str, json: &str| RunnerContext::read(&variables(event), json);
+    let pull = |base: &str| format!(r#"{{"pull_request":{{"number":5,"head":{{"sha":"{HEAD}"}}{base}}}}}"#);
+    // Nothing else depends on it.
+    for json in ["{}", r#"{"base_ref":null}"#, r#"{"base_ref":""}"#] {
+        assert_eq!(read("push", json).unwrap().base_ref, None, "{json}");
+    }
+    for base in ["", r#","base":null"#, r#","base":{}"#, r#","base":{"ref":null}"#, r#","base":{"ref":""}"#] {
+        for event in ["pull_request", "pull_request_target"] {
+            assert_eq!(read(event, &pull(base)).unwrap().base_ref, None, "{event} {base}");
+        }
+    }
+    // What it is called is as hostile as any branch's name, and a value.
+    let hostile = read("pull_request", &pull(r#","base":{"ref":"a\n::error::b"}"#)).unwrap();
+    assert_eq!(hostile.base_ref.as_deref(), Some("a\n::error::b"));
+}
+
+#[test]
 fn who_gets_secrets() {
     for (file, withheld) in [
         ("push-branch", false),
@@ -226,6 +258,7 @@ fn hostile_payloads_are_errors() {
         ("push", "[]"),
         ("push", "{\"deleted\":\"yes\"}"),
         ("push", "{\"commits\":7}"),
+        ("push", "{\"base_ref\":[\"refs/heads/main\"]}"),
         ("push", "{\"repository\":[1,2]}"),
         ("push", "{\"x\":\u{0}}"),
         ("pull_request", "{}"),
@@ -233,6 +266,10 @@ fn hostile_payloads_are_errors() {
         ("pull_request", "{\"pull_request\":{\"number\":-1,\"head\":{\"sha\":\"x\"}}}"),
         ("pull_request", "{\"pull_request\":{\"number\":1,\"head\":{\"sha\":\"$(rm -rf)\\n::error::\"}}}"),
         ("pull_request_target", "{\"pull_request\":{\"number\":1e99,\"head\":null}}"),
+        (
+            "pull_request",
+            "{\"pull_request\":{\"number\":1,\"head\":{\"sha\":\"ec26c3e57ca3a959ca5aad62de7213c562f8c821\"},\"base\":{\"ref\":7}}}",
+        ),
         ("workflow_run", "{\"workflow_run\":{}}"),
         ("release", "{\"action\":\"published\",\"release\":{}}"),
         ("issue_comment", "{\"issue\":\"7\"}"),

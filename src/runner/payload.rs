@@ -28,6 +28,8 @@ pub(super) struct Payload {
     pub before: Option<CommitId>,
     /// It was a push that threw commits of its ref away.
     pub forced: bool,
+    /// The branch that a pull request asks to be merged into; of a push the ref that it was made from, whole.
+    pub base_ref: Option<String>,
     pub commit_times: Vec<(CommitId, i64)>,
 }
 
@@ -56,6 +58,7 @@ struct Push {
     deleted: Option<bool>,
     forced: Option<bool>,
     before: Option<String>,
+    base_ref: Option<String>,
     head_commit: Option<Commit>,
     commits: Option<Vec<Commit>>,
 }
@@ -128,12 +131,19 @@ struct PullRequestEvent {
 struct PullRequestFields {
     number: u64,
     head: Head,
+    base: Option<Base>,
 }
 
 #[derive(Deserialize)]
 struct Head {
     sha: CommitId,
     repo: Option<Named>,
+}
+
+#[derive(Deserialize)]
+struct Base {
+    #[serde(rename = "ref")]
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -161,13 +171,14 @@ struct MergeGroup {
 /// Reads what the event of this name needs from its payload, which is JSON.
 pub(super) fn read(name: &str, json: &str) -> Result<Payload, PayloadError> {
     let common: Common = parse(name, json)?;
-    let (mut before, mut forced) = (None, false);
+    let (mut before, mut forced, mut base_ref) = (None, false, None);
     let mut commits = Vec::new();
     let event = match name {
         "push" => {
             let push: Push = parse(name, json)?;
             forced = push.forced == Some(true);
             before = push.before.and_then(|id| CommitId::parse(&id).ok());
+            base_ref = push.base_ref;
             commits.extend(push.head_commit);
             commits.extend(push.commits.into_iter().flatten());
             Event::Push { deleted: push.deleted == Some(true) }
@@ -191,8 +202,15 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, PayloadError> {
                 pull_request,
             }
         }
-        "pull_request" => Event::PullRequest(pull_request(name, json)?),
-        "pull_request_target" => Event::PullRequestTarget(pull_request(name, json)?),
+        "pull_request" | "pull_request_target" => {
+            let (request, base) = pull_request(name, json)?;
+            base_ref = base;
+            if name == "pull_request" {
+                Event::PullRequest(request)
+            } else {
+                Event::PullRequestTarget(request)
+            }
+        }
         "issue_comment" => {
             let IssueCommentEvent { issue } = parse(name, json)?;
             Event::IssueComment { number: issue.number, on_pull_request: issue.pull_request.is_some() }
@@ -209,7 +227,8 @@ pub(super) fn read(name: &str, json: &str) -> Result<Payload, PayloadError> {
         other => Event::Other(text::name(other)),
     };
     let commit_times = commits.into_iter().filter_map(time).collect();
-    Ok(Payload { event, repository: common.repository.map(facts), before, forced, commit_times })
+    let base_ref = base_ref.filter(|name| !name.is_empty());
+    Ok(Payload { event, repository: common.repository.map(facts), before, forced, base_ref, commit_times })
 }
 
 /// The number of the one pull request that asks for this run's head to be merged into the repository `own`. GitHub lists
@@ -226,14 +245,16 @@ fn pull_request_of(listed: &[ListedPull], own: Option<u64>, head: Option<u64>) -
     }
 }
 
-fn pull_request(name: &str, json: &str) -> Result<PullRequest, PayloadError> {
+/// The pull request, and the branch that it asks to be merged into.
+fn pull_request(name: &str, json: &str) -> Result<(PullRequest, Option<String>), PayloadError> {
     let PullRequestEvent { action, pull_request } = parse(name, json)?;
-    Ok(PullRequest {
+    let request = PullRequest {
         number: pull_request.number,
         head_sha: pull_request.head.sha,
         head_repository: pull_request.head.repo.and_then(|repository| repository.full_name),
         closed: action.as_deref() == Some("closed"),
-    })
+    };
+    Ok((request, pull_request.base.and_then(|base| base.name)))
 }
 
 fn facts(fields: RepositoryFields) -> RepositoryFacts {

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod builders;
+mod checkout;
 #[path = "../runner/clouds.rs"]
 #[allow(clippy::disallowed_methods, reason = "a server has a clock")]
 mod clouds;

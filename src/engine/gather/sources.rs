@@ -7,12 +7,13 @@ use super::context;
 use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::git;
-use crate::github::GitHub;
+use crate::github::{GitHub, RefName};
 use crate::inputs::config::{Config, VersionInput};
 use crate::metadata::{
-    CheckoutFacts, GithubFacts, branch_to_look_up, pull_request_to_look_up, triggering_commit,
+    CheckedOut, CheckoutFacts, GithubFacts, branch_to_look_up, head_to_confirm, pull_request_to_look_up,
+    refs_to_read, triggering_commit,
 };
-use crate::model::{ContextSource, chain};
+use crate::model::{ContextSource, GitRef, chain};
 use crate::plan::dockerfile;
 use crate::plan::facts::DockerfileText;
 
@@ -21,6 +22,9 @@ pub(super) async fn sources(run: &Run<'_>) -> Result<(CheckoutFacts, GithubFacts
     let (checkout, github) = tokio::join!(checkout(run), github(run));
     let mut github = github?;
     github.context = context::found(run, &checkout).await;
+    if let Some(head) = head_to_confirm(run.context, &checkout, run.asked) {
+        github.checked_out = confirmed(run, &head).await;
+    }
     Ok((checkout, github))
 }
 
@@ -58,10 +62,13 @@ async fn checkout(run: &Run<'_>) -> CheckoutFacts {
         ContextSource::Remote(_) => workspace.clone(),
     };
     let commit = triggering_commit(context).clone();
-    let describe = config.version == Some(VersionInput::Auto);
+    let wanted = git::Wanted {
+        describe: config.version == Some(VersionInput::Auto),
+        head_refs: refs_to_read(context, config),
+    };
     let compared_with = commit.clone();
     let read =
-        tokio::task::spawn_blocking(move || git::gather(&workspace, &directory, &commit, describe)).await;
+        tokio::task::spawn_blocking(move || git::gather(&workspace, &directory, &commit, &wanted)).await;
     read.unwrap_or_else(|error| {
         let why = format!("reading the checkout failed: {error}");
         CheckoutFacts::none(compared_with, Some(why))
@@ -85,4 +92,23 @@ async fn github(run: &Run<'_>) -> Result<GithubFacts, RunError> {
         facts.on_branch = told.map_err(|error| chain(&error));
     }
     Ok(facts)
+}
+
+/// Whether this repository has the commit that is checked out under the name that it is checked out by, or why nobody knows.
+async fn confirmed(run: &Run<'_>, head: &CheckedOut) -> Result<bool, String> {
+    let Run { context, keyring, .. } = *run;
+    let repository = &context.repository.full_name;
+    let github = GitHub::new(&context.api_url, keyring.token(), &run.process.network());
+    let github = github.map_err(|error| error.to_string())?;
+    let tip = match &head.git_ref {
+        GitRef::Branch(name) => {
+            let told = github.is_on_branch(repository, name, &head.commit).await;
+            return told.map_err(|error| chain(&error));
+        }
+        GitRef::Tag(name) => RefName::Tag(name.clone()),
+        GitRef::Pull(number) => RefName::Pull(*number),
+        GitRef::Other(_) => return Ok(false),
+    };
+    let tip = github.tip(repository, &tip).await.map_err(|error| chain(&error))?;
+    Ok(tip.as_ref() == Some(&head.commit))
 }

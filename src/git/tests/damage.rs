@@ -143,6 +143,10 @@ fn template() -> &'static (CommitId, Vec<(PathBuf, Vec<u8>)>) {
         repo.run(&["commit-graph", "write", "--reachable"]);
         repo.commit();
         repo.run(&["tag", "-m", "x", "v2", first.as_str()]);
+        // Detached at a commit that is in the history of two branches, and at no ref.
+        repo.run(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        repo.run(&["branch", "old"]);
+        repo.run(&["checkout", "-q", "--detach", "HEAD~1"]);
         std::fs::write(repo.workspace().join(".git/shallow"), format!("{first}\n")).unwrap();
         std::fs::remove_dir_all(repo.workspace().join(".git/hooks")).unwrap();
         let mut files = Vec::new();
@@ -176,8 +180,12 @@ proptest! {
             }
             std::fs::write(path, content).unwrap();
         }
-        let facts = of(directory.path(), first, true);
+        let wanted = Wanted { describe: true, head_refs: Some(vec!["main".into(), "old".into()]) };
+        let facts = gather(directory.path(), directory.path(), first, &wanted);
         let warning = facts.warning.unwrap_or_default();
         prop_assert!(!warning.chars().any(char::is_control), "{warning:?}");
+        if let Err(why) = facts.head_refs {
+            prop_assert!(!why.to_string().chars().any(char::is_control), "{why:?}");
+        }
     }
 }

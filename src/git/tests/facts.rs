@@ -55,7 +55,7 @@ fn the_repository_of_the_context() {
     let head = repo.commit();
     let inner = repo.workspace().join("a/b");
     repo.git(&["init", "-q", inner.to_str().unwrap()], repo.root.path());
-    let facts = |workspace: &Path, context: &Path| gather(workspace, context, &head, false).head;
+    let facts = |workspace: &Path, context: &Path| gather(workspace, context, &head, &Wanted::default()).head;
     assert_eq!(facts(repo.root.path(), &inner), Some(head.clone()));
     assert_eq!(facts(repo.root.path(), repo.root.path()), None);
     assert_eq!(facts(&repo.workspace(), &inner), Some(head.clone()));

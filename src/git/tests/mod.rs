@@ -2,6 +2,7 @@
 
 mod damage;
 mod facts;
+mod head;
 mod relation;
 
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::gather;
+use super::{Wanted, gather};
 use crate::metadata::{Ancestry, CheckoutFacts};
 use crate::model::CommitId;
 
@@ -76,7 +77,7 @@ impl Repo {
     }
 
     fn gather(&self, commit: &CommitId) -> CheckoutFacts {
-        gather(&self.workspace(), &self.workspace(), commit, true)
+        of(&self.workspace(), commit, true)
     }
 
     fn description(&self) -> String {
@@ -89,7 +90,7 @@ impl Repo {
 }
 
 fn of(workspace: &Path, commit: &CommitId, describe: bool) -> CheckoutFacts {
-    gather(workspace, workspace, commit, describe)
+    gather(workspace, workspace, commit, &Wanted { describe, head_refs: None })
 }
 
 fn elsewhere() -> CommitId {

@@ -1,6 +1,7 @@
 //! What a merge finds: a run in an empty workspace, and legs in a registry.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use docker_push_action::model::{
@@ -42,17 +43,26 @@ impl World {
         for name in ["workspace", "temp"] {
             std::fs::create_dir(place.path().join(name)).unwrap();
         }
-        let payload = json!({
+        let world = Self { client, repository, place };
+        world.payload(&json!({
             "ref": "refs/heads/main",
             "repository": { "full_name": "acme/shop", "default_branch": "main" },
-        });
-        std::fs::write(place.path().join("event.json"), payload.to_string()).unwrap();
-        Self { client, repository, place }
+        }));
+        world
     }
 
     /// Writes a file of the workspace.
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.place.path().join("workspace").join(name), text).unwrap();
+        std::fs::write(self.workspace().join(name), text).unwrap();
+    }
+
+    pub fn workspace(&self) -> PathBuf {
+        self.place.path().join("workspace")
+    }
+
+    /// Has the run started by another event than a push of `main`.
+    pub fn payload(&self, payload: &Value) {
+        std::fs::write(self.place.path().join("event.json"), payload.to_string()).unwrap();
     }
 
     pub async fn push(&self, manifest: Manifest) -> Manifest {
@@ -164,6 +174,11 @@ impl World {
     }
 
     pub fn start(&self, attempt: u64, inputs: &[(&str, &str)]) -> Child {
+        self.start_with(attempt, inputs, &[])
+    }
+
+    /// The same with variables of the runner that are others than usual.
+    pub fn start_with(&self, attempt: u64, inputs: &[(&str, &str)], runner: &[(&str, &str)]) -> Child {
         let path = |name: &str| self.place.path().join(name);
         for name in ["output", "summary"] {
             std::fs::write(path(name), "").unwrap();
@@ -196,6 +211,7 @@ impl World {
         for (input, value) in usual.iter().chain(inputs) {
             command.env(format!("INPUT_{}", input.to_uppercase()), value);
         }
+        command.envs(runner.iter().copied());
         command.spawn().unwrap()
     }
 
