@@ -9,26 +9,26 @@ use crate::runner::step::StepResult;
 use serde_json::Value;
 
 /// A push of two commits, built for one platform with the binary of this build, and GitHub.
-struct World {
+pub struct World {
     job: Job,
     api: GithubApi,
 }
 
 impl World {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let mut job = Job::usual(name).input("platform", "linux/amd64");
         let api = GithubApi::start("127.0.0.1", job.origin.path());
         job.machine.api_url.clone_from(&api.url);
         Self { job, api }
     }
 
-    fn commit(&self, message: &str) -> String {
+    pub fn commit(&self, message: &str) -> String {
         self.job.origin.write("greeting", message);
         self.job.origin.commit(message)
     }
 
     /// The run of a push of this commit to main.
-    fn run(&mut self, commit: &str) -> StepResult {
+    pub fn run(&mut self, commit: &str) -> StepResult {
         self.at(commit, 1);
         self.job.native().run()
     }
@@ -39,17 +39,17 @@ impl World {
         self.job.event = pushed(commit);
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    pub fn set(&mut self, name: &str, value: &str) {
         self.job.inputs.insert(name.to_owned(), value.to_owned());
     }
 
     /// The digest under a tag; empty if nothing is.
-    fn digest(&self, tag: &str) -> String {
+    pub fn digest(&self, tag: &str) -> String {
         let registry = parts().open_registry();
         registry.manifest(&self.job.repository(), tag).map_or_else(String::new, |manifest| manifest.digest)
     }
 
-    fn head(&self) -> String {
+    pub fn head(&self) -> String {
         self.job.origin.rev("main")
     }
 }
@@ -58,12 +58,12 @@ fn pushed(commit: &str) -> Event {
     Event::fixture("push-branch").replace(TIP, commit).replace(BEFORE, &"7".repeat(40))
 }
 
-fn good(result: StepResult) -> StepResult {
+pub fn good(result: StepResult) -> StepResult {
     assert!(result.success, "{}", result.log());
     result
 }
 
-fn held(result: &StepResult) -> Vec<String> {
+pub fn held(result: &StepResult) -> Vec<String> {
     let list: Value = serde_json::from_str(&result.outputs["held_back"]).unwrap();
     list.as_array().unwrap().iter().map(|one| one["tag"].as_str().unwrap().to_owned()).collect()
 }

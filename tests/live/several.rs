@@ -11,8 +11,8 @@ use crate::runner::step::StepResult;
 use serde_json::Value;
 
 /// A repository as a workflow names it, and the registry that a test reads it from.
-struct Target {
-    name: String,
+pub struct Target {
+    pub name: String,
     registry: Registry,
     path: String,
 }
@@ -24,7 +24,7 @@ impl Target {
     }
 
     /// In the open registry.
-    fn open(name: &str) -> Self {
+    pub fn open(name: &str) -> Self {
         Self::new(&parts().localhost(), parts().open_registry(), name)
     }
 
@@ -38,11 +38,11 @@ impl Target {
         Self::new(&proxy.host(), parts().open_registry(), name)
     }
 
-    fn tags(&self) -> Vec<String> {
+    pub fn tags(&self) -> Vec<String> {
         self.registry.tags(&self.path)
     }
 
-    fn digest(&self, tag: &str) -> String {
+    pub fn digest(&self, tag: &str) -> String {
         self.registry.manifest(&self.path, tag).map_or_else(String::new, |manifest| manifest.digest)
     }
 
@@ -69,7 +69,7 @@ fn login(password: &str) -> String {
 }
 
 /// It goes to these, for one platform.
-fn to(job: Job, targets: &[&Target]) -> Job {
+pub fn to(job: Job, targets: &[&Target]) -> Job {
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     job.without("image_name")
         .without("registry")
