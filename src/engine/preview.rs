@@ -4,7 +4,7 @@
 //! Reads only. No upload is begun, so that whether this job may push is not known; no helper container is started, so that
 //! a registry that takes one to be reached is not asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::history::Historian;
@@ -15,7 +15,7 @@ use super::run::Run;
 use crate::docker::reach_loopback_as_it_is;
 use crate::error::RunError;
 use crate::metadata::PlannedTag;
-use crate::model::{Stamped, Tag};
+use crate::model::{Repository, Stamped, Tag};
 use crate::plan::order::Known;
 use crate::plan::outlook::{Outlook, fate};
 use crate::plan::publish::ours;
@@ -66,13 +66,14 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
     let first = plan.targets.first();
     // A tag for every repository is looked at in the first one.
     let place = |planned: &PlannedTag| planned.repository.clone().unwrap_or_else(|| first.clone());
+    let repositories: BTreeSet<Repository> = plan.tags.iter().map(place).chain([first.clone()]).collect();
     let mut clients = BTreeMap::new();
-    for repository in plan.tags.iter().map(place).chain([first.clone()]) {
+    for repository in repositories {
         let host = repository.registry();
         let dial =
             reach_loopback_as_it_is(host, run.daemon.path()).await.map_err(|error| error.to_string())?;
         let client = run.registries.clients().make(host, dial);
-        clients.entry(repository).or_insert(client);
+        clients.insert(repository, client);
     }
     let views: BTreeMap<_, _> = clients
         .iter()

@@ -4,6 +4,8 @@
 //! where the outcome differs from metadata-action's on purpose. Pure: the event, the commit and the time are values. Refuses to
 //! decide whether a tag moves: that is the order's, by the policy that each tag carries.
 
+#[cfg(test)]
+mod docs_tests;
 mod evaluate;
 mod facts;
 #[cfg(test)]
