@@ -75,7 +75,7 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
         let client = run.registries.clients().make(host, dial);
         clients.insert(repository, client);
     }
-    let views: BTreeMap<_, _> = clients
+    let mut views: BTreeMap<_, _> = clients
         .iter()
         .map(|(repository, client)| {
             (repository, RepositoryView::new(run.process, hurry(run.asked.retries), client, repository))
@@ -93,7 +93,7 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
     let mut known = Known::default();
     let mut tags = Vec::new();
     for planned in &plan.tags {
-        let Some((ours, read)) = found.get(&place(planned)) else { continue };
+        let (ours, read) = &found[&place(planned)];
         let current = read.get(&planned.tag).and_then(Option::as_ref);
         let fate = loop {
             match fate(planned, current, ours, &known) {
@@ -106,11 +106,10 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
         };
         tags.push(fate);
     }
-    let promotion = match plan.image.promotion() {
+    // What the first repository has, as everything here; what was read of it is not read again.
+    let promotion = match plan.image.promotion().zip(views.remove(first)) {
         None => None,
-        Some(promotion) => {
-            // What the first repository has, as everything here.
-            let view = RepositoryView::new(run.process, hurry(run.asked.retries), &clients[first], first);
+        Some((promotion, view)) => {
             let chosen = choose(run, plan, &[view], &promotion.from).await;
             Some(chosen.map(|kept| (kept.tag, kept.digest)))
         }

@@ -18,7 +18,7 @@ const RUNNERS_SECRETS: &[&str] = &["ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_RE
 /// Reads the arguments, in order, and which of them are variables' values. A variable that is not set is left out, with a
 /// notice.
 pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> (Vec<(String, String)>, BTreeSet<String>) {
-    let (mut unset, mut of_env) = (Vec::new(), BTreeSet::new());
+    let mut unset = Vec::new();
     let alone = |number: usize, entry: &str| -> Result<Option<String>, InputFault> {
         if !could_be_set(entry) {
             let hint = "write `KEY=value`, or the name of a variable that `env:` sets";
@@ -33,7 +33,6 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> (Vec<(String,
             let hint = "a build argument stays in the image's history: give it to the step that needs it by `secret_envs`";
             return Err(InputFault::new(INPUT, message).hint(hint));
         }
-        of_env.insert(entry.to_owned());
         Ok(Some(value.expose().to_owned()))
     };
     let read = parse::pairs(INPUT, &inputs.build_args, alone);
@@ -46,15 +45,14 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> (Vec<(String,
             unset.join(", ")
         )));
     }
-    // A later line may have given it a value of its own.
-    let given = |name: &str| {
-        let lines = parse::entries(&inputs.build_args).map(|(_, entry)| entry);
-        let last = lines
-            .filter(|entry| entry.split_once('=').map_or(*entry, |(key, _)| key.trim_end()) == name)
-            .last();
-        last.is_some_and(|entry| entry.contains('='))
-    };
-    of_env.retain(|name| !given(name));
+    // The last line of a name counts: a later one may give it a value of its own.
+    let mut of_env = BTreeSet::new();
+    for (_, entry) in parse::entries(&inputs.build_args) {
+        match entry.split_once('=') {
+            Some((name, _)) => of_env.remove(name.trim_end()),
+            None => inputs.variables.contains_key(entry) && of_env.insert(entry.to_owned()),
+        };
+    }
     (read.entries, of_env)
 }
 

@@ -6,6 +6,7 @@
 
 use super::fault::{Findings, InputFault, Notice, shown};
 use super::raw::RawInputs;
+use crate::rules;
 
 const SUMMARY: &str = "DOCKER_BUILD_SUMMARY";
 const CHECKS: &str = "DOCKER_BUILD_CHECKS_ANNOTATIONS";
@@ -75,18 +76,15 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
     env
 }
 
-/// Reads metadata-action's two. It looks for `true` anywhere in the first, in any case.
+/// Reads metadata-action's two.
 fn metadata(pr_head_sha: &str, short_sha_length: &str, findings: &mut Findings) -> MetadataEnv {
     let default = MetadataEnv::default();
-    let length = match short_sha_length {
-        "" => Ok(default.short_sha_length),
-        text => text.parse().ok().filter(|length| *length > 0).ok_or_else(|| {
-            let message = format!("`{}` is no number of characters", shown(text));
-            InputFault::new(SHORT_SHA_LENGTH, message).hint("write a whole number from 1 on")
-        }),
-    };
+    let length = rules::short_sha_length(short_sha_length).ok_or_else(|| {
+        let message = format!("`{}` is no number of characters", shown(short_sha_length));
+        InputFault::new(SHORT_SHA_LENGTH, message).hint("write a whole number from 1 on")
+    });
     MetadataEnv {
-        pr_head_sha: pr_head_sha.to_ascii_lowercase().contains("true"),
+        pr_head_sha: rules::names_pull_request_head(pr_head_sha),
         short_sha_length: findings.take(length).unwrap_or(default.short_sha_length),
     }
 }

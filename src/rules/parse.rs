@@ -44,16 +44,11 @@ pub fn parse(tags: &str, flavor: &str) -> Result<TagRules, Vec<Fault>> {
     Err(faults)
 }
 
-/// The length that `DOCKER_METADATA_SHORT_SHA_LENGTH` gives, in characters; seven, if it is empty.
-pub fn short_sha_length(text: &str) -> Result<usize, String> {
+/// The length that `DOCKER_METADATA_SHORT_SHA_LENGTH` gives, in characters; seven, if it is empty. None: it is no such length.
+pub fn short_sha_length(text: &str) -> Option<usize> {
     match text.trim() {
-        "" => Ok(7),
-        text => text.parse().ok().filter(|length| *length > 0).ok_or_else(|| {
-            format!(
-                "`DOCKER_METADATA_SHORT_SHA_LENGTH` is {}: expected a number of characters from 1 on",
-                shown(text)
-            )
-        }),
+        "" => Some(7),
+        text => text.parse().ok().filter(|length| *length > 0),
     }
 }
 

@@ -247,7 +247,7 @@ fn variables() {
         ("x", None),
         ("7.5", None),
     ] {
-        assert_eq!(short_sha_length(text).ok(), expected, "{text}");
+        assert_eq!(short_sha_length(text), expected, "{text}");
     }
     assert!(
         names_pull_request_head("True") && !names_pull_request_head("false") && !names_pull_request_head("")

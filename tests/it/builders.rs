@@ -23,7 +23,7 @@ use crate::daemon::{Daemon, Door, Script};
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A listener that hands every connection to `serve`. It ends with what is returned.
-async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (SocketAddr, JoinSet<()>)
+pub async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (SocketAddr, JoinSet<()>)
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -14,10 +14,11 @@ use docker_push_action::registry::Manifest;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
+use crate::builders::listen;
 use crate::daemon::{Daemon, Door, Script};
 use crate::legs::world::pairs;
 use crate::registry::fake::{Answer, Fake, Request, answer};
@@ -135,16 +136,7 @@ fn ghcr(kept: &Mutex<BTreeMap<String, Manifest>>, request: &Request) -> Answer {
 
 /// A proxy that leads to GitHub's registry and to nobody else.
 async fn proxy(to: SocketAddr, connected: Arc<Mutex<Vec<String>>>) -> (SocketAddr, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(tunnel(stream, to, Arc::clone(&connected)));
-        }
-    });
-    (address, serving)
+    listen(move |stream| tunnel(stream, to, Arc::clone(&connected))).await
 }
 
 async fn tunnel(mut stream: TcpStream, to: SocketAddr, connected: Arc<Mutex<Vec<String>>>) {
