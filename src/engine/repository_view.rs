@@ -10,7 +10,7 @@ use super::process::Process;
 use super::retry::retry;
 use crate::model::{Digest, Patience, Repository, Stamp, Stamped, Tag};
 use crate::plan::order::Putting;
-use crate::registry::{Manifest, RegistryClient, RegistryError};
+use crate::registry::{ImageMetadata, Manifest, RegistryClient, RegistryError};
 
 /// Tags that are read or put at the same time.
 pub(super) const IN_PARALLEL: usize = 8;
@@ -83,6 +83,13 @@ impl<'a> RepositoryView<'a> {
         let stamp = retry(self.process, self.patience.clone(), read).await?;
         self.stamps.borrow_mut().insert(digest.clone(), stamp.clone());
         Ok(Some(Stamped { digest, stamp }))
+    }
+
+    /// An image as the registry holds it.
+    pub(super) async fn metadata(&self, digest: &Digest) -> Result<ImageMetadata, RegistryError> {
+        let manifest = self.manifest(digest).await?;
+        let read = async || self.client.metadata_of(self.repository, &manifest).await;
+        retry(self.process, self.patience.clone(), read).await
     }
 
     /// Puts one tag on an image that is there.

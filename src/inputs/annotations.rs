@@ -1,6 +1,6 @@
 //! `annotations`: `[level[platform][,level]:]key=value` lines, as buildx reads them (`buildflags.ParseAnnotations`).
 //!
-//! A line without a level is the manifests'. Only manifests and their descriptors can be told apart by platform.
+//! A line without a level is the manifests', or of the levels that a variable of metadata-action's names. Only manifests and their descriptors can be told apart by platform.
 
 use super::fault::{Findings, InputFault, Notice, shown};
 use super::{parse, tags};
@@ -9,11 +9,12 @@ use crate::rules::Input;
 
 const INPUT: &str = "annotations";
 
-/// Reads the annotations, in order. One that comes again replaces the earlier line, with a warning.
-pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Annotation> {
+/// Reads the annotations, in order; a line without a level is of the `default` ones, if there are any. One that comes again
+/// replaces the earlier line, with a warning.
+pub(super) fn read(text: &str, default: &[AnnotationLevel], findings: &mut Findings) -> Vec<Annotation> {
     let mut all: Vec<Annotation> = Vec::new();
     for (number, entry) in parse::entries(text) {
-        for annotation in findings.take(line(number, entry)).unwrap_or_default() {
+        for annotation in findings.take(line(number, entry, default)).unwrap_or_default() {
             let same = |other: &Annotation| {
                 (other.level, &other.platform, &other.key)
                     == (annotation.level, &annotation.platform, &annotation.key)
@@ -34,7 +35,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Annotation> {
 }
 
 /// Reads one line: the same annotation for each of the levels that it names.
-fn line(number: usize, entry: &str) -> Result<Vec<Annotation>, InputFault> {
+fn line(number: usize, entry: &str, default: &[AnnotationLevel]) -> Result<Vec<Annotation>, InputFault> {
     let fault = |message: String| {
         InputFault::new(INPUT, message)
             .hint("for example `index,manifest:org.opencontainers.image.title=Shop`, or `key=value` for the manifests")
@@ -47,14 +48,17 @@ fn line(number: usize, entry: &str) -> Result<Vec<Annotation>, InputFault> {
     {
         return Err(fault(format!("line {number}: a key is not empty and has no blanks and no quotes")));
     }
-    let levels = levels.unwrap_or("manifest").split(',').map(|text| level(text.trim()).map_err(&fault));
     let annotation =
         |(level, platform)| Annotation { level, platform, key: key.to_owned(), value: value.to_owned() };
-    levels.map(|level| level.map(annotation)).collect()
+    let Some(levels) = levels else {
+        let levels = if default.is_empty() { &[AnnotationLevel::Manifest] } else { default };
+        return Ok(levels.iter().map(|level| annotation((*level, None))).collect());
+    };
+    levels.split(',').map(|text| level(text.trim()).map_err(&fault).map(annotation)).collect()
 }
 
 /// Reads a level such as `manifest[linux/amd64]`, and the platform that it is limited to; else says what is wrong with it.
-fn level(text: &str) -> Result<(AnnotationLevel, Option<Platform>), String> {
+pub(super) fn level(text: &str) -> Result<(AnnotationLevel, Option<Platform>), String> {
     let (name, platform) = match text.split_once('[') {
         Some((name, rest)) => {
             let platform = rest.strip_suffix(']').ok_or_else(|| format!("`{}` has no `]`", shown(text)))?;
@@ -86,7 +90,7 @@ mod tests {
 
     fn read_as_text(text: &str) -> (Vec<String>, Findings) {
         let mut findings = Findings::default();
-        let all = read(text, &mut findings);
+        let all = read(text, &[], &mut findings);
         let shown = |a: &Annotation| {
             let platform = a.platform.as_ref().map(|platform| format!("[{platform}]")).unwrap_or_default();
             format!("{:?}{platform} {}={}", a.level, a.key, a.value)
@@ -115,6 +119,16 @@ mod tests {
                 "{text}"
             );
         }
+        let found = read(
+            "a=1\nindex-descriptor:b=2",
+            &[AnnotationLevel::Index, AnnotationLevel::Manifest],
+            &mut Findings::default(),
+        );
+        let levels: Vec<AnnotationLevel> = found.iter().map(|one| one.level).collect();
+        assert_eq!(
+            levels,
+            [AnnotationLevel::Index, AnnotationLevel::Manifest, AnnotationLevel::IndexDescriptor]
+        );
         let (found, findings) = read_as_text("a=1\nmanifest:a=2");
         assert_eq!((found, findings.notices.len()), (vec!["Manifest a=2".to_owned()], 1));
     }

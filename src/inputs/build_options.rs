@@ -6,7 +6,9 @@ use super::fault::{Findings, InputFault, shown};
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{annotations, named_contexts, parse, run_options, secrets, ssh};
-use crate::model::{Annotation, Attestation, BuildSecret, NamedContext, RunOptions, SshSource};
+use crate::model::{
+    Annotation, AnnotationLevel, Attestation, BuildSecret, NamedContext, RunOptions, SshSource,
+};
 use crate::runner::context::RunnerContext;
 
 /// What else a build is asked for.
@@ -16,6 +18,8 @@ pub struct BuildOptions {
     pub named_contexts: Vec<NamedContext>,
     /// Annotations to add to the OCI defaults, in order.
     pub annotations: Vec<Annotation>,
+    /// On which documents the defaults are, in the place of those that we choose; empty where nobody said it.
+    pub annotation_levels: Vec<AnnotationLevel>,
     /// The input `provenance`.
     pub provenance: AttestationInput,
     /// The input `sbom`.
@@ -44,14 +48,15 @@ pub(super) fn read(
     inputs: &RawInputs,
     context: &RunnerContext,
     shared: &Shared<'_>,
-    docker: DockerEnv,
+    docker: &DockerEnv,
     findings: &mut Findings,
 ) -> (BuildOptions, Vec<BuildSecret>) {
     let attestations = attestations::read(inputs, docker.default_attestations, findings);
     let secrets = secrets::read(inputs, shared, findings);
     let options = BuildOptions {
         named_contexts: named_contexts::read(&inputs.build_contexts, shared, context, findings),
-        annotations: annotations::read(&inputs.annotations, findings),
+        annotations: annotations::read(&inputs.annotations, &docker.annotation_levels, findings),
+        annotation_levels: docker.annotation_levels.clone(),
         provenance: attestations.provenance,
         sbom: attestations.sbom,
         attests: attestations.attests,

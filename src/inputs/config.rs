@@ -13,7 +13,7 @@ use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
     build_args, build_options, builder, cache, docker_env, dockerfile, files, image, logins,
-    metadata_context, mode, parse, push, remote, repository, scope, script, tag_options, tags,
+    metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script, tag_options, tags,
     tags_key::tags_key, version,
 };
 use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
@@ -29,6 +29,7 @@ pub use super::dockerfile::Dockerfile;
 pub use super::metadata_context::MetadataContext;
 pub use super::missing_login::MissingLogin;
 pub use super::mode::Mode;
+pub use super::platform_tags::PlatformTagName;
 pub use super::push::Push;
 pub use super::tag_options::{ExistingVersion, Promote, TagOptions};
 pub use super::version::VersionInput;
@@ -57,6 +58,8 @@ pub struct Config {
     pub has_token: bool,
     /// `tags` and `flavor`, which take the place of the default strategy.
     pub tags: Option<TagRules>,
+    /// What the further tags of single platforms are called.
+    pub platform_tags: Vec<PlatformTagName>,
     /// What tags and labels speak of.
     pub metadata_context: MetadataContext,
     /// Characters of the commit id in the commit tag, 7 to 64.
@@ -213,7 +216,7 @@ fn read(
     let docker = docker_env::read(inputs, findings);
     let summary = findings.take(parse::boolean("summary", &inputs.summary, docker.summary));
     let retries = findings.take(parse::retries(&inputs.retries));
-    let (mut build, secrets) = build_options::read(inputs, context, &shared, docker, findings);
+    let (mut build, secrets) = build_options::read(inputs, context, &shared, &docker, findings);
     let cache = cache::read(inputs, &shared, findings);
     let stranger = context.stranger().is_some();
     let builder =
@@ -237,6 +240,7 @@ fn read(
         create_repository: given.create_repository,
         has_token: keyring.token().is_some(),
         tags: rules,
+        platform_tags: platform_tags::read(&inputs.platform_tags, findings),
         metadata_context: metadata_context?,
         sha_length: sha_length?,
         latest_branch: latest_branch?

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::inputs::config::MetadataEnv;
+use crate::model::AnnotationLevel;
 
 #[test]
 fn the_whole_build_surface() {
@@ -193,11 +194,15 @@ fn build_push_actions_variables_are_read_and_inputs_win() {
         ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
         ("DOCKER_METADATA_PR_HEAD_SHA", "true"),
         ("DOCKER_METADATA_SHORT_SHA_LENGTH", "12"),
+        ("DOCKER_METADATA_ANNOTATIONS_LEVELS", "index"),
+        ("INPUT_ANNOTATIONS", "team=shop"),
     ];
     let (config, _) = resolve(&context, &variables).unwrap();
     assert_eq!((config.summary, config.build.quiet_checks), (false, true));
     assert_eq!(config.metadata_env, MetadataEnv { pr_head_sha: true, short_sha_length: 12 });
     assert_eq!(config.build.provenance, AttestationInput::Off);
+    assert_eq!(config.build.annotation_levels, [AnnotationLevel::Index]);
+    assert_eq!(config.build.annotations[0].level, AnnotationLevel::Index);
     let inputs = [("INPUT_SUMMARY", "true"), ("INPUT_PROVENANCE", "true")];
     let (config, _) = resolve(&context, &[&variables[..], &inputs].concat()).unwrap();
     assert!(config.summary);
@@ -217,6 +222,7 @@ fn empty_lines_of_a_list_are_nothing() {
         ("platform", ["linux/amd64", "linux/arm64"]),
         ("tags", ["type=sha", "r.io/a:1"]),
         ("flavor", ["latest=false", "suffix=-alpine"]),
+        ("platform_tags", ["{{tag}}-{{arch}}", "{{arch}}-{{tag}}"]),
         ("labels", ["a=1", "b=2"]),
         ("annotations", ["a=1", "index:b=2"]),
         ("build_args", ["A=1", "B=2"]),

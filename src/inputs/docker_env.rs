@@ -4,8 +4,10 @@
 //! Obeys `docker/actions-toolkit` (`Util.parseBool`) and buildx (`strconv.ParseBool`), which take the same words; and
 //! metadata-action for its own, which it reads in ways of its own. An input wins over a variable.
 
+use super::annotations;
 use super::fault::{Findings, InputFault, Notice, shown};
 use super::raw::RawInputs;
+use crate::model::AnnotationLevel;
 use crate::rules;
 
 const SUMMARY: &str = "DOCKER_BUILD_SUMMARY";
@@ -14,9 +16,10 @@ const NO_ATTESTATIONS: &str = "BUILDX_NO_DEFAULT_ATTESTATIONS";
 const UPLOAD: &str = "DOCKER_BUILD_RECORD_UPLOAD";
 const PR_HEAD_SHA: &str = "DOCKER_METADATA_PR_HEAD_SHA";
 const SHORT_SHA_LENGTH: &str = "DOCKER_METADATA_SHORT_SHA_LENGTH";
+const ANNOTATION_LEVELS: &str = "DOCKER_METADATA_ANNOTATIONS_LEVELS";
 
 /// What the variables of Docker's own actions ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DockerEnv {
     /// Write a job summary, unless the input says otherwise.
     pub summary: bool,
@@ -26,6 +29,8 @@ pub(super) struct DockerEnv {
     pub default_attestations: bool,
     /// What metadata-action's ask of tag rules.
     pub metadata: MetadataEnv,
+    /// `DOCKER_METADATA_ANNOTATIONS_LEVELS`: where annotations go that name no level; empty where nobody said it.
+    pub annotation_levels: Vec<AnnotationLevel>,
 }
 
 /// What the variables of `docker/metadata-action` ask of tag rules.
@@ -49,6 +54,7 @@ impl Default for MetadataEnv {
 pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
     let given = |name: &str| inputs.variables.get(name).map_or("", |value| value.expose().trim());
     let metadata = metadata(given(PR_HEAD_SHA), given(SHORT_SHA_LENGTH), findings);
+    let annotation_levels = annotation_levels(given(ANNOTATION_LEVELS), findings);
     let mut flag = |name: &str, default: bool| -> bool {
         let text = given(name);
         if text.is_empty() {
@@ -67,6 +73,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
         annotates_checks: flag(CHECKS, true),
         default_attestations: !flag(NO_ATTESTATIONS, false),
         metadata,
+        annotation_levels,
     };
     if flag(UPLOAD, false) {
         findings.notices.push(Notice::plain(format!(
@@ -87,6 +94,27 @@ fn metadata(pr_head_sha: &str, short_sha_length: &str, findings: &mut Findings) 
         pr_head_sha: rules::names_pull_request_head(pr_head_sha),
         short_sha_length: findings.take(length).unwrap_or(default.short_sha_length),
     }
+}
+
+/// Reads the levels of annotations, each once.
+fn annotation_levels(text: &str, findings: &mut Findings) -> Vec<AnnotationLevel> {
+    let mut levels = Vec::new();
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let level = match annotations::level(name) {
+            Ok((level, None)) => Ok(level),
+            Ok((_, Some(_))) => {
+                Err(format!("`{}` is for one platform, which a line of `annotations` can be", shown(name)))
+            }
+            Err(message) => Err(message),
+        };
+        let level = level.map_err(|message| {
+            InputFault::new(ANNOTATION_LEVELS, message).hint("for example `manifest,index`")
+        });
+        if let Some(level) = findings.take(level).filter(|level| !levels.contains(level)) {
+            levels.push(level);
+        }
+    }
+    levels
 }
 
 /// The boolean that a text is, in any of the spellings that Go takes.
@@ -137,6 +165,29 @@ mod tests {
     }
 
     #[test]
+    fn levels_of_annotations() {
+        use AnnotationLevel::{Index, IndexDescriptor, Manifest, ManifestDescriptor};
+        for (text, expected) in [
+            ("", Ok(&[][..])),
+            ("index", Ok(&[Index])),
+            (" manifest, index,,manifest ", Ok(&[Manifest, Index])),
+            ("manifest-descriptor,index-descriptor", Ok(&[ManifestDescriptor, IndexDescriptor])),
+            ("layer", Err("`layer` is no level")),
+            ("manifest[linux/amd64]", Err("is for one platform")),
+        ] {
+            let mut findings = Findings::default();
+            let found = read(&inputs(&[(ANNOTATION_LEVELS, text)]), &mut findings).annotation_levels;
+            let fault = findings.faults.first().map(ToString::to_string).unwrap_or_default();
+            match expected {
+                Ok(levels) => assert_eq!((found.as_slice(), fault.as_str()), (levels, ""), "{text}"),
+                Err(part) => {
+                    assert!(fault.contains(part) && fault.contains(ANNOTATION_LEVELS), "{text}: {fault}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_has_a_meaning_is_honoured_and_the_rest_is_told_once() {
         for (variables, expected, said) in [
             (&[][..], (true, true, true), ""),
@@ -154,9 +205,10 @@ mod tests {
         ] {
             let mut findings = Findings::default();
             let env = read(&inputs(variables), &mut findings);
-            let DockerEnv { summary, annotates_checks, default_attestations, metadata } = env;
+            let DockerEnv { summary, annotates_checks, default_attestations, metadata, annotation_levels } =
+                env;
             assert_eq!((summary, annotates_checks, default_attestations), expected);
-            assert_eq!(metadata, MetadataEnv::default());
+            assert_eq!((metadata, annotation_levels), (MetadataEnv::default(), vec![]));
             let notices: Vec<&str> = findings.notices.iter().map(|notice| notice.message.as_str()).collect();
             assert_eq!(notices.len(), usize::from(!said.is_empty()));
             assert!(notices.concat().contains(said), "{notices:?}");

@@ -40,6 +40,7 @@ mod names;
 mod node;
 pub mod outputs;
 mod parse;
+mod platform_tags;
 pub mod prepare;
 mod push;
 pub mod raw;

@@ -38,6 +38,7 @@ pub struct RawInputs {
     pub create_repository: String,
     pub tags: String,
     pub flavor: String,
+    pub platform_tags: String,
     pub metadata_context: String,
     pub sha_length: String,
     pub latest_branch: String,

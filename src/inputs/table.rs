@@ -118,6 +118,13 @@ pub const INPUTS: &[Input] = &[
         .accepts("`latest=auto|true|false`, `prefix=…`, `suffix=…`, the last two with `,onlatest=true`, one a line")
         .misspelt(&["flavour"]),
     row(
+        "platform_tags",
+        Kind::List,
+        Default::None,
+        "Further tags, each on one platform's image: they go where the tag goes that they are made of.",
+    )
+    .accepts("texts with `{{tag}}`, `{{arch}}`, `{{os}}` and `{{variant}}`, one a line: `{{tag}}-{{arch}}` makes `1.2-amd64` of `1.2`"),
+    row(
         "metadata_context",
         Kind::Text,
         Default::Text("workflow"),

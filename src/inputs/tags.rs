@@ -66,7 +66,7 @@ pub(super) fn expressions(input: Input, text: &str, findings: &mut Findings) {
 }
 
 /// A fault of the language, as one of the input that it stands in.
-fn fault(fault: rules::Fault) -> InputFault {
+pub(super) fn fault(fault: rules::Fault) -> InputFault {
     let rules::Fault { place, message, hint } = fault;
     let message = format!("line {}, column {}: {message}", place.line, place.column);
     InputFault { input: place.input.name().to_owned(), message, hint }

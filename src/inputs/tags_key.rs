@@ -24,6 +24,7 @@ pub const INPUTS: &[&str] = &[
     "image_name",
     "tags",
     "flavor",
+    "platform_tags",
     "version",
     "metadata_context",
     "sha_length",
@@ -40,6 +41,7 @@ type Text = fn(&RawInputs) -> &str;
 const TEXTS: &[(&str, Text)] = &[
     ("tags", |inputs| &inputs.tags),
     ("flavor", |inputs| &inputs.flavor),
+    ("platform_tags", |inputs| &inputs.platform_tags),
     ("version", |inputs| &inputs.version),
     ("metadata_context", |inputs| &inputs.metadata_context),
     ("sha_length", |inputs| &inputs.sha_length),
@@ -130,6 +132,7 @@ mod tests {
             (|inputs| inputs.version = "1.2.3".into()) as fn(&mut RawInputs),
             |inputs| inputs.tags = "type=sha".into(),
             |inputs| inputs.flavor = "suffix=-alpine".into(),
+            |inputs| inputs.platform_tags = "{{tag}}-{{arch}}".into(),
             |inputs| inputs.metadata_context = "git".into(),
             |inputs| inputs.sha_length = "7".into(),
             |inputs| inputs.latest_branch = "trunk".into(),

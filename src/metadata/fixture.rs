@@ -108,6 +108,7 @@ pub(crate) fn config() -> Config {
         create_repository: false,
         has_token: false,
         tags: None,
+        platform_tags: Vec::new(),
         metadata_context: MetadataContext::Workflow,
         sha_length: 7,
         latest_branch: "main".into(),

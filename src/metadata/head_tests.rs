@@ -6,7 +6,8 @@ use super::super::{
     StrategyError, derive,
 };
 use super::*;
-use crate::inputs::config::{Push, VersionInput};
+use crate::inputs::config::{MetadataEnv, Push, VersionInput};
+use crate::rules::TagRules;
 use crate::runner::context::Event;
 
 /// HEAD is 444…, whose parents are 888… and 999…; the run is about another commit.
@@ -46,6 +47,10 @@ fn at(names: &str) -> CheckoutFacts {
 
 fn git() -> Config {
     Config { metadata_context: MetadataContext::Git, ..config() }
+}
+
+fn tag_rules(text: &str) -> TagRules {
+    crate::rules::parse(text, "").unwrap()
 }
 
 fn told(confirmed: Result<bool, String>) -> GithubFacts {
@@ -128,6 +133,51 @@ fn the_ref_that_is_checked_out_names_the_tags() {
         assert_eq!((metadata.revision, metadata.built), (commit('4'), Some(commit('4'))), "{case}");
         assert_eq!(metadata.warnings, Vec::<String>::new(), "{case}");
         assert_eq!(head_to_confirm(&context, &checkout, &git()), None, "{case}");
+    }
+}
+
+/// What that action makes of the same checkout. The head of a pull request is named on its event only, and only where the
+/// event is what a run goes by.
+#[test]
+fn rules_name_what_is_checked_out() {
+    let own = || Event::PullRequest(pull_request("acme/shop"));
+    let rules = "type=ref,event=branch\ntype=ref,event=tag\ntype=ref,event=pr\ntype=semver,pattern={{version}}\ntype=sha";
+    for (event, git_ref, checkout, expected) in [
+        (push(), MAIN, on("refs/heads/dev"), "dev sha-4444444"),
+        (push(), MAIN, at("tag:v1.2.3"), "v1.2.3 1.2.3 sha-4444444 latest"),
+        (push(), MAIN, at("branch:main"), "main sha-4444444"),
+        (Event::WorkflowDispatch, MAIN, at("pull:7/merge"), "pr-7 sha-4444444"),
+        (own(), MERGE, at("pull:5/merge"), "pr-5 sha-4444444"),
+        (own(), MERGE, at("pull:5/head"), "pr-5 sha-4444444"),
+        (own(), MERGE, on("refs/heads/dev"), "dev sha-4444444"),
+    ] {
+        let context = context(event, git_ref);
+        for pr_head_sha in [false, true] {
+            let asked = Config {
+                tags: Some(tag_rules(rules)),
+                metadata_env: MetadataEnv { pr_head_sha, ..MetadataEnv::default() },
+                ..git()
+            };
+            let metadata = derived(&context, &checkout, &asked, &GithubFacts::default()).unwrap();
+            let mut found: Vec<&str> = metadata.tags.iter().map(|tag| tag.tag.as_str()).collect();
+            let mut expected: Vec<&str> = expected.split(' ').collect();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{context:?} {:?}", checkout.head_refs);
+        }
+    }
+    let merge = CheckoutFacts {
+        head: Some(commit('1')),
+        parents: vec![commit('8'), commit('2')],
+        ..at("pull:5/merge")
+    };
+    for (metadata_context, expected) in
+        [(MetadataContext::Git, "sha-1111111"), (MetadataContext::Workflow, "sha-2222222")]
+    {
+        let metadata_env = MetadataEnv { pr_head_sha: true, ..MetadataEnv::default() };
+        let asked = Config { tags: Some(tag_rules("type=sha")), metadata_env, metadata_context, ..config() };
+        let metadata = derived(&context(own(), MERGE), &merge, &asked, &GithubFacts::default()).unwrap();
+        assert_eq!(tags(&metadata), expected);
     }
 }
 

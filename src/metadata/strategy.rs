@@ -185,7 +185,10 @@ pub fn derive(
     let mut head = known_head.or_else(|| github.pull_request_head.clone());
     let mut forced = context.forced;
     let told = Told { context, subject: &subject, pull_request_head: head.as_ref() };
-    if let Some(out) = run.checked_out(told, &github.checked_out)? {
+    let out = run.checked_out(told, &github.checked_out)?;
+    // What is checked out speaks for itself.
+    let can_name_head = rules.env.pr_head_sha && out.is_none();
+    if let Some(out) = out {
         let about = out.subject(told);
         if about != subject {
             occasion = format!("{occasion}; checked out is {}", out.name());
@@ -209,7 +212,7 @@ pub fn derive(
     let limited = matches!(subject, Subject::Branch(_) | Subject::GitTag(_));
     let withheld = run.drift().filter(|_| limited);
     // What is built is a pull request's merge; rules can be asked to name its head.
-    let names_head = rules.env.pr_head_sha && matches!(subject, Subject::PullRequest(_));
+    let names_head = can_name_head && matches!(subject, Subject::PullRequest(_));
     let ruled_commit = if names_head { named.clone() } else { own.then(|| run.revision.clone()) };
     let around = Around {
         context,

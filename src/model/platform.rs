@@ -59,6 +59,11 @@ impl Platform {
         &self.os
     }
 
+    /// The variant of the architecture, `v7`; mostly nothing.
+    pub fn variant(&self) -> &str {
+        &self.variant
+    }
+
     /// The processor architecture, `arm64`.
     pub fn architecture(&self) -> &str {
         &self.architecture

@@ -86,17 +86,25 @@ impl Carrier<'_> {
 }
 
 /// The annotations of this image: the OCI labels on the manifests and, where there is one, on the index, which is the
-/// only place where GHCR looks for an index's description; our own, for later runs; then the user's, which win.
+/// only place where GHCR looks for an index's description, or on the `levels` that were asked for; our own, for later runs;
+/// then the user's, which win.
 ///
 /// What no document of this image could hold is left out, with a warning.
 pub(super) fn annotations(
     image: &Carrier<'_>,
     stamp: &Stamp,
-    asked: &[Annotation],
+    (asked, levels): (&[Annotation], &[AnnotationLevel]),
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Annotation>, PlanError> {
-    let mut levels = vec![AnnotationLevel::Manifest];
-    levels.extend(image.has_index.then_some(AnnotationLevel::Index));
+    let levels =
+        if levels.is_empty() { &[AnnotationLevel::Manifest, AnnotationLevel::Index] } else { levels };
+    let levels: Vec<AnnotationLevel> = levels.iter().copied().filter(|level| image.holds(*level)).collect();
+    if levels.is_empty() {
+        warnings.push(
+            "`DOCKER_METADATA_ANNOTATIONS_LEVELS`: there are no default annotations, as this image has no index to hold them"
+                .into(),
+        );
+    }
     let oci = image.labels.iter().filter(|(key, value)| key.starts_with(labels::OCI) && !value.is_empty());
     let defaults = oci.flat_map(|(key, value)| {
         levels.iter().map(|level| Annotation {
@@ -107,7 +115,7 @@ pub(super) fn annotations(
         })
     });
     // Once, where a later run looks first: what platforms have in common stays the same under every ref.
-    let top = levels.last().copied().unwrap_or(AnnotationLevel::Manifest);
+    let top = if image.has_index { AnnotationLevel::Index } else { AnnotationLevel::Manifest };
     let ours = stamp.annotations().into_iter().map(|(key, value)| Annotation {
         level: top,
         platform: None,

@@ -6,6 +6,7 @@ use super::attached::place;
 use super::build::{BuildPlan, Export};
 use super::export::ExportPlan;
 use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
+use super::platform_tags::PlatformTag;
 use super::publish::tags_in;
 use super::run::RunPlan;
 use crate::inputs::config::Config;
@@ -23,7 +24,9 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     };
     let leg = plan.image.leg().is_some();
     match plan.image {
-        ImageWork::Leg { .. } => check(plan.tags.is_empty(), "a leg has a tag"),
+        ImageWork::Leg { .. } => {
+            check(plan.tags.is_empty() && plan.platform_tags.is_empty(), "a leg has a tag");
+        }
         ImageWork::Build(_) | ImageWork::Promote { .. } | ImageWork::Merge(_) => {
             tags(plan, config, &mut check);
         }
@@ -44,6 +47,12 @@ fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     for target in plan.targets.iter() {
         let names: Vec<_> = tags_in(plan, target).map(|tag| &tag.tag).collect();
         check(distinct(&names), "a tag is there twice");
+        let of_platforms: Vec<_> = plan.platform_tags.iter().filter(|tag| tag.is_for(target)).collect();
+        let own = distinct(&of_platforms.iter().map(|one| &one.tag).collect::<Vec<_>>())
+            && !of_platforms.iter().any(|one| names.contains(&&one.tag));
+        check(own, "a platform's tag is another's");
+        let sound = |one: &&PlatformTag| names.contains(&&one.of) && plan.platforms().contains(&one.platform);
+        check(of_platforms.iter().all(sound), "a platform's tag goes with none");
         let left_out = names.is_empty() && !plan.tags.is_empty();
         check(!plan.push.pushes() || !left_out, "a repository that is pushed to has no tag");
     }

@@ -14,6 +14,7 @@ use super::cache::place;
 use super::export::ExportPlan;
 use super::image::{ImageWork, Made, Stalled};
 use super::outlook::{self, Outlook};
+use super::platform_tags::PlatformTag;
 use super::push::PushPlan;
 use super::run::RunPlan;
 use crate::metadata::rules::Nothing;
@@ -100,6 +101,16 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
             (name, tag.reason.clone() + moves(tag) + &fate.unwrap_or_default())
         });
         section(&mut text, "tags", &tags.collect::<Vec<_>>());
+        if !plan.platform_tags.is_empty() {
+            let rows = plan.platform_tags.iter().map(|tag| {
+                let repository = tag.repository.as_ref().map(|only| format!("{only}:")).unwrap_or_default();
+                (
+                    format!("{repository}{}", tag.tag),
+                    format!("`{}` of `{}`, wherever that goes", tag.platform, tag.of),
+                )
+            });
+            section(&mut text, "platform tags", &rows.collect::<Vec<_>>());
+        }
         if !plan.no_tag.is_empty() {
             let lines = plan.no_tag.iter();
             let rows =
@@ -187,6 +198,7 @@ pub fn json(plan: &RunPlan) -> String {
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
+        platform_tags: &plan.platform_tags,
         no_tag: plan.no_tag.iter().map(NoTag::of).collect(),
         labels: plan.labels(),
         notices: &plan.notices,
@@ -223,6 +235,8 @@ struct Document<'a> {
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    platform_tags: &'a [PlatformTag],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     no_tag: Vec<NoTag<'a>>,
     labels: &'a std::collections::BTreeMap<String, String>,

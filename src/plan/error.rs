@@ -46,6 +46,16 @@ pub enum PlanError {
         /// What is built.
         built: Vec<Platform>,
     },
+    /// A name for single platforms that makes no tag, or another one's.
+    #[error("`platform_tags`: {name} makes `{text}` {problem}")]
+    PlatformTag {
+        /// The name as it is written, in backticks.
+        name: String,
+        /// What it makes.
+        text: String,
+        /// What is wrong with that.
+        problem: String,
+    },
     /// `host-gateway` of a builder that has not told where that is.
     #[error(
         "`add_hosts`: this builder does not say where `host-gateway` is (only a Docker daemon does): write the address for `{0}`"

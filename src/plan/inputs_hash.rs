@@ -55,6 +55,8 @@ struct Inputs<'a> {
     labels: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     annotations: Vec<Annotated<'a>>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    annotation_levels: BTreeSet<&'static str>,
     /// By kind; `null` for one that is not to be made.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attests: BTreeMap<&'a str, Option<&'a BTreeMap<String, String>>>,
@@ -188,6 +190,7 @@ fn inputs<'a>(
         build_args: refs(&build.build_args).filter(|(name, _)| kept(name)).collect(),
         labels: refs(&config.labels).collect(),
         annotations: annotations(&config.build.annotations),
+        annotation_levels: config.build.annotation_levels.iter().copied().map(level).collect(),
         attests: attests(&config.build),
         network: network.map(|network| match network {
             NetworkMode::Host => "host",
@@ -207,17 +210,23 @@ fn refs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
+fn level(level: AnnotationLevel) -> &'static str {
+    match level {
+        AnnotationLevel::Manifest => "manifest",
+        AnnotationLevel::Index => "index",
+        AnnotationLevel::ManifestDescriptor => "manifest-descriptor",
+        AnnotationLevel::IndexDescriptor => "index-descriptor",
+    }
+}
+
 /// Each place once, as the last one wins, in an order of their own.
 fn annotations(all: &[Annotation]) -> Vec<Annotated<'_>> {
     let mut places = BTreeMap::new();
     for Annotation { level, platform, key, value } in all {
-        let level = match level {
-            AnnotationLevel::Manifest => "manifest",
-            AnnotationLevel::Index => "index",
-            AnnotationLevel::ManifestDescriptor => "manifest-descriptor",
-            AnnotationLevel::IndexDescriptor => "index-descriptor",
-        };
-        places.insert((level, platform.as_ref().map(ToString::to_string), key.as_str()), value.as_str());
+        places.insert(
+            (self::level(*level), platform.as_ref().map(ToString::to_string), key.as_str()),
+            value.as_str(),
+        );
     }
     let annotated = |((level, platform, key), value)| Annotated { level, platform, key, value };
     places.into_iter().map(annotated).collect()
@@ -289,6 +298,7 @@ mod tests {
             asked(|config| config.build.provenance = AttestationInput::Off),
             asked(|config| config.build.provenance = AttestationInput::On(BTreeMap::new())),
             asked(|config| config.build.annotations.push(annotated(AnnotationLevel::Index, None, "1"))),
+            asked(|config| config.build.annotation_levels.push(AnnotationLevel::Index)),
             asked(|config| config.build.annotations.push(annotated(AnnotationLevel::Manifest, None, "1"))),
             asked(|config| {
                 config.build.annotations.push(annotated(AnnotationLevel::Index, Some("linux/amd64"), "1"));

@@ -15,6 +15,7 @@ use super::facts::{BuilderFacts, Facts};
 use super::image::{BuildWork, ImageWork, MergeWork, Stalled, WithoutCache};
 use super::index::IndexPlan;
 use super::legs::{self, LegPlan, MergePlan};
+use super::platform_tags::platform_tags;
 use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
 use super::remote::TokenSecrets;
@@ -24,8 +25,8 @@ use crate::inputs::config::{Config, Mode, VersionInput};
 use crate::metadata::labels::{labels, written};
 use crate::metadata::{Metadata, Subject};
 use crate::model::{
-    Annotation, ContextSource, Digest, HostAddress, InputsHash, NetworkMode, Platform, RunOptions, Stamp,
-    Targets,
+    Annotation, AnnotationLevel, ContextSource, Digest, HostAddress, InputsHash, NetworkMode, Platform,
+    RunOptions, Stamp, Targets,
 };
 use crate::rules::{Scope, Template};
 use crate::runner::context::RunnerContext;
@@ -116,9 +117,11 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         };
         (metadata.tags.clone(), image)
     };
+    let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let notices = withheld.into_iter().collect();
     let no_tag = metadata.no_tag.clone();
-    Ok(RunPlan { tags, no_tag, exports, notices, warnings, ..about(image, config, facts, push, stamp) })
+    let about = about(image, config, facts, push, stamp);
+    Ok(RunPlan { tags, platform_tags, no_tag, exports, notices, warnings, ..about })
 }
 
 /// A run that joins what other jobs have built.
@@ -138,15 +141,20 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     stamp.run = attached::run_of(&attestations, &context.run);
     if push.pushes() {
         let carrier = Carrier { labels: &index.labels, platforms: &index.platforms, has_index: true };
-        index.annotations =
-            attached::annotations(&carrier, &stamp, &annotations(config, metadata), &mut warnings)?;
+        index.annotations = attached::annotations(
+            &carrier,
+            &stamp,
+            (&annotations(config, metadata), &config.build.annotation_levels),
+            &mut warnings,
+        )?;
     }
     let (run, attempt, tags) = (context.run.id, context.run.attempt, config.tags_key.clone());
     let merge = MergePlan { run, attempt, tags };
     let image = ImageWork::Merge(MergeWork { merge, index });
     let tags = metadata.tags.clone();
+    let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let no_tag = metadata.no_tag.clone();
-    Ok(RunPlan { tags, no_tag, warnings, ..about(image, config, facts, push, stamp) })
+    Ok(RunPlan { tags, platform_tags, no_tag, warnings, ..about(image, config, facts, push, stamp) })
 }
 
 /// What a plan says of the run itself.
@@ -158,6 +166,7 @@ fn about(image: ImageWork, config: &Config, facts: &Facts, push: PushPlan, stamp
         targets: facts.targets.clone(),
         protocols: config.builder.protocols.clone().into_iter().filter(|(host, _)| pushed_to(host)).collect(),
         tags: Vec::new(),
+        platform_tags: Vec::new(),
         no_tag: Vec::new(),
         push,
         subject: subject.clone(),
@@ -234,8 +243,13 @@ fn attach(
     image.attestations = attached::attestations(asked, several, &context.run.url);
     stamp.run = attached::run_of(&image.attestations, &context.run);
     image.annotations = match leg {
-        Some(leg) => leg_annotations(image, annotations, &leg.platform)?,
-        None => attached::annotations(&(&*image).into(), stamp, annotations, warnings)?,
+        Some(leg) => leg_annotations(image, (annotations, &asked.annotation_levels), &leg.platform)?,
+        None => attached::annotations(
+            &(&*image).into(),
+            stamp,
+            (annotations, &asked.annotation_levels),
+            warnings,
+        )?,
     };
     Ok(())
 }
@@ -243,11 +257,11 @@ fn attach(
 /// The annotations of a leg: those of its own manifest. The merge writes all others.
 fn leg_annotations(
     image: &BuildPlan,
-    asked: &[Annotation],
+    (asked, levels): (&[Annotation], &[AnnotationLevel]),
     platform: &Platform,
 ) -> Result<Vec<Annotation>, PlanError> {
     let asked = legs::own_annotations(asked, platform);
-    let all = attached::annotations(&image.into(), &Stamp::default(), &asked, &mut Vec::new())?;
+    let all = attached::annotations(&image.into(), &Stamp::default(), (&asked, levels), &mut Vec::new())?;
     Ok(legs::own_annotations(&all, platform))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::export::ExportPlan;
 use super::image::ImageWork;
+use super::platform_tags::PlatformTag;
 use super::promote::Candidates;
 use super::push::PushPlan;
 use crate::inputs::config::TagOptions;
@@ -22,6 +23,8 @@ pub struct RunPlan {
     pub protocols: BTreeMap<RegistryHost, RegistryProtocol>,
     /// Its tags in the order in which people are told, whether or not they are pushed.
     pub tags: Vec<PlannedTag>,
+    /// Further tags, on the images of single platforms.
+    pub platform_tags: Vec<PlatformTag>,
     /// Lines of `tags` that make no tag of their own, and why.
     pub no_tag: Vec<Nothing>,
     /// Whether it is pushed, and why.

@@ -292,6 +292,40 @@ fn annotations_of_the_user() {
     );
 }
 
+/// As a workflow that comes from docker/metadata-action asks for them in its `env:`.
+#[test]
+fn default_annotations_are_on_the_levels_that_were_asked_for() {
+    use AnnotationLevel::{Index, IndexDescriptor, Manifest, ManifestDescriptor};
+    let title = "org.opencontainers.image.title";
+    let asked = |levels: &[AnnotationLevel]| BuildOptions {
+        annotation_levels: levels.to_vec(),
+        ..BuildOptions::default()
+    };
+    let levels = |plan: &RunPlan| -> Vec<AnnotationLevel> {
+        plan.annotations().iter().filter(|one| one.key == title).map(|one| one.level).collect()
+    };
+    for (asked_for, two, one) in [
+        (&[][..], &[Manifest, Index][..], &[Manifest][..]),
+        (&[Manifest], &[Manifest], &[Manifest]),
+        (&[Index], &[Index], &[]),
+        (&[Index, ManifestDescriptor], &[Index, ManifestDescriptor], &[]),
+        (&[Manifest, IndexDescriptor], &[Manifest, IndexDescriptor], &[Manifest]),
+    ] {
+        let plan = planned(&with(asked(asked_for))).unwrap();
+        assert_eq!((levels(&plan).as_slice(), plan.warnings.as_slice()), (two, &[][..]), "{asked_for:?}");
+        let ours = plan.annotations().iter().find(|one| one.key == crate::model::stamp::COMMIT).unwrap();
+        assert_eq!(ours.level, Index, "{asked_for:?}");
+        let plan = planned(&one_platform(asked(asked_for))).unwrap();
+        assert_eq!(levels(&plan), one, "{asked_for:?}");
+        let said = plan.warnings.concat();
+        assert_eq!(
+            said.starts_with("`DOCKER_METADATA_ANNOTATIONS_LEVELS`: there are no"),
+            one.is_empty(),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn one_platform_keeps_an_indexs_annotation_in_each_way_that_the_warning_names() {
     let asked = || BuildOptions {

@@ -9,12 +9,13 @@ use super::image::{BuildWork, ImageWork, Stalled};
 use super::outlook::{Fate, Outlook};
 use super::publish::plan_publish;
 use super::*;
-use crate::inputs::config::{Config, Push, VersionInput};
+use crate::inputs::config::{Config, Mode, PlatformTagName, Push, VersionInput};
 use crate::metadata::fixture::*;
 use crate::metadata::{Metadata, Outcome};
 use crate::model::{
     Annotation, AnnotationLevel, CacheEntry, CommitId, ContextSource, Digest, Platform, Tag, Targets,
 };
+use crate::rules::{Input, Place, Scope, Template};
 use crate::runner::context::{Event, RunnerContext};
 
 pub(super) fn daemon() -> DaemonFacts {
@@ -322,6 +323,48 @@ fn a_version_from_git_is_a_build_argument() {
     assert_eq!(arguments(&given), [pair("VERSION", "mine")]);
     let semver = VersionInput::Semver(semver::Version::new(2, 0, 0));
     assert_eq!(arguments(&Config { version: Some(semver), ..config() }), []);
+}
+
+#[test]
+fn tags_of_single_platforms() {
+    let place = Place { input: Input::PlatformTags, line: 1, column: 1 };
+    let name = |text: &str| PlatformTagName {
+        text: format!("`{text}`"),
+        template: Template::parse(text, Scope::PLATFORM_TAG, place).unwrap(),
+    };
+    let named = |text: &str| Config { platform_tags: vec![name(text)], ..config() };
+    let plan = planned(&main_push(), &named("{{tag}}-{{arch}}"), &daemon()).unwrap();
+    let of = |plan: &RunPlan| plan.platform_tags.iter().map(|one| one.tag.to_string()).collect::<Vec<_>>();
+    let expected = [
+        "1111111-main-arm64",
+        "1111111-main-amd64",
+        "main-arm64",
+        "main-amd64",
+        "latest-arm64",
+        "latest-amd64",
+    ];
+    assert_eq!(of(&plan), expected);
+    let text = display::render(&plan);
+    assert!(text.contains("platform tags:\n  1111111-main-arm64  `linux/arm64` of `1111111-main`"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&display::json(&plan)).unwrap();
+    let first =
+        serde_json::json!({"tag": "1111111-main-arm64", "of": "1111111-main", "platform": "linux/arm64"});
+    assert_eq!(json["platform_tags"][0], first);
+    // A merge puts them, a leg puts none.
+    let leg = Config {
+        mode: Mode::Leg,
+        platforms: vec![Platform::parse("linux/amd64").unwrap()],
+        ..named("{{tag}}-{{arch}}")
+    };
+    assert_eq!(of(&planned(&main_push(), &leg, &daemon()).unwrap()), Vec::<String>::new());
+    let merge = Config { mode: Mode::Merge, ..named("{{tag}}-{{arch}}") };
+    assert_eq!(of(&planned(&main_push(), &merge, &daemon()).unwrap()), expected);
+    let error = planned(&main_push(), &named("{{tag}}-x"), &daemon()).unwrap_err().to_string();
+    assert!(error.starts_with("`platform_tags`: `{{tag}}-x` makes `1111111-main-x` for both"), "{error}");
+    // Nothing is asked for.
+    let without = planned(&main_push(), &config(), &daemon()).unwrap();
+    assert!(!display::render(&without).contains("platform tags"));
+    assert!(!display::json(&without).contains("platform_tags"));
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub enum Input {
     Labels,
     /// `annotations`.
     Annotations,
+    /// `platform_tags`.
+    PlatformTags,
 }
 
 /// A place in the text of an input. Lines and columns count from one, columns in characters.
@@ -56,6 +58,7 @@ impl Input {
             Self::Flavor => "flavor",
             Self::Labels => "labels",
             Self::Annotations => "annotations",
+            Self::PlatformTags => "platform_tags",
         }
     }
 }

@@ -73,6 +73,8 @@ impl Scope {
     /// In the values of build arguments.
     pub const BUILD_ARGS: Self =
         Self { names: &["version", "tag", "branch", "revision", "sha", "created"], dates: true };
+    /// In `platform_tags`: a tag of the image, and the parts of a platform.
+    pub const PLATFORM_TAG: Self = Self { names: &["tag", "arch", "os", "variant"], dates: false };
     /// In the `pattern` of `type=schedule`.
     pub const SCHEDULE: Self = Self { names: &[], dates: true };
     /// In the `pattern` of `type=semver`.

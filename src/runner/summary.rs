@@ -59,6 +59,8 @@ pub struct PlatformRow {
     pub digest: Digest,
     /// Compressed size of config and layers in bytes, when known.
     pub size: Option<u64>,
+    /// Tags of its own.
+    pub tags: Vec<String>,
 }
 
 /// The step that failed.
@@ -172,15 +174,18 @@ fn platforms(rows: &[PlatformRow]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut text = String::from("| Platform | Digest | Size |\n| --- | --- | ---: |\n");
+    let tagged = rows.iter().any(|row| !row.tags.is_empty());
+    let mut text = String::from("| Platform | Digest | Size |");
+    text.push_str(if tagged { " Tags |\n| --- | --- | ---: | --- |\n" } else { "\n| --- | --- | ---: |\n" });
     for row in rows {
         let size = row.size.map_or_else(String::new, units::bytes);
-        let _ = writeln!(
-            text,
-            "| {} | {} | {size} |",
-            code(&row.platform.to_string()),
-            code(row.digest.as_str())
-        );
+        let (platform, digest) = (code(&row.platform.to_string()), code(row.digest.as_str()));
+        let _ = write!(text, "| {platform} | {digest} | {size} |");
+        if tagged {
+            let tags: Vec<String> = row.tags.iter().take(MAX_TAGS).map(|tag| code(tag)).collect();
+            let _ = write!(text, " {} |", tags.join(" "));
+        }
+        text.push('\n');
     }
     text + "\n"
 }

@@ -44,11 +44,13 @@ fn pushed() -> SummaryInput {
                 platform: Platform::parse("linux/amd64").unwrap(),
                 digest: Digest::of(b"a"),
                 size: Some(12_345_678),
+                tags: Vec::new(),
             },
             PlatformRow {
                 platform: Platform::parse("linux/arm64").unwrap(),
                 digest: Digest::of(b"b"),
                 size: None,
+                tags: Vec::new(),
             },
         ],
         phases: vec![
@@ -72,6 +74,20 @@ fn pushed() -> SummaryInput {
         hidden_findings: 3,
         ..empty(Outcome::Pushed)
     }
+}
+
+#[test]
+fn tags_of_platforms_have_a_column_where_there_are_any() {
+    let mut input = pushed();
+    assert!(!render(&input).contains("| Tags |"));
+    input.platforms[0].tags = vec!["1-amd64".into(), "latest-amd64".into()];
+    let page = render(&input);
+    let rows = [
+        "| Platform | Digest | Size | Tags |\n| --- | --- | ---: | --- |\n".to_owned(),
+        format!("| `linux/amd64` | `{}` | 12.3 MB | `1-amd64` `latest-amd64` |\n", Digest::of(b"a")),
+        format!("| `linux/arm64` | `{}` |  |  |\n\n", Digest::of(b"b")),
+    ];
+    assert!(page.contains(&rows.concat()), "{page}");
 }
 
 #[test]

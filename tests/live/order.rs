@@ -5,6 +5,7 @@ use crate::job::{Job, parts};
 use crate::runner::event::{BEFORE, Event, TIP};
 use crate::runner::github_api::GithubApi;
 use crate::runner::machine::Machine;
+use crate::runner::registry::Manifest;
 use crate::runner::step::StepResult;
 use serde_json::Value;
 
@@ -47,6 +48,11 @@ impl World {
     pub fn digest(&self, tag: &str) -> String {
         let registry = parts().open_registry();
         registry.manifest(&self.job.repository(), tag).map_or_else(String::new, |manifest| manifest.digest)
+    }
+
+    /// What is under a tag.
+    pub fn manifest(&self, tag: &str) -> Manifest {
+        parts().open_registry().manifest(&self.job.repository(), tag).unwrap()
     }
 
     pub fn head(&self) -> String {

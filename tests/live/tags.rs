@@ -76,3 +76,46 @@ fn references_name_the_repositories_and_each_gets_its_own() {
     assert_eq!(result.outputs["tags"].lines().collect::<Vec<_>>(), whole);
     assert!(parts().open_registry().manifest("acme/shop/tags-references", "main").is_none());
 }
+
+/// The digest of each platform's image in the index under a tag.
+fn parts_of(world: &World, tag: &str) -> Vec<(String, String)> {
+    let index = world.manifest(tag).json;
+    let parts = index["manifests"].as_array().unwrap().iter();
+    let part = |one: &serde_json::Value| {
+        let arch = one["platform"]["architecture"].as_str().unwrap();
+        (arch != "unknown").then(|| (arch.to_owned(), one["digest"].as_str().unwrap().to_owned()))
+    };
+    parts.filter_map(part).collect()
+}
+
+#[test]
+fn tags_of_single_platforms_go_where_their_tag_goes() {
+    let mut world = World::new("tags-platforms");
+    world.set("platform", "linux/amd64,linux/arm64");
+    world.set("platform_tags", "{{tag}}-{{arch}}");
+    let older = world.head();
+    let newer = world.commit("Sell them for each machine");
+    let first = good(world.run(&newer));
+    let parts = parts_of(&world, "main");
+    assert_eq!(parts.len(), 2, "{parts:?}");
+    for (arch, digest) in &parts {
+        for tag in ["main", "latest", &format!("{newer}-main")] {
+            assert_eq!(world.digest(&format!("{tag}-{arch}")), *digest, "{tag}-{arch}");
+        }
+    }
+    assert_eq!(first.outputs["tag_names"], format!("{newer}-main\nmain\nlatest"));
+    let metadata: serde_json::Value = serde_json::from_str(&first.outputs["metadata"]).unwrap();
+    let tags = serde_json::json!([format!("{newer}-main-amd64"), "main-amd64", "latest-amd64"]);
+    assert_eq!(metadata["platforms"][0]["tags"], tags, "{metadata:#}");
+    assert!(first.summary.contains("`latest-arm64`"), "{}", first.summary);
+
+    // The older commit has its own, and leaves the others where they are.
+    let late = good(world.run(&older));
+    assert_eq!(held(&late), ["main", "latest", "main-amd64", "main-arm64", "latest-amd64", "latest-arm64"]);
+    for (arch, digest) in &parts {
+        assert_eq!(world.digest(&format!("latest-{arch}")), *digest);
+    }
+    for (arch, digest) in parts_of(&world, &format!("{older}-main")) {
+        assert_eq!(world.digest(&format!("{older}-main-{arch}")), digest);
+    }
+}

@@ -2,6 +2,7 @@
 //! itself. The same for what was built, promoted and merged.
 
 mod leg;
+mod platforms;
 mod tags;
 
 use futures_util::future::join_all;

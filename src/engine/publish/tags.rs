@@ -5,6 +5,7 @@
 use futures_util::StreamExt as _;
 use tokio::sync::Mutex;
 
+use super::platforms;
 use crate::engine::history::Historian;
 use crate::engine::obtain::Located;
 use crate::engine::report::TargetOutcome;
@@ -16,7 +17,7 @@ use crate::model::{Digest, Repository, Tag};
 use crate::plan::RunPlan;
 use crate::plan::order::{Answer, Putting, Reply, Step, Steps};
 use crate::plan::publish::{plan_publish, tags_in};
-use crate::registry::{Copied, Copying, Manifest, RegistryError};
+use crate::registry::{Copied, Copying, RegistryError};
 use crate::runner::units;
 
 /// Puts the planned tags in one repository, where they may go on the image.
@@ -36,13 +37,16 @@ pub(super) async fn put_in(
         copy(run, from, repository, &publish.digest).await?;
     }
     let view = RepositoryView::new(run.process, patience.clone(), &client, repository);
-    let manifest = view.manifest(&publish.digest).await?;
+    view.manifest(&publish.digest).await?;
     let mut steps = Steps::new(publish.clone());
-    let tagging = carry_out(run, &view, historian, &mut steps, plan, &mut outcome);
-    let metadata = async |manifest: &Manifest| {
-        retry(run.process, patience.clone(), async || client.metadata_of(repository, manifest).await).await
+    let tagging = async {
+        carry_out(run, &view, historian, &mut steps, plan, &mut outcome).await?;
+        let (placed, held_back) = platforms::follow(&view, plan, repository, steps.progress()).await?;
+        outcome.platform_tags = placed;
+        outcome.held_back.extend(held_back);
+        Ok::<(), RunError>(())
     };
-    let (tagged, mut metadata_of) = tokio::join!(tagging, metadata(&manifest));
+    let (tagged, mut metadata_of) = tokio::join!(tagging, view.metadata(&publish.digest));
     // A sentence about one repository, which is named where there are several.
     let of = |text: &str| {
         if plan.targets.are_several() { format!("{repository}: {text}") } else { text.to_owned() }
@@ -57,7 +61,7 @@ pub(super) async fn put_in(
     outcome.pushed = true;
     if let Some(digest) = outcome.digest.as_ref().filter(|digest| **digest != publish.digest) {
         reporter.notice(&of(&format!("the version exists for this commit: the result is {digest}")));
-        metadata_of = metadata(&view.manifest(digest).await?).await;
+        metadata_of = view.metadata(digest).await;
     }
     match metadata_of {
         Ok(metadata) => outcome.metadata = Some(metadata),
@@ -133,7 +137,7 @@ async fn carry_out(
 }
 
 /// Puts tags, all at the same time: what came of each, and the first failure.
-async fn put(
+pub(super) async fn put(
     view: &RepositoryView<'_>,
     puts: &[(Tag, Digest)],
 ) -> (Vec<(Tag, Digest, Putting)>, Option<RegistryError>) {

@@ -10,7 +10,6 @@ use crate::error::{RunError, explain};
 use crate::model::{Repository, chain};
 use crate::plan::PushPlan;
 use crate::progress::text;
-use crate::registry::ImageMetadata;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
 use crate::runner::summary::{self, Outcome, PlatformRow, SummaryInput};
@@ -100,7 +99,7 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
                     None => "pushed",
                 };
                 for target in &account.targets {
-                    let sizes = sizes(target.metadata.as_ref());
+                    let sizes = sizes(target);
                     let digest = target.digest.as_ref().unwrap_or(digest);
                     reporter.info(&format!("{done} {}@{digest}{sizes}", target.repository));
                 }
@@ -181,7 +180,6 @@ fn page(
         let rows = tags.into_iter().map(|tag| (tag.tag.to_string(), tag.reason));
         (target, rows.collect())
     });
-    let first = account.first().and_then(|first| first.metadata.as_ref());
     SummaryInput {
         outcome,
         references: account.targets.iter().filter_map(|target| reference(target)).collect(),
@@ -192,7 +190,7 @@ fn page(
             .collect(),
         tags: rows(tags.collect()),
         held_back: rows(account.targets.iter().map(held).collect()),
-        platforms: first.map(platforms).unwrap_or_default(),
+        platforms: account.first().map(platforms).unwrap_or_default(),
         phases: process.reporter.phases(),
         retries: process.reporter.retries(),
         cache: cache(account),
@@ -234,17 +232,18 @@ fn cache(account: &Account<'_>) -> Vec<String> {
     parts
 }
 
-fn platforms(metadata: &ImageMetadata) -> Vec<PlatformRow> {
-    let rows = metadata.platforms.iter().filter_map(|image| {
+fn platforms(target: &TargetOutcome) -> Vec<PlatformRow> {
+    let rows = target.metadata.iter().flat_map(|metadata| &metadata.platforms).filter_map(|image| {
         let platform = image.platform.clone()?;
-        Some(PlatformRow { platform, digest: image.digest.clone(), size: Some(image.size) })
+        let tags = target.tags_of(&platform).map(ToString::to_string).collect();
+        Some(PlatformRow { platform, digest: image.digest.clone(), size: Some(image.size), tags })
     });
     rows.collect()
 }
 
 /// For the log: ` (linux/amd64 4.5 MB, linux/arm64 4.4 MB)`.
-fn sizes(metadata: Option<&ImageMetadata>) -> String {
-    let rows = metadata.map(platforms).unwrap_or_default();
+fn sizes(target: &TargetOutcome) -> String {
+    let rows = platforms(target);
     let sizes: Vec<String> = rows
         .iter()
         .map(|row| format!("{} {}", row.platform, row.size.map_or_else(String::new, units::bytes)))

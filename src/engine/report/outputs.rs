@@ -11,7 +11,7 @@ use super::account::Account;
 use super::target::TargetOutcome;
 use crate::engine::process::Process;
 use crate::metadata::{PlannedTag, most_specific};
-use crate::model::{Annotation, AnnotationLevel, Digest, Repository, chain};
+use crate::model::{Annotation, AnnotationLevel, Digest, Repository, Tag, chain};
 use crate::plan::publish::tags_in;
 use crate::plan::{self, RunPlan};
 use crate::registry::ImageMetadata;
@@ -116,11 +116,10 @@ pub(super) fn held_back(account: &Account<'_>) -> Value {
 
 /// The output `metadata`: the image in the first repository; where there are several, that of each besides.
 pub(super) fn metadata(account: &Account<'_>) -> String {
-    let Some(first) = account.first().and_then(|first| first.metadata.as_ref()) else { return String::new() };
-    let mut value = json!(first);
+    let Some(mut value) = account.first().and_then(held) else { return String::new() };
     if account.targets.len() > 1 {
         let each = account.targets.iter().map(|target| {
-            let mut value = target.metadata.as_ref().map_or_else(|| json!({}), |metadata| json!(metadata));
+            let mut value = held(target).unwrap_or_else(|| json!({}));
             value["repository"] = json!(target.repository);
             value["pushed"] = json!(target.pushed);
             value
@@ -128,6 +127,20 @@ pub(super) fn metadata(account: &Account<'_>) -> String {
         value["repositories"] = each.collect();
     }
     value.to_string()
+}
+
+/// The image as a repository holds it, with the tags of single platforms.
+fn held(target: &TargetOutcome) -> Option<Value> {
+    let metadata = target.metadata.as_ref()?;
+    let mut value = json!(metadata);
+    for (number, platform) in metadata.platforms.iter().enumerate() {
+        let tags: Vec<&Tag> =
+            platform.platform.iter().flat_map(|platform| target.tags_of(platform)).collect();
+        if !tags.is_empty() {
+            value["platforms"][number]["tags"] = json!(tags);
+        }
+    }
+    Some(value)
 }
 
 /// Tags of repositories.

@@ -1,7 +1,8 @@
 //! What becomes of the image in one repository.
 
 use crate::metadata::PlannedTag;
-use crate::model::{Digest, Repository};
+use crate::model::{Digest, Platform, Repository, Tag};
+use crate::plan::platform_tags::PlatformTag;
 use crate::plan::publish::HeldBack;
 use crate::registry::ImageMetadata;
 
@@ -14,6 +15,8 @@ pub(in crate::engine) struct TargetOutcome {
     pub digest: Option<Digest>,
     /// Tags that are on the digest now.
     pub published: Vec<PlannedTag>,
+    /// Tags that are on the images of single platforms of it.
+    pub platform_tags: Vec<PlatformTag>,
     /// Tags that are not, and why.
     pub held_back: Vec<HeldBack>,
     /// All are where they belong.
@@ -29,9 +32,15 @@ impl TargetOutcome {
             repository: repository.clone(),
             digest: digest.cloned(),
             published: Vec::new(),
+            platform_tags: Vec::new(),
             held_back: Vec::new(),
             pushed: false,
             metadata: None,
         }
+    }
+
+    /// The tags of its own that the image of a platform has.
+    pub(in crate::engine) fn tags_of(&self, platform: &Platform) -> impl Iterator<Item = &Tag> {
+        self.platform_tags.iter().filter(move |one| one.platform == *platform).map(|one| &one.tag)
     }
 }

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::metadata::{PlannedTag, Policy, TagSource};
-use crate::model::{Digest, Tag};
+use crate::model::{Digest, Platform, Tag};
+use crate::plan::platform_tags::PlatformTag;
 use crate::plan::publish::HeldBack;
+use crate::registry::{ImageMetadata, PlatformMetadata};
 
 fn at(name: &str) -> Repository {
     Repository::parse(name).unwrap()
@@ -96,6 +98,32 @@ fn outputs_of_several_repositories() {
     assert!(of(one, pushed));
     assert_eq!(of(one, outputs::held_back).to_string(), r#"[{"reason":"newer","tag":"latest"}]"#);
     assert_eq!(of(one, outputs::metadata), json!(image()).to_string());
+}
+
+#[test]
+fn tags_of_single_platforms_stand_with_their_platform() {
+    let [mut target, _] = two_targets();
+    let platform = Platform::parse("linux/amd64").unwrap();
+    let part = |platform: &Platform| PlatformMetadata {
+        platform: Some(platform.clone()),
+        digest: Digest::of(b"part"),
+        size: 1,
+        config_digest: None,
+    };
+    let other = Platform::parse("linux/arm64").unwrap();
+    target.metadata = Some(ImageMetadata { platforms: vec![part(&platform), part(&other)], ..image() });
+    let own = |tag: &str| PlatformTag {
+        tag: Tag::parse(tag).unwrap(),
+        of: Tag::parse("main").unwrap(),
+        platform: platform.clone(),
+        repository: None,
+    };
+    target.platform_tags = vec![own("main-amd64"), own("amd64-main")];
+    let value: Value = serde_json::from_str(&of(&[target.clone()], outputs::metadata)).unwrap();
+    assert_eq!(value["platforms"][0]["tags"], json!(["main-amd64", "amd64-main"]));
+    assert_eq!(value["platforms"][1].get("tags"), None);
+    let tags: Vec<Vec<String>> = platforms(&target).into_iter().map(|row| row.tags).collect();
+    assert_eq!(tags, [vec!["main-amd64", "amd64-main"], vec![]]);
 }
 
 #[test]

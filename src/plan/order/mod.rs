@@ -15,6 +15,7 @@
 //! runs through their interleavings.
 
 mod decide;
+mod follow;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
@@ -23,5 +24,6 @@ mod steps;
 mod version;
 
 pub use decide::{Answer, Known, Question, Verdict, decide};
+pub use follow::{FollowReply, FollowStep, Following, Parts};
 pub use steps::{Progress, Putting, Reply, Step, Steps};
 pub use version::{VersionTaken, VersionVerdict, version};

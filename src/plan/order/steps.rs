@@ -64,6 +64,8 @@ pub struct Progress {
     pub published: Vec<PlannedTag>,
     /// Tags that are not.
     pub held_back: Vec<HeldBack>,
+    /// Those of them that this run has put on another one's image.
+    pub passed_on: Vec<Tag>,
     /// What a person should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -128,6 +130,7 @@ impl Steps {
         let progress = Progress {
             digest: digest.clone(),
             published: Vec::new(),
+            passed_on: Vec::new(),
             held_back: Vec::new(),
             warnings: Vec::new(),
         };
@@ -242,6 +245,7 @@ impl Steps {
                 for (tag, result) in self.moved.clone().iter().zip(results) {
                     match result {
                         Putting::Done => {
+                            self.progress.passed_on.push(tag.tag.clone());
                             self.hold(tag, format!("the {name} was published meanwhile: it has it"));
                         }
                         Putting::Immutable(why) => self.progress.warnings.push(format!(
