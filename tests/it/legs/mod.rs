@@ -209,7 +209,7 @@ async fn two_variants_of_one_repository_in_one_run() {
     for said in [
         "has recorded no leg for `linux/arm64`, `linux/amd64`",
         "under the tags of this job",
-        "(`repository`, `registry`, `image_name`, `tags`, `flavor`, `version`, `metadata_context`, `sha_length`, `latest_branch`)",
+        "(`repository`, `registry`, `image_name`, `tags`, `flavor`, `platform_tags`, `version`, `metadata_context`, `sha_length`, `latest_branch`)",
     ] {
         assert!(ended.log.contains(said), "{said}\n{}", ended.log);
     }
