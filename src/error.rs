@@ -12,12 +12,13 @@ use crate::inputs::fault::InputFault;
 use crate::inputs::tags_key;
 use crate::login::LoginError;
 use crate::metadata::StrategyError;
-use crate::model::{Credentials, RegistryHost, Repository, chain, how_to_log_in};
+use crate::model::{Credentials, ImageName, RegistryHost, Repository, chain, how_to_log_in};
 use crate::plan::PlanError;
+use crate::plan::given::NotThere;
 use crate::plan::order::VersionTaken;
 use crate::plan::promote::NoCandidate;
 use crate::progress::bug::Bug;
-use crate::registry::{JoinError, LegsError, RegistryError};
+use crate::registry::{JoinError, LegsError, NoImage, RegistryError};
 use crate::runner::context::ContextError;
 use crate::runner::event_file::EventFileError;
 
@@ -107,6 +108,14 @@ pub enum RunError {
     /// `promote: only`, and nothing to promote.
     #[error(transparent)]
     NoCandidate(NoCandidate),
+    /// The image that `from` names.
+    #[error("the image `{from}`, which `from` names, cannot be tagged")]
+    Given {
+        /// As it was asked for.
+        from: Box<ImageName>,
+        /// Why not.
+        source: GivenError,
+    },
     /// What several nodes have pushed makes no image.
     #[error("joining the images of the builder's nodes: {0}")]
     Join(JoinError),
@@ -130,6 +139,49 @@ pub enum RunError {
     /// This program panicked.
     #[error(transparent)]
     Bug(#[from] Bug),
+}
+
+/// Why an image that should be there already cannot be tagged.
+#[derive(Debug, thiserror::Error)]
+pub enum GivenError {
+    /// The registry has nothing under this name.
+    #[error("it is not there")]
+    Absent(#[source] RegistryError),
+    /// The registry does not give it.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// It is something else.
+    #[error(transparent)]
+    NoImage(NoImage),
+    /// It has not the platform that was asked for.
+    #[error(transparent)]
+    Platform(NotThere),
+}
+
+impl GivenError {
+    /// What to change.
+    fn hint(&self, from: &ImageName) -> Option<String> {
+        match self {
+            Self::Absent(_) => Some(
+                "check repository, tag and digest; what nothing names any more may have been removed by its registry"
+                    .into(),
+            ),
+            Self::Registry(error) if error.is_denial() => {
+                let host = from.repository().registry();
+                let how = how_to_log_in(host);
+                Some(format!(
+                    "the login for `{host}` needs the right to pull it ({how}); some registries say the same of an image \
+                     that does not exist"
+                ))
+            }
+            Self::Registry(error) if error.is_absence() => {
+                Some("its index names what is not there: build and push it again".into())
+            }
+            Self::Registry(error) => error.hint(),
+            Self::NoImage(_) => Some("name an image, or an index of images".into()),
+            Self::Platform(why) => Some(why.hint().into()),
+        }
+    }
 }
 
 /// A signal that ends the run.
@@ -193,6 +245,7 @@ impl RunError {
             Self::Docker(error) => error.hint().map(Into::into),
             Self::Emulator(error) => Some(error.hint().into()),
             Self::Refused { registry, login, .. } => Some(refused(registry, login.as_ref())),
+            Self::Given { from, source } => source.hint(from),
             Self::Join(_) => {
                 Some("no tag was moved; is each node in `builder` one that builds its platforms?".into())
             }

@@ -6,9 +6,9 @@
 //!
 //! ```text
 //! environment + event  ─► RawInputs, RunnerContext ─► Config (nothing secret) + Keyring (all that is)
-//! gather::all          ─► Facts: metadata (tags with reasons, labels), targets, builders, Dockerfile, cache
+//! gather::all          ─► Facts: metadata (tags with reasons, labels), targets, builders, Dockerfile, cache, a given image
 //! Config + Facts       ─► RunPlan, checked: where the image comes from, where it goes, what else is made of it
-//! obtain::image        ─► Image: built, promoted or merged; a digest in each registry, under no tag
+//! obtain::image        ─► Image: built, promoted, merged or given; a digest in each registry, under no tag
 //! publish::all         ─► for each repository PublishPlan ─► Steps ─► tags on the digest, the image re-read
 //! export::all          ─► what else the plan names: the build cache
 //! Report               ─► outputs, job summary, annotations, exit code

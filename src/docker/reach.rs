@@ -122,6 +122,13 @@ async fn as_it_is(
     Err(own)
 }
 
+/// A way that is there: nothing had to be started for it.
+impl From<Dial> for Reached {
+    fn from(dial: Dial) -> Self {
+        Self { dial, helper: None }
+    }
+}
+
 impl Reached {
     /// Ends the helper, if there is one, without waiting for its removal: as dropping does.
     pub fn close(self) {}

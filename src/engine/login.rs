@@ -17,11 +17,13 @@ use crate::plan::RunPlan;
 
 /// Whose logins.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Of {
+pub(super) enum Of<'a> {
     /// Those of the registries that the image goes to: they are looked at first.
     Image,
     /// All other registries'.
     Others,
+    /// That of this registry.
+    Registry(&'a RegistryHost),
 }
 
 /// What exchanging has come to.
@@ -54,9 +56,13 @@ impl Exchanged {
 }
 
 /// The login of each of these identities, which is in the keyring then. Changes nothing anywhere else.
-pub(super) async fn exchange(run: &Run<'_>, of: Of) -> Exchanged {
+pub(super) async fn exchange(run: &Run<'_>, of: Of<'_>) -> Exchanged {
     let registries = run.asked.targets.registries();
-    let wanted = |identity: &&Identity| registries.contains(&identity.registry) == (of == Of::Image);
+    let wanted = |identity: &&Identity| match of {
+        Of::Image => registries.contains(&identity.registry),
+        Of::Others => !registries.contains(&identity.registry),
+        Of::Registry(host) => identity.registry == *host,
+    };
     let identities: Vec<_> = run.keyring.identities().iter().filter(wanted).collect();
     let answers = join_all(identities.iter().map(|identity| exchange_one(run, identity))).await;
     let mut exchanged = Exchanged { sessions: Vec::new(), failed: Vec::new() };

@@ -92,11 +92,12 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
     let mut historian = Historian::new(run, plan);
     let mut known = Known::default();
     let mut tags = Vec::new();
+    let digest = plan.image.given().map(|given| &given.digest);
     for planned in &plan.tags {
         let (ours, read) = &found[&place(planned)];
         let current = read.get(&planned.tag).and_then(Option::as_ref);
         let fate = loop {
-            match fate(planned, current, ours, &known) {
+            match fate(planned, current, ours, digest, &known) {
                 Ok(fate) => break fate,
                 Err(question) => {
                     let answer = historian.answer(&question).await;

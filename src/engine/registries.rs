@@ -55,6 +55,8 @@ pub(super) struct Registries {
     ways: Mutex<BTreeMap<RegistryHost, Way>>,
     /// Those that have answered this run as they should.
     reached: Mutex<BTreeSet<RegistryHost>>,
+    /// What is still to be cleared up there. Nobody waits for its end.
+    clearing: Mutex<Vec<Background<()>>>,
 }
 
 /// How a registry is reached from here.
@@ -63,26 +65,19 @@ pub(super) struct Way {
     protocol: RegistryProtocol,
     /// With the connections and tokens that it has got by now.
     client: Arc<RegistryClient>,
-    /// What is still to be cleared up there.
-    _clearing: Background<()>,
 }
 
 impl Way {
-    /// This one, and who has gone it; `clearing` goes on as long as the way is there.
-    pub(super) fn new(
-        reached: Reached,
-        protocol: RegistryProtocol,
-        client: Arc<RegistryClient>,
-        clearing: Background<()>,
-    ) -> Self {
-        Self { reached, protocol, client, _clearing: clearing }
+    /// This one, and who has gone it.
+    pub(super) fn new(reached: Reached, protocol: RegistryProtocol, client: Arc<RegistryClient>) -> Self {
+        Self { reached, protocol, client }
     }
 }
 
 impl Registries {
     /// No way is known yet.
     pub(super) fn new(clients: Clients) -> Self {
-        Self { clients, ways: Mutex::default(), reached: Mutex::default() }
+        Self { clients, ways: Mutex::default(), reached: Mutex::default(), clearing: Mutex::default() }
     }
 
     /// What makes their clients.
@@ -93,6 +88,17 @@ impl Registries {
     /// This is how a registry is reached.
     pub(super) fn reach(&self, host: RegistryHost, way: Way) {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(host, way);
+    }
+
+    /// The client of a registry that this run has found the way to.
+    pub(super) fn known(&self, host: &RegistryHost) -> Option<Arc<RegistryClient>> {
+        let known = self.ways.lock().unwrap_or_else(PoisonError::into_inner).contains_key(host);
+        known.then(|| self.client(host))
+    }
+
+    /// This goes on as long as the registries are there.
+    pub(super) fn clear(&self, clearing: Background<()>) {
+        self.clearing.lock().unwrap_or_else(PoisonError::into_inner).push(clearing);
     }
 
     /// This registry has answered as it should: that it is gone later is an outage, which is worth waiting for.

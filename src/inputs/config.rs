@@ -9,14 +9,17 @@
 use std::collections::BTreeSet;
 
 use super::fault::{Findings, InputFault, Notice};
+use super::image::NamedTargets;
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    build_args, build_options, builder, cache, docker_env, dockerfile, files, image, logins,
+    build_args, build_options, builder, cache, docker_env, dockerfile, files, from, image, logins,
     metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script, tag_options, tags,
     tags_key::tags_key, version,
 };
-use crate::model::{ContextSource, Digest, Keyring, Platform, RegistryHost, Repository, Retries, Targets};
+use crate::model::{
+    ContextSource, Digest, ImageName, Keyring, Platform, RegistryHost, Repository, Retries, Targets,
+};
 use crate::rules::{Input, TagRules};
 use crate::runner::context::RunnerContext;
 
@@ -46,7 +49,8 @@ pub struct Config {
     pub context: ContextSource,
     /// The Dockerfile.
     pub dockerfile: Dockerfile,
-    /// What to build for, in the order given, each once, at least one.
+    /// What to build for, in the order given, each once, at least one. Of an image that is there already at most one, which is
+    /// taken out of it.
     pub platforms: Vec<Platform>,
     /// A release's version, if one was given.
     pub version: Option<VersionInput>,
@@ -88,6 +92,9 @@ pub struct Config {
     pub push: Push,
     /// What the job does.
     pub mode: Mode,
+    /// The image that [`Mode::Tag`] puts the tags on. None where another job should have named it and did not, which matters
+    /// where something is to be pushed.
+    pub from: Option<ImageName>,
     /// Only print the plan.
     pub dry_run: bool,
     /// Write a job summary.
@@ -137,8 +144,12 @@ impl Config {
     /// Everything that is wrong with any input, at least one fault.
     pub fn resolve(inputs: RawInputs, context: &RunnerContext) -> Result<Resolved, Vec<InputFault>> {
         let mut filled = script::fill(inputs, context);
-        if mode::parse(&filled.inputs.mode) == Ok(Mode::Merge) {
+        let mode = mode::parse(&filled.inputs.mode);
+        if mode.as_ref().is_ok_and(|mode| !mode.builds()) {
             mode::without_build(&mut filled.inputs, &context.paths);
+        }
+        if mode == Ok(Mode::Tag) {
+            filled.notices.extend(mode::without_writing(&mut filled.inputs));
         }
         let mut findings = Findings { faults: filled.inputs.faults.clone(), notices: filled.notices.clone() };
         let config = read(&filled, context, &mut findings);
@@ -166,43 +177,41 @@ fn read(
     findings: &mut Findings,
 ) -> Option<(Config, Keyring)> {
     let inputs = &filled.inputs;
-    let facts = &context.repository;
     let mut rules = tags::read(inputs, findings);
-    let named = image::targets(&image::TargetInputs {
-        references: rules.as_ref().map(TagRules::repositories).unwrap_or_default(),
-        pushes: push::parse(&inputs.push) != Ok(Push::No),
-        repository: &inputs.repository,
-        registry: &inputs.registry,
-        image_name: &inputs.image_name,
-        owner_and_name: filled.repository_path.as_deref().unwrap_or(&facts.full_name),
-    })
-    .map_err(|faults| findings.faults.extend(faults))
-    .ok();
+    let named = targets(filled, context, rules.as_ref(), findings);
     if let (Some(rules), Some(named)) = (&mut rules, &named) {
         tags::judge(rules, named, findings);
     }
     let shared = Shared::new(&context.paths);
+    let mode = findings.take(mode::parse(&inputs.mode));
+    let from = match mode {
+        Some(Mode::Tag) => findings.take(from::parse(&inputs.from)),
+        _ => Some(None),
+    };
+    let pulled_from = from.iter().flatten().map(|image| image.repository().registry()).next();
     let given = named.as_ref().map(|named| {
-        let from = logins::LoginInputs { inputs, context, named, shared: &shared };
+        let from = logins::LoginInputs { inputs, context, named, pulled_from, shared: &shared };
         logins::read(&from, findings)
     });
     findings.notices.extend(all_lowered(inputs));
     findings.notices.extend(named.iter().flat_map(|named| named.notices.clone()));
     let cache_scope =
         named.as_ref().and_then(|named| findings.take(cache_scope(inputs, context, named.targets.first())));
-    let mode = findings.take(mode::parse(&inputs.mode));
     let places = match mode {
-        Some(Mode::Merge) => mode::places(inputs, context, findings),
+        Some(mode) if !mode.builds() => mode::places(inputs, context, findings),
         _ => places(inputs, context, findings),
     };
-    let platforms = parse::platforms(&inputs.platform).map_err(|faults| findings.faults.extend(faults)).ok();
+    let platforms = mode::platforms(mode, &inputs.platform);
+    let platforms = platforms.map_err(|faults| findings.faults.extend(faults)).ok();
     let version = findings.take(version::parse(&inputs.version));
     let metadata_context = findings.take(metadata_context::parse(&inputs.metadata_context));
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
     let tag_options = tag_options::read(inputs, sha_length, findings);
     if let Some(mode) = mode {
-        mode::judge(mode, platforms.as_deref(), tag_options.promote, findings);
+        let (promote, platforms) = (tag_options.promote, platforms.as_deref());
+        let beside = mode::Beside { platforms, promote, metadata_context, from: &inputs.from };
+        mode::judge(mode, beside, findings);
     }
     let target = findings.take(parse::line("target", &inputs.target));
     let labels = labels(&inputs.labels, findings);
@@ -244,7 +253,7 @@ fn read(
         metadata_context: metadata_context?,
         sha_length: sha_length?,
         latest_branch: latest_branch?
-            .or_else(|| facts.default_branch.clone())
+            .or_else(|| context.repository.default_branch.clone())
             .unwrap_or_else(|| "main".into()),
         tags_key,
         tag_options,
@@ -257,6 +266,7 @@ fn read(
         pull: pull?,
         push: push?,
         mode: mode?,
+        from: from?,
         dry_run: dry_run?,
         summary: summary?,
         retries: retries?,
@@ -265,6 +275,25 @@ fn read(
         builder,
     };
     Some((config, keyring))
+}
+
+/// Reads where the image goes.
+fn targets(
+    filled: &script::Filled,
+    context: &RunnerContext,
+    rules: Option<&TagRules>,
+    findings: &mut Findings,
+) -> Option<NamedTargets> {
+    let inputs = &filled.inputs;
+    let named = image::targets(&image::TargetInputs {
+        references: rules.map(TagRules::repositories).unwrap_or_default(),
+        pushes: push::parse(&inputs.push) != Ok(Push::No),
+        repository: &inputs.repository,
+        registry: &inputs.registry,
+        image_name: &inputs.image_name,
+        owner_and_name: filled.repository_path.as_deref().unwrap_or(&context.repository.full_name),
+    });
+    named.map_err(|faults| findings.faults.extend(faults)).ok()
 }
 
 /// The notices for names with upper case in them.

@@ -42,6 +42,8 @@ pub(super) struct LoginInputs<'a> {
     pub context: &'a RunnerContext,
     /// Where the image goes, and whose login `username` and `password` are.
     pub named: &'a NamedTargets,
+    /// Where an image is only read.
+    pub pulled_from: Option<&'a RegistryHost>,
     pub shared: &'a Shared<'a>,
 }
 
@@ -70,8 +72,10 @@ impl Taken {
 
 /// Reads every login; what is wrong is among the findings.
 pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogins {
-    let LoginInputs { inputs, context, named, shared } = *from;
+    let LoginInputs { inputs, context, named, pulled_from, shared } = *from;
     let hosts = named.targets.registries();
+    let mut used = hosts.clone();
+    used.extend(pulled_from);
     let aws = identity::aws_keys(&inputs.variables);
     let own = credentials::own_registry(&context.server_url);
     let (mut taken, mut missing) = (Taken::default(), Vec::new());
@@ -80,7 +84,7 @@ pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogi
         of_inputs(from, registry, pushes, &mut taken, &mut missing, findings)
     });
     // The job's token is good for its own registry, wherever that stands among them.
-    let second = own.as_ref().filter(|own| Some(*own) != named.login_at.as_ref() && hosts.contains(own));
+    let second = own.as_ref().filter(|own| Some(*own) != named.login_at.as_ref() && used.contains(own));
     if let Some(own) = second.filter(|_| credentials::is_servers_token(&inputs.password, &inputs.token)) {
         let login = Credentials::new(own.clone(), &context.actor, inputs.password.clone());
         last = Some(login.given_by(LoginSource::JobToken));
@@ -105,22 +109,22 @@ pub(super) fn read(from: &LoginInputs<'_>, findings: &mut Findings) -> GivenLogi
     // Of two that are missing at one host, the entry says more.
     let missing: Vec<_> = entries.missing.into_iter().chain(missing).collect();
 
-    for identity in hosts.iter().filter_map(|host| of_environment(host, aws.as_ref())) {
+    for identity in used.iter().filter_map(|host| of_environment(host, aws.as_ref())) {
         taken.identity(identity);
     }
     let mut docker = docker_config::read(&inputs.variables, shared);
     let proxies = std::mem::take(&mut docker.proxies);
     let trouble = docker.trouble.clone();
-    of_docker(docker, &hosts, aws.as_ref(), &mut taken);
+    of_docker(docker, &used, aws.as_ref(), &mut taken);
     if let Some(login) = last {
         taken.login(login);
     }
     if let Some(trouble) = trouble {
-        let all = hosts.iter().all(|host| taken.hosts.contains(*host));
+        let all = used.iter().all(|host| taken.hosts.contains(*host));
         let level = if all { Notice::debug } else { Notice::warning };
         findings.notices.push(level(trouble));
     }
-    for host in hosts.iter().copied().filter(|host| !taken.hosts.contains(*host)) {
+    for host in used.iter().copied().filter(|host| !taken.hosts.contains(*host)) {
         let helper = taken.given.logins.helper_for(host);
         findings.notices.extend(helper.map(|name| Notice::warning(without_helper(host, name))));
     }

@@ -65,7 +65,7 @@ fn read_all(
     let inputs = RawInputs::read(&variables);
     let shared = Shared::new(&context.paths);
     let mut findings = Findings::default();
-    let from = LoginInputs { inputs: &inputs, context: &context, named, shared: &shared };
+    let from = LoginInputs { inputs: &inputs, context: &context, named, pulled_from: None, shared: &shared };
     let given = read(&from, &mut findings);
     (given, findings)
 }
@@ -92,6 +92,42 @@ fn the_first_one_counts() {
     let found = outcome("ghcr.io", &all(&[&given, &[docker, auth]]));
     assert_eq!(found[1], "r.io Docker's `config.json` that the job shares");
     assert!(found[2].starts_with("~`registry_auth` has an entry for `ghcr.io`"), "{found:?}");
+}
+
+/// Where an image is only read, the same logins are looked for; none that is missing matters.
+#[test]
+fn where_an_image_is_read() {
+    let variables = [
+        ("INPUT_USERNAME", "octocat"),
+        ("INPUT_PASSWORD", "ghs_t"),
+        ("INPUT_TOKEN", "ghs_t"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("INPUT_REPOSITORY", "r.io/a"),
+        ("INPUT_REGISTRY_AUTH", "- {registry: s.io, username: u, password: ''}"),
+    ];
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let inputs = RawInputs::read(&variables);
+    let context = context("push");
+    let named = NamedTargets::of(Repository::parse("r.io/a").unwrap().into());
+    for (host, expected) in [("ghcr.io", (1, 0)), (ECR, (0, 1)), ("s.io", (0, 0))] {
+        let host = RegistryHost::parse(host).unwrap();
+        let from = |pulled_from| {
+            let shared = Shared::new(&context.paths);
+            let from = LoginInputs {
+                inputs: &inputs,
+                context: &context,
+                named: &named,
+                pulled_from,
+                shared: &shared,
+            };
+            let mut findings = Findings::default();
+            let given = read(&from, &mut findings);
+            assert_eq!((findings.faults.len(), given.missing.len()), (0, 0));
+            (given.logins.for_registry(&host).iter().count(), given.identities.len())
+        };
+        assert_eq!((from(None), from(Some(&host))), ((0, 0), expected), "{host}");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub mod fault;
 mod files;
 #[cfg(test)]
 mod files_tests_support;
+pub mod from;
 mod identity;
 mod image;
 pub mod input;

@@ -1,12 +1,14 @@
-//! The input `mode`: whether a job makes an image, one platform of it, or joins what other jobs have made.
+//! The input `mode`: whether a job makes an image, one platform of it, joins what other jobs have made, or puts tags on an image
+//! that is there.
 //!
-//! Inputs that only a build uses mean nothing to a merge: a workflow may give them to all jobs of an image, and what
+//! Inputs that only a build uses mean nothing to the last two: a workflow may give them to all jobs of an image, and what
 //! they name (files, variables) need not be there.
 
 use super::builder;
 use super::dockerfile::Dockerfile;
-use super::fault::{Findings, InputFault, shown};
+use super::fault::{Findings, InputFault, Notice, shown};
 use super::files;
+use super::metadata_context::MetadataContext;
 use super::parse;
 use super::raw::RawInputs;
 use super::shared::Shared;
@@ -23,6 +25,15 @@ pub enum Mode {
     Leg,
     /// It joins the legs of its run to an image.
     Merge,
+    /// It puts the tags on an image that is there already.
+    Tag,
+}
+
+impl Mode {
+    /// Whether it builds anything.
+    pub fn builds(self) -> bool {
+        matches!(self, Self::Build | Self::Leg)
+    }
 }
 
 /// Reads the input `mode`; nothing means a build.
@@ -30,26 +41,88 @@ pub(super) fn parse(text: &str) -> Result<Mode, InputFault> {
     if text.trim() == "check" {
         return Err(InputFault::new("mode", "`check` is not supported yet in this version"));
     }
-    parse::one_of("mode", text, &[("build", Mode::Build), ("leg", Mode::Leg), ("merge", Mode::Merge)])
+    let words = [("build", Mode::Build), ("leg", Mode::Leg), ("merge", Mode::Merge), ("tag", Mode::Tag)];
+    parse::one_of("mode", text, &words)
+}
+
+/// Reads `platform`. Where an image is tagged that is there already, nothing means all of it.
+pub(super) fn platforms(mode: Option<Mode>, text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
+    if mode == Some(Mode::Tag) && text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    parse::platforms(text)
+}
+
+/// What other inputs say that has to go together with a mode.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    pub platforms: Option<&'a [Platform]>,
+    pub promote: Promote,
+    pub metadata_context: Option<MetadataContext>,
+    /// As it is typed.
+    pub from: &'a str,
 }
 
 /// Reports what other inputs ask for that does not go together with a mode.
-pub(super) fn judge(mode: Mode, platforms: Option<&[Platform]>, promote: Promote, findings: &mut Findings) {
-    if let (Mode::Leg, Some(platforms)) = (mode, platforms)
-        && platforms.len() > 1
-    {
-        let names: Vec<String> = platforms.iter().map(|platform| format!("`{platform}`")).collect();
-        let message = format!("a leg is built for one platform, not for {}", shown(&names.join(" and ")));
-        findings.faults.push(
-            InputFault::new("platform", message).hint(
-                "with `mode: leg` each job of a matrix names its own: `platform: ${{ matrix.platform }}`",
-            ),
-        );
+pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
+    let Beside { platforms, promote, metadata_context, from } = beside;
+    if let Some(platforms) = platforms.filter(|platforms| platforms.len() > 1) {
+        let named = |word: &str| {
+            let names: Vec<String> = platforms.iter().map(|platform| format!("`{platform}`")).collect();
+            shown(&names.join(&format!(" {word} ")))
+        };
+        let fault = match mode {
+            Mode::Build | Mode::Merge => None,
+            Mode::Leg => {
+                let message = format!("a leg is built for one platform, not for {}", named("and"));
+                let hint =
+                    "with `mode: leg` each job of a matrix names its own: `platform: ${{ matrix.platform }}`";
+                Some(InputFault::new("platform", message).hint(hint))
+            }
+            Mode::Tag => {
+                let message = format!("one platform can be taken out of an image, not {}", named("and"));
+                let hint = "leave `platform` out to tag all of what `from` names";
+                Some(InputFault::new("platform", message).hint(hint))
+            }
+        };
+        findings.faults.extend(fault);
     }
-    if mode != Mode::Build && promote == Promote::Only {
-        let message = "`only` tags an image that is there already, and legs are built";
-        findings.faults.push(InputFault::new("promote", message).hint("leave `promote` or `mode` out"));
+    if promote == Promote::Only {
+        let fault = match mode {
+            Mode::Build => None,
+            Mode::Leg | Mode::Merge => Some("`only` tags an image that is there already, and legs are built"),
+            Mode::Tag => Some("`only` looks for the image of a commit, and `from` names the image"),
+        };
+        let fault =
+            fault.map(|message| InputFault::new("promote", message).hint("leave `promote` or `mode` out"));
+        findings.faults.extend(fault);
     }
+    if (mode, metadata_context) == (Mode::Tag, Some(MetadataContext::Git)) {
+        let message = "`git` speaks of what is checked out, and `mode: tag` of the image that `from` names";
+        findings.faults.push(InputFault::new("metadata_context", message).hint("leave it out"));
+    }
+    if mode != Mode::Tag && !from.trim().is_empty() {
+        let message = "it names an image to put tags on, and this job makes one";
+        findings.faults.push(InputFault::new("from", message).hint("write `mode: tag`, or leave `from` out"));
+    }
+}
+
+/// Takes away what would be written into an image: one that is there already stays as it is. Says so where something was asked
+/// for.
+pub(super) fn without_writing(inputs: &mut RawInputs) -> Option<Notice> {
+    let written = [("labels", &mut inputs.labels), ("annotations", &mut inputs.annotations)];
+    let mut asked = Vec::new();
+    for (name, text) in written {
+        if !std::mem::take(text).trim().is_empty() {
+            asked.push(format!("`{name}`"));
+        }
+    }
+    (!asked.is_empty()).then(|| {
+        let (names, have) = (asked.join(" and "), if asked.len() > 1 { "have" } else { "has" });
+        Notice::plain(format!(
+            "{names} {have} no effect with `mode: tag`: nothing is written into an image that is there already"
+        ))
+    })
 }
 
 /// Takes away what only a build uses.
@@ -92,7 +165,7 @@ pub(super) fn without_build(inputs: &mut RawInputs, paths: &Paths) {
     }
 }
 
-/// Where a merge looks for what is checked out, which need not be anything. It has no Dockerfile.
+/// Where a job that builds nothing looks for what is checked out, which need not be anything. It has no Dockerfile.
 pub(super) fn places(
     inputs: &RawInputs,
     context: &RunnerContext,
@@ -111,9 +184,13 @@ mod tests {
 
     #[test]
     fn words() {
-        for (text, mode) in
-            [("", Mode::Build), ("build", Mode::Build), (" leg\n", Mode::Leg), ("merge", Mode::Merge)]
-        {
+        for (text, mode) in [
+            ("", Mode::Build),
+            ("build", Mode::Build),
+            (" leg\n", Mode::Leg),
+            ("merge", Mode::Merge),
+            ("tag", Mode::Tag),
+        ] {
             assert_eq!(parse(text), Ok(mode));
         }
         assert_eq!(parse("check").unwrap_err().message, "`check` is not supported yet in this version");
@@ -126,6 +203,7 @@ mod tests {
             names.iter().map(|name| Platform::parse(name).unwrap()).collect()
         };
         let (one, two) = (platforms(&["linux/amd64"]), platforms(&["linux/arm64", "linux/amd64"]));
+        let none = Vec::new();
         for (mode, platforms, promote, expected) in [
             (Mode::Build, &two, Promote::Only, &[][..]),
             (Mode::Leg, &one, Promote::Auto, &[]),
@@ -146,11 +224,61 @@ mod tests {
                 &["input `promote`: `only` tags an image that is there already, and legs are built \
                    (leave `promote` or `mode` out)"],
             ),
+            (Mode::Tag, &one, Promote::Never, &[]),
+            (Mode::Tag, &none, Promote::Auto, &[]),
+            (
+                Mode::Tag,
+                &two,
+                Promote::Only,
+                &[
+                    "input `platform`: one platform can be taken out of an image, not `linux/arm64` and `linux/amd64` \
+                     (leave `platform` out to tag all of what `from` names)",
+                    "input `promote`: `only` looks for the image of a commit, and `from` names the image \
+                     (leave `promote` or `mode` out)",
+                ],
+            ),
         ] {
             let mut findings = Findings::default();
-            judge(mode, Some(platforms), promote, &mut findings);
+            let platforms = Some(platforms.as_slice());
+            judge(mode, Beside { platforms, promote, ..BESIDE }, &mut findings);
             let said: Vec<String> = findings.faults.iter().map(ToString::to_string).collect();
             assert_eq!(said, expected, "{mode:?}");
         }
+    }
+
+    const BESIDE: Beside<'_> =
+        Beside { platforms: None, promote: Promote::Auto, metadata_context: None, from: "" };
+
+    #[test]
+    fn what_is_tagged_and_what_it_is_called_after() {
+        let git = Some(MetadataContext::Git);
+        for (mode, beside, expected) in [
+            (Mode::Tag, Beside { from: "r.io/a:1", ..BESIDE }, None),
+            (Mode::Tag, Beside { metadata_context: Some(MetadataContext::Workflow), ..BESIDE }, None),
+            (
+                Mode::Tag,
+                Beside { metadata_context: git, ..BESIDE },
+                Some("`metadata_context`: `git` speaks of"),
+            ),
+            (Mode::Merge, Beside { metadata_context: git, ..BESIDE }, None),
+            (Mode::Merge, Beside { from: " ", ..BESIDE }, None),
+            (Mode::Merge, Beside { from: "x", ..BESIDE }, Some("(write `mode: tag`, or leave `from` out)")),
+            (Mode::Build, Beside { from: "x", ..BESIDE }, Some("`from`: it names an image")),
+        ] {
+            let mut findings = Findings::default();
+            judge(mode, beside, &mut findings);
+            let said = findings.faults.first().map(ToString::to_string);
+            assert_eq!(findings.faults.len(), usize::from(expected.is_some()), "{said:?}");
+            assert!(expected.is_none_or(|part| said.as_ref().unwrap().contains(part)), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_into_an_image_that_is_there() {
+        let mut inputs = RawInputs { labels: "a=1".into(), ..RawInputs::default() };
+        let said = without_writing(&mut inputs).unwrap().message;
+        assert!(said.starts_with("`labels` has no effect with `mode: tag`"), "{said}");
+        assert_eq!(without_writing(&mut inputs), None);
+        assert_eq!(inputs.labels, "");
     }
 }

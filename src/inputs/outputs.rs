@@ -12,11 +12,11 @@ pub const OUTPUTS: &[(&str, &str)] = &[
     ("version", "The version, where there is one."),
     (
         "labels",
-        "The labels that the run gives an image, `key=value`, one a line. One that was promoted keeps its own.",
+        "The labels that the run gives an image, `key=value`, one a line. One that was promoted keeps its own; with `mode: tag` these are its own.",
     ),
     (
         "annotations",
-        "The annotations that the run gives an image, `level:key=value`, one a line. One that was promoted keeps its own.",
+        "The annotations that the run gives an image, `level:key=value`, one a line. One that was promoted keeps its own; with `mode: tag` these are its own.",
     ),
     ("json", "Tags, labels and annotations as JSON, in the shape of docker/metadata-action's output `json`."),
     (

@@ -82,6 +82,7 @@ pub struct RawInputs {
     pub emulator_image: String,
     pub push: String,
     pub mode: String,
+    pub from: String,
     pub dry_run: String,
     pub summary: String,
     pub retries: String,

@@ -330,9 +330,16 @@ pub const INPUTS: &[Input] = &[
         "mode",
         Kind::Text,
         Default::Text("build"),
-        "What this job does. `leg`: it builds one platform of an image, pushes it by digest and records it in the registry. `merge`: it joins the legs of the same run for all of `platform` and puts the tags; it needs no Dockerfile and no builder.",
+        "What this job does. `leg`: it builds one platform of an image, pushes it by digest and records it in the registry. `merge`: it joins the legs of the same run for all of `platform` and puts the tags; it needs no Dockerfile and no builder. `tag`: it puts the tags on the image that `from` names; it needs no checkout either.",
     )
-    .accepts("`build`, `leg` or `merge`"),
+    .accepts("`build`, `leg`, `merge` or `tag`"),
+    row(
+        "from",
+        Kind::Text,
+        Default::None,
+        "With `mode: tag`: the image that gets the tags, as it is; copied where they are for another repository. With one platform in `platform` it is that one of it. Its commit is the one that it says it was built from.",
+    )
+    .accepts("a whole reference: `ghcr.io/acme/api:main`, or `ghcr.io/acme/api@sha256:…`"),
     row(
         "dry_run",
         Kind::Boolean,

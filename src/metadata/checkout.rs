@@ -119,6 +119,11 @@ pub enum DescribeError {
         "`context` is fetched, and what is checked out is another commit: check that one out (actions/checkout with `fetch-depth: 0`), or give `version`"
     )]
     Elsewhere,
+    /// An image is tagged that is there already, and its commit is not the one that is checked out.
+    #[error(
+        "the commit of the image that `from` names is not what is checked out: check that one out (actions/checkout with `ref` and `fetch-depth: 0`), or give `version`"
+    )]
+    OfImage,
     /// The repository has no commit.
     #[error("the repository in the workspace has no commit yet")]
     NoCommit,

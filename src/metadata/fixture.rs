@@ -123,6 +123,7 @@ pub(crate) fn config() -> Config {
         pull: false,
         push: Push::Auto,
         mode: Mode::Build,
+        from: None,
         dry_run: false,
         summary: true,
         retries: crate::model::Retries::Auto,

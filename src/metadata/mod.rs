@@ -1,7 +1,7 @@
 //! Tags and labels of an image: pure functions of what the runner said, what is checked out and what was asked.
 //!
 //! Owns what a tag of the plan is (`planned`), the default tag strategy (`strategy`), the slug of a ref (`slug`), what an
-//! event is about (`trigger`), or what is checked out (`head`), what rules make of it in the strategy's place (`rules`)
+//! event is about (`trigger`), or what is checked out (`head`), what an image that is there already changes of that (`given`), what rules make of it in the strategy's place (`rules`)
 //! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is
 //! decided elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and
 //! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
@@ -10,6 +10,7 @@ mod checkout;
 pub(crate) mod date;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod given;
 mod head;
 pub mod labels;
 mod planned;
@@ -28,6 +29,7 @@ use crate::rules::Values;
 
 pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError, FetchedPull, HeadRefs, NoHead, RefsAtHead};
+pub use given::GivenImage;
 pub use head::{CheckedOut, head_to_confirm, refs_to_read};
 pub use planned::{CommitTags, Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
 pub use remote::{ContextCommit, ContextRef, ref_to_look_up};

@@ -12,6 +12,8 @@ pub(super) struct Around<'a> {
     pub subject: &'a Subject,
     /// The commit that rules name, if it is one of this repository.
     pub commit: Option<&'a CommitId>,
+    /// Why there is none.
+    pub no_commit: &'a str,
     /// The commit that decides which image is newer.
     pub named: Option<&'a CommitId>,
     /// Characters of a short commit id.
@@ -28,8 +30,7 @@ impl Around<'_> {
     /// What rules are told.
     fn facts(&self) -> EventFacts {
         let commit = self.commit.cloned();
-        let sha =
-            commit.ok_or_else(|| "what is built is no commit of this repository that is known".to_owned());
+        let sha = commit.ok_or_else(|| self.no_commit.to_owned());
         EventFacts {
             withheld: self.withheld.map(str::to_owned),
             committed: self.committed,

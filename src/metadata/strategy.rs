@@ -10,8 +10,8 @@ use super::ruled::{Around, ruled};
 use super::rules::{DefaultTags, Evaluated};
 use super::trigger::{Trigger, branch_to_look_up, trigger, triggering_commit};
 use super::{
-    Ancestry, CheckedOut, CheckoutFacts, CommitTags, DescribeError, Metadata, NoHead, Origin, PlannedTag,
-    Policy, Subject, TagSource, date, quoted, semver_of, slug,
+    Ancestry, CheckedOut, CheckoutFacts, CommitTags, DescribeError, GivenImage, Metadata, NoHead, Origin,
+    PlannedTag, Policy, Subject, TagSource, date, quoted, semver_of, slug,
 };
 use crate::inputs::config::{Config, MetadataContext, MetadataEnv, Push, VersionInput};
 use crate::model::{CommitId, ContextSource, Tag, text};
@@ -39,6 +39,8 @@ pub struct Rules<'a> {
     pub now: i64,
     /// `metadata_context`.
     pub speaks_of: MetadataContext,
+    /// The image that `from` names, which is tagged instead of one that is built.
+    pub given: Option<&'a GivenImage>,
 }
 
 impl<'a> From<&'a Config> for Rules<'a> {
@@ -53,6 +55,7 @@ impl<'a> From<&'a Config> for Rules<'a> {
             env: config.metadata_env,
             now: 0,
             speaks_of: config.metadata_context,
+            given: None,
         }
     }
 }
@@ -156,34 +159,20 @@ pub fn derive(
             (subject, occasion, pull_request_head, push)
         }
     };
-    let remote = match rules.context {
-        ContextSource::Directory(_) => None,
-        ContextSource::Remote(url) => Some(sources(url, context, github.context.as_ref())),
-    };
-    let found = github.context.as_ref().and_then(|found| found.as_ref().ok());
-    let workspace = checkout;
-    let fetched = remote.as_ref().map(|sources| fetched(sources, workspace, context, found));
-    let checkout = fetched.as_ref().unwrap_or(workspace);
-    let expected = triggering_commit(context).clone();
-    let checked_out = || checkout.head.clone().unwrap_or_else(|| expected.clone());
-    let built = match &remote {
-        Some(sources) => sources.commit().cloned(),
-        None => Some(checked_out()),
-    };
-    let revision = built.clone().unwrap_or_else(checked_out);
-    // The order of images goes by this repository's commits.
-    let own = matches!(remote, None | Some(Sources::Own(_)));
-    let as_checked_out = own && (remote.is_none() || built == workspace.head);
-    let origin = match &remote {
-        Some(Sources::Other { page, .. }) => Origin::Other(page.clone()),
-        None | Some(Sources::Own(_) | Sources::OwnRef(_)) => Origin::Own,
-    };
-    let (tags, warnings) = (Vec::new(), Vec::new());
-    let mut run = Strategy { context, checkout, rules, revision, expected, own, tags, warnings };
-    run.warnings.extend(unknown_commit(remote.as_ref(), github.context.as_ref()));
-    run.warnings.extend(checkout.warning.clone());
     let mut head = known_head.or_else(|| github.pull_request_head.clone());
-    let mut forced = context.forced;
+    let made = Sourced::of(context, checkout, rules, github, head.as_ref());
+    let Sourced { checkout, built, own, as_checked_out, origin, no_commit, warnings } = made;
+    let found = github.context.as_ref().and_then(|found| found.as_ref().ok());
+    let expected = triggering_commit(context).clone();
+    let revision = built.clone().or(checkout.head.clone()).unwrap_or_else(|| expected.clone());
+    // What was thrown away was so for the event's own commit.
+    let mut forced = context.forced && (rules.given.is_none() || own && revision == expected);
+    let by_default = rules.tags.is_none_or(TagRules::has_default);
+    let mut run =
+        Strategy { context, checkout: &checkout, rules, revision, expected, own, tags: Vec::new(), warnings };
+    // Of a rule that would name it, the plan says so.
+    let said = no_commit.iter().filter(|_| by_default).map(|why| format!("there is no commit tag: {why}"));
+    run.warnings.extend(said);
     let told = Told { context, subject: &subject, pull_request_head: head.as_ref() };
     let out = run.checked_out(told, &github.checked_out)?;
     // What is checked out speaks for itself.
@@ -203,14 +192,14 @@ pub fn derive(
         subject = Subject::Ref(name);
     }
     let (version, created) = (run.version(&subject)?, run.created(found));
-    if rules.tags.is_none_or(TagRules::has_default) {
+    if by_default {
         run.default_tags(&subject, head.as_ref())?;
         run.tags.sort_by_key(|tag| tag.policy.stage);
     }
     let named = run.named(&subject, head.as_ref());
     // A pull request's number is right, whatever of it is checked out.
     let limited = matches!(subject, Subject::Branch(_) | Subject::GitTag(_));
-    let withheld = run.drift().filter(|_| limited);
+    let withheld = run.drift(matches!(subject, Subject::Branch(_))).filter(|_| limited);
     // What is built is a pull request's merge; rules can be asked to name its head.
     let names_head = can_name_head && matches!(subject, Subject::PullRequest(_));
     let ruled_commit = if names_head { named.clone() } else { own.then(|| run.revision.clone()) };
@@ -218,6 +207,9 @@ pub fn derive(
         context,
         subject: &subject,
         commit: ruled_commit.as_ref(),
+        no_commit: no_commit
+            .as_deref()
+            .unwrap_or("what is built is no commit of this repository that is known"),
         named: named.as_ref(),
         short_sha: rules.env.short_sha_length,
         withheld: withheld.as_deref(),
@@ -252,13 +244,76 @@ pub fn derive(
     })))
 }
 
+/// What the image is of.
+struct Sourced {
+    /// What is checked out, or stands in its place.
+    checkout: CheckoutFacts,
+    /// The commit, if it is known.
+    built: Option<CommitId>,
+    /// That is one of this repository: the order of images goes by those.
+    own: bool,
+    /// It is what is checked out.
+    as_checked_out: bool,
+    origin: Origin,
+    /// Why an image that is there already has no commit tag, if it has none.
+    no_commit: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl Sourced {
+    /// By what is asked for: an image that is there already, a context that is fetched, or what is checked out.
+    fn of(
+        context: &RunnerContext,
+        workspace: &CheckoutFacts,
+        rules: Rules<'_>,
+        github: &GithubFacts,
+        pull_request_head: Option<&CommitId>,
+    ) -> Self {
+        if let Some(given) = rules.given {
+            return Self {
+                checkout: given.facts(workspace, context, pull_request_head),
+                built: given.commit.clone(),
+                own: given.own_commit().is_some(),
+                as_checked_out: false,
+                origin: Origin::Own,
+                no_commit: given.no_commit(),
+                warnings: Vec::new(),
+            };
+        }
+        let ContextSource::Remote(url) = rules.context else {
+            let checked_out = || triggering_commit(context).clone();
+            return Self {
+                built: Some(workspace.head.clone().unwrap_or_else(checked_out)),
+                own: true,
+                as_checked_out: true,
+                origin: Origin::Own,
+                no_commit: None,
+                warnings: workspace.warning.clone().into_iter().collect(),
+                checkout: workspace.clone(),
+            };
+        };
+        let told = github.context.as_ref();
+        let remote = sources(url, context, told);
+        let checkout = fetched(&remote, workspace, context, told.and_then(|told| told.as_ref().ok()));
+        let built = remote.commit().cloned();
+        let own = matches!(remote, Sources::Own(_));
+        let warnings = unknown_commit(&remote, told).into_iter().chain(checkout.warning.clone()).collect();
+        let as_checked_out = own && built == workspace.head;
+        let origin = match remote {
+            Sources::Other { page, .. } => Origin::Other(page),
+            Sources::Own(_) | Sources::OwnRef(_) => Origin::Own,
+        };
+        Self { checkout, built, own, as_checked_out, origin, no_commit: None, warnings }
+    }
+}
+
 /// What is said of a context whose commit is not known.
-fn unknown_commit(remote: Option<&Sources>, told: Option<&Result<ContextCommit, String>>) -> Option<String> {
+fn unknown_commit(remote: &Sources, told: Option<&Result<ContextCommit, String>>) -> Option<String> {
     match (remote, told) {
-        (Some(Sources::OwnRef(why)), _) => Some(format!(
+        (Sources::OwnRef(why), _) => Some(format!(
             "there is no commit tag and no revision label: which commit `context` names is known only when it is fetched: {why} (`#${{{{ github.sha }}}}` names the commit)"
         )),
-        (Some(Sources::Other { commit: None, .. }), Some(Err(why))) => Some(format!(
+        (Sources::Other { commit: None, .. }, Some(Err(why))) => Some(format!(
             "there is no revision label: which commit `context` names is known only when it is fetched: {}",
             text::line(why)
         )),
@@ -430,8 +485,15 @@ impl Strategy<'_> {
             self.add_commit(&self.revision.clone(), format!("-{slug}"), reason, what)?;
         }
         let Some(source) = moving else { return Ok(()) };
-        if let Some(drift) = self.drift() {
-            self.warnings.push(format!("only the commit tag is written: {drift}"));
+        if let Some(drift) = self.drift(source == TagSource::Branch) {
+            // A version that is given speaks for itself.
+            self.given_version()?;
+            let left = match self.tags.as_slice() {
+                [] => "no tag is written".to_owned(),
+                [only] if only.source == TagSource::Commit => "only the commit tag is written".to_owned(),
+                _ => format!("nothing is called after {what} {}", quoted(name)),
+            };
+            self.warnings.push(format!("{left}: {drift}"));
             return Ok(());
         }
         if let Some(owner) = self.owner_of(&slug, source) {
@@ -461,9 +523,7 @@ impl Strategy<'_> {
                     self.warnings
                         .push(format!("`version` is {version}, but the Git tag is {}", quoted(name)));
                 }
-                let reason = format!("`version` is {version}");
-                let tag = format!("v{version}").replace('+', "-");
-                self.add(tag, (TagSource::Version, Policy::VERSION), reason, "`version`")?;
+                self.given_version()?;
             }
             Some(VersionInput::Auto) if source != TagSource::GitTag => self.described(slug)?,
             Some(VersionInput::Auto) | None => {}
@@ -473,6 +533,14 @@ impl Strategy<'_> {
             self.add(name.replace('+', "-"), (TagSource::GitTag, Policy::VERSION), reason, "the Git tag")?;
         }
         Ok(())
+    }
+
+    /// The tag of the version that the input gives, if it gives one.
+    fn given_version(&mut self) -> Result<(), StrategyError> {
+        let Some(VersionInput::Semver(version)) = self.rules.version else { return Ok(()) };
+        let reason = format!("`version` is {version}");
+        let tag = format!("v{version}").replace('+', "-");
+        self.add(tag, (TagSource::Version, Policy::VERSION), reason, "`version`")
     }
 
     /// What `git describe` says becomes a tag as it is, but for what no tag may hold. `branch`: the tag of the branch that
@@ -509,6 +577,13 @@ impl Strategy<'_> {
                     let reason = format!("head commit of pull request #{number}");
                     self.add_commit(head, format!("-pr-{number}"), reason, "the commit")?;
                 }
+                if let Some(given) = self.rules.given.filter(|_| !holds) {
+                    self.warnings.push(format!(
+                        "there is no commit tag: the image is of commit {}, which is neither the head {head} of pull request #{number} nor made of it",
+                        given.commit.as_ref().unwrap_or(&self.revision)
+                    ));
+                    return self.pull_request_tag(number);
+                }
                 // Checking out what the event points at is right for `pull_request` only.
                 let on_pull = self.context.git_ref == crate::model::GitRef::Pull(number);
                 let tip = self.checkout.head.as_ref() == Some(&self.context.sha);
@@ -529,6 +604,10 @@ impl Strategy<'_> {
                 "the head commit of pull request #{number} is unknown: there is no commit tag"
             )),
         }
+        self.pull_request_tag(number)
+    }
+
+    fn pull_request_tag(&mut self, number: u64) -> Result<(), StrategyError> {
         self.add(
             format!("pr-{number}"),
             (TagSource::PullRequest, Policy::MOVING),
@@ -537,9 +616,12 @@ impl Strategy<'_> {
         )
     }
 
-    /// Why the checkout is not what the event is about, if it is not.
-    fn drift(&self) -> Option<String> {
+    /// Why what is built, or tagged, is not what the event is about, if it is not. `on_branch`: that is a branch.
+    fn drift(&self, on_branch: bool) -> Option<String> {
         let expected = &self.expected;
+        if let Some(given) = self.rules.given {
+            return given.drift(expected, on_branch);
+        }
         let head = self.checkout.head.as_ref().filter(|head| *head != expected)?;
         let advice = match self.context.event {
             Event::WorkflowRun { .. } => {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{Digest, Repository, Tag};
+use super::{Digest, InvalidRepository, Repository, Tag};
 
 /// A reference in its parts: `repository[:tag][@digest]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,21 @@ impl ImageName {
     /// # Errors
     /// Which part cannot be one.
     pub fn parse(text: &str) -> Result<Self, InvalidImageName> {
+        Self::read(text, Repository::of_image)
+    }
+
+    /// Reads a reference that names its registry: `acme/api:1` is none.
+    ///
+    /// # Errors
+    /// Which part cannot be one, or that there is no registry.
+    pub fn parse_whole(text: &str) -> Result<Self, InvalidImageName> {
+        Self::read(text, Repository::parse)
+    }
+
+    fn read(
+        text: &str,
+        repository: impl FnOnce(&str) -> Result<Repository, InvalidRepository>,
+    ) -> Result<Self, InvalidImageName> {
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(Digest::parse(digest).map_err(InvalidImageName::of)?)),
             None => (text, None),
@@ -34,13 +49,23 @@ impl ImageName {
             Some((name, tag)) => (name, Some(Tag::parse(tag).map_err(InvalidImageName::of)?)),
             None => (rest, None),
         };
-        let repository = Repository::of_image(name).map_err(InvalidImageName::of)?;
+        let repository = repository(name).map_err(InvalidImageName::of)?;
         Ok(Self { repository, tag, digest })
     }
 
     /// The repository.
     pub fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// The digest, if it has one.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// Whether it says which image of the repository is meant: by a tag or by a digest.
+    pub fn says_which(&self) -> bool {
+        self.tag.is_some() || self.digest.is_some()
     }
 
     /// What a registry is asked for: the digest before the tag, `latest` where neither says which.

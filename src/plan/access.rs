@@ -53,16 +53,18 @@ pub fn without_login(
 }
 
 /// These repositories are left out, each for a reason: nobody with this login may push there, and [`AccessNeed::Decides`], or
-/// there is no login. The image and its tags go to the others, which are the answer; if there are none it is built and stays
-/// here.
+/// there is no login. The image and its tags go to the others, which are the answer; if there are none it is built, where the run
+/// `builds`, and stays here.
 pub fn refused(
     metadata: &mut Metadata,
+    builds: bool,
     targets: &Targets,
     refusals: &[(Repository, String)],
 ) -> Option<Targets> {
     let left = without(targets, refusals);
     let so = match left {
-        None => "the image is built, nothing is published",
+        None if builds => "the image is built, nothing is published",
+        None => "nothing is published",
         Some(_) => "it goes to the others only",
     };
     metadata.warnings.extend(
@@ -123,19 +125,19 @@ mod tests {
         let refusal = |name: &str| (Repository::parse(name).unwrap(), "it answered 403".to_owned());
         let refusals = [refusal("ghcr.io/acme/shop/api"), refusal("r.io/api")];
         let targets = Targets::of(refusals.iter().map(|(repository, _)| repository.clone())).unwrap();
-        let left = refused(&mut metadata, &targets, &refusals[1..]);
+        let left = refused(&mut metadata, true, &targets, &refusals[1..]);
         assert_eq!(left.unwrap().to_string(), "ghcr.io/acme/shop/api");
         assert_eq!(needed(&config, &metadata), Some(AccessNeed::Decides), "the other takes it");
         assert_eq!(
             metadata.warnings.last().unwrap(),
             "this job may not push to `r.io/api` (it answered 403): it goes to the others only"
         );
-        assert_eq!(refused(&mut metadata, &targets, &refusals), None);
+        assert_eq!(refused(&mut metadata, true, &targets, &refusals), None);
         let plan = push_plan(Push::Auto, &metadata, &mut Vec::new()).unwrap();
         let why = "this job may not push to `ghcr.io/acme/shop/api`, `r.io/api`";
         assert_eq!(plan, PushPlan::Keep { why: why.into() });
         metadata = built(&pull, &config).unwrap();
-        assert_eq!(refused(&mut metadata, &config.targets, &refusals[..1]), None);
+        assert_eq!(refused(&mut metadata, true, &config.targets, &refusals[..1]), None);
         let plan = push_plan(Push::Auto, &metadata, &mut Vec::new()).unwrap();
         assert_eq!(plan, PushPlan::Keep { why: "this job may not push to `ghcr.io/acme/shop/api`".into() });
         assert_eq!(
@@ -194,7 +196,7 @@ mod tests {
         let mut metadata = built(&context(push(), "refs/heads/main"), &config).unwrap();
         let reason = "entry 1 of `registry_auth`: `password` is empty".to_owned();
         let refusals = [(config.targets.first().clone(), reason)];
-        assert_eq!(refused(&mut metadata, &config.targets, &refusals), None);
+        assert_eq!(refused(&mut metadata, true, &config.targets, &refusals), None);
         assert_eq!(
             metadata.warnings,
             [
@@ -216,7 +218,7 @@ mod tests {
             let own = PlannedTag { repository: Some(repository.clone()), ..metadata.tags[0].clone() };
             metadata.tags.push(PlannedTag { tag: Tag::parse("own").unwrap(), ..own });
         }
-        let left = refused(&mut metadata, &targets, &[(hub, "it answered 403".into())]);
+        let left = refused(&mut metadata, true, &targets, &[(hub, "it answered 403".into())]);
         assert_eq!(left, Some(config.targets.clone()));
         let bound: Vec<_> = metadata.tags[everywhere..].iter().map(|tag| tag.repository.as_ref()).collect();
         assert_eq!(bound, [Some(config.targets.first())]);

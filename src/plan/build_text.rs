@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::build::BuildPlan;
+use super::given::GivenWork;
 use super::index::IndexPlan;
 use crate::model::{
     Annotation, AnnotationLevel, ContextSource, HostAddress, NamedContext, NamedSource, NetworkMode,
@@ -49,6 +50,17 @@ pub(super) fn index_rows(index: &IndexPlan) -> Vec<(&'static str, String)> {
     let rows = [
         ("platforms", joined(index.platforms.iter())),
         ("annotations", annotations(&index.annotations, true)),
+    ];
+    rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// Rows for the text of an image that is there already.
+pub(super) fn given_rows(given: &GivenWork) -> Vec<(&'static str, String)> {
+    let has_index = given.annotations.iter().any(|one| one.level == AnnotationLevel::Index);
+    let rows = [
+        ("platforms", joined(given.platforms.iter())),
+        ("annotations", annotations(&given.annotations, has_index)),
+        ("builder", "none: the image is there already".into()),
     ];
     rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }

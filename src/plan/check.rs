@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::attached::place;
 use super::build::{BuildPlan, Export};
 use super::export::ExportPlan;
+use super::given::GivenWork;
 use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
 use super::platform_tags::PlatformTag;
 use super::publish::tags_in;
@@ -27,18 +28,22 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
         ImageWork::Leg { .. } => {
             check(plan.tags.is_empty() && plan.platform_tags.is_empty(), "a leg has a tag");
         }
-        ImageWork::Build(_) | ImageWork::Promote { .. } | ImageWork::Merge(_) => {
+        ImageWork::Build(_) | ImageWork::Promote { .. } | ImageWork::Merge(_) | ImageWork::Given(_) => {
             tags(plan, config, &mut check);
         }
     }
-    let platforms: HashSet<_> = plan.platforms().iter().collect();
-    check(!platforms.is_empty(), "there is no platform");
-    check(platforms.len() == plan.platforms().len(), "a platform is there twice");
+    // An image that is there is what it is.
+    if plan.image.given().is_none() {
+        let platforms: HashSet<_> = plan.platforms().iter().collect();
+        check(!platforms.is_empty(), "there is no platform");
+        check(platforms.len() == plan.platforms().len(), "a platform is there twice");
+    }
     check(leg || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
     check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
     match plan.image.made() {
         Made::Built(work) => build(plan, work, config, &mut check),
         Made::Joined(work) => merge(plan, work, config, &mut check),
+        Made::Given(work) => given(plan, work, config, &mut check),
     }
     broken
 }
@@ -109,7 +114,9 @@ fn strategy_tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &
         let sha = format!("{}-", plan.revision.cut(config.sha_length));
         let own =
             plan.tags.iter().any(|tag| tag.source == TagSource::Commit && tag.tag.as_str().starts_with(&sha));
-        check(own || plan.stamp.commit.is_none(), "the commit tag does not name what is built");
+        let none =
+            plan.stamp.commit.is_none() || plan.image.given().is_some() && count(TagSource::Commit) == 0;
+        check(own || none, "the commit tag does not name what is built");
     }
 }
 
@@ -223,6 +230,21 @@ fn merge(plan: &RunPlan, work: &MergeWork, config: &Config, check: &mut impl FnM
     check(plan.push.pushes() || annotations.is_empty(), "nothing is exported, but something hangs on it");
     check(plan.exports.is_empty(), "nothing is built that could be exported");
     annotated(annotations, &work.index.platforms, check);
+}
+
+fn given(plan: &RunPlan, work: &GivenWork, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    check(plan.exports.is_empty(), "nothing is built that could be exported");
+    check(
+        config.from.as_ref() == Some(&work.from),
+        "another image is tagged than the one that was asked for",
+    );
+    check(work.from.digest().is_none_or(|asked| *asked == work.named), "the image has another digest");
+    let part = work.platform.is_some() && config.platforms.as_slice() == work.platform.as_slice();
+    check(
+        part || work.digest == work.named && work.platform.is_none(),
+        "a part is tagged that nobody asked for",
+    );
+    check(plan.stamp.commit == work.stamp.commit, "the order of images goes by another commit");
 }
 
 /// Annotations, each at a place of its own.

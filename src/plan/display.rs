@@ -12,6 +12,7 @@ use super::build_text::{self, BuildFields};
 use super::builder::host_network;
 use super::cache::place;
 use super::export::ExportPlan;
+use super::given::{CommitSource, GivenWork};
 use super::image::{ImageWork, Made, Stalled};
 use super::outlook::{self, Outlook};
 use super::platform_tags::PlatformTag;
@@ -20,7 +21,7 @@ use super::run::RunPlan;
 use crate::metadata::rules::Nothing;
 use crate::metadata::{Moves, PlannedTag, Subject};
 use crate::model::{
-    CacheEntry, CommitId, Platform, RegistryHost, RegistryProtocol, Repository, Targets, text,
+    CacheEntry, CommitId, Digest, Platform, RegistryHost, RegistryProtocol, Repository, Targets, text,
 };
 
 /// Widest left column.
@@ -34,6 +35,7 @@ pub fn title(plan: &RunPlan) -> String {
         ImageWork::Build(_) | ImageWork::Promote { .. } => format!("{verb} {image}"),
         ImageWork::Leg { leg, .. } => format!("{verb} one leg of {image}: {}", leg.platform),
         ImageWork::Merge(_) => format!("Merge the legs of {image}"),
+        ImageWork::Given(_) => format!("Tag {image}"),
     }
 }
 
@@ -53,7 +55,8 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         rows.push((if number == 0 { "repository" } else { "" }, repository.to_string()));
     }
     rows.extend(plan.protocols.iter().map(|(host, protocol)| ("registry", spoken_to(host, *protocol))));
-    rows.extend([("started by", plan.occasion.clone()), ("commit", plan.revision.to_string())]);
+    let commit = plan.image.given().map_or_else(|| plan.revision.to_string(), GivenWork::commit);
+    rows.extend([("started by", plan.occasion.clone()), ("commit", commit)]);
     rows.extend(plan.version.clone().map(|version| ("version", version)));
     match plan.image.made() {
         Made::Built(work) => {
@@ -67,6 +70,10 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         Made::Joined(work) => {
             rows.extend(build_text::index_rows(&work.index));
             rows.push(("builder", "none: the legs were built by other jobs of this run".into()));
+        }
+        Made::Given(work) => {
+            rows.push(("from", work.text()));
+            rows.extend(build_text::given_rows(work));
         }
     }
     rows.push(("push", pushes(plan)));
@@ -182,7 +189,8 @@ pub fn json(plan: &RunPlan) -> String {
         repositories: plan.targets.are_several().then_some(&plan.targets),
         subject: &plan.subject,
         started_by: &plan.occasion,
-        revision: &plan.revision,
+        revision: plan.commit(),
+        from: plan.image.given().map(GivenFields::of),
         version: plan.version.as_deref(),
         dockerfile: build.map_or("", |build| &build.dockerfile.in_workspace),
         target: build.and_then(|build| build.target.as_deref()),
@@ -217,7 +225,10 @@ struct Document<'a> {
     repositories: Option<&'a Targets>,
     subject: &'a Subject,
     started_by: &'a str,
-    revision: &'a CommitId,
+    /// Null where an image that is there does not say it.
+    revision: Option<&'a CommitId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<GivenFields<'a>>,
     version: Option<&'a str>,
     dockerfile: &'a str,
     target: Option<&'a str>,
@@ -243,6 +254,35 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notices: &'a [String],
     warnings: &'a [String],
+}
+
+/// The image that is there already and gets the tags.
+#[derive(Serialize)]
+struct GivenFields<'a> {
+    /// As it was asked for.
+    reference: String,
+    repository: &'a Repository,
+    /// Of what that names.
+    named: &'a Digest,
+    /// Of what is tagged.
+    digest: &'a Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<&'a Platform>,
+    /// What says the commit.
+    commit_source: Option<CommitSource>,
+}
+
+impl<'a> GivenFields<'a> {
+    fn of(work: &'a GivenWork) -> Self {
+        Self {
+            reference: work.from.to_string(),
+            repository: work.from.repository(),
+            named: &work.named,
+            digest: &work.digest,
+            platform: work.platform.as_ref(),
+            commit_source: work.commit_source,
+        }
+    }
 }
 
 /// A line of `tags` that makes no tag of its own.

@@ -30,6 +30,9 @@ pub enum PlanError {
     /// The builder is to be the daemon's, but nothing is known of one: a fault of this action.
     #[error("`builder` needs a Docker daemon, and none was looked at")]
     NoDaemon,
+    /// An image is to be tagged, but nothing is known of one: a fault of this action.
+    #[error("`mode: tag` needs an image, and none was looked at")]
+    NoImage,
     /// A push was asked for, but there is no name to push to.
     #[error("`push: true`, but no tag can be published: {0}")]
     NoTag(String),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::given::GivenWork;
 use crate::metadata::{ContextCommit, Metadata};
 use crate::model::{CacheTrouble, Platform, Targets};
 
@@ -20,6 +21,8 @@ pub struct Facts {
     pub context: Option<ContextCommit>,
     /// Why GitHub's cache is of no use now, if it is not.
     pub cache_trouble: Option<CacheTrouble>,
+    /// The image that the input `from` names, where one is to be tagged.
+    pub given: Option<Box<GivenWork>>,
 }
 
 /// What can build.

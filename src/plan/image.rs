@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::build::BuildPlan;
 use super::builder::BuilderPlan;
 use super::emulation::Emulation;
+use super::given::GivenWork;
 use super::index::IndexPlan;
 use super::legs::{LegPlan, MergePlan};
 use super::promote::Promotion;
@@ -34,6 +35,8 @@ pub enum ImageWork {
         /// The build, if it comes to that.
         otherwise: Box<BuildWork>,
     },
+    /// The image that the input names is there already.
+    Given(Box<GivenWork>),
 }
 
 /// A build, on each of its nodes.
@@ -87,6 +90,8 @@ pub enum Made<'a> {
     Built(&'a BuildWork),
     /// An index of what was built elsewhere.
     Joined(&'a MergeWork),
+    /// What is there already: nothing is made.
+    Given(&'a GivenWork),
 }
 
 impl ImageWork {
@@ -97,6 +102,7 @@ impl ImageWork {
                 Made::Built(work)
             }
             Self::Merge(work) => Made::Joined(work),
+            Self::Given(work) => Made::Given(work),
         }
     }
 
@@ -104,7 +110,15 @@ impl ImageWork {
     pub fn build(&self) -> Option<&BuildWork> {
         match self.made() {
             Made::Built(work) => Some(work),
-            Made::Joined(_) => None,
+            Made::Joined(_) | Made::Given(_) => None,
+        }
+    }
+
+    /// The image that is there already, if the input names one.
+    pub fn given(&self) -> Option<&GivenWork> {
+        match self.made() {
+            Made::Given(work) => Some(work),
+            Made::Built(_) | Made::Joined(_) => None,
         }
     }
 
@@ -112,7 +126,7 @@ impl ImageWork {
     pub fn promotion(&self) -> Option<&Promotion> {
         match self {
             Self::Promote { promotion, .. } => Some(promotion),
-            Self::Build(_) | Self::Leg { .. } | Self::Merge(_) => None,
+            Self::Build(_) | Self::Leg { .. } | Self::Merge(_) | Self::Given(_) => None,
         }
     }
 
@@ -120,7 +134,7 @@ impl ImageWork {
     pub fn leg(&self) -> Option<&LegPlan> {
         match self {
             Self::Leg { leg, .. } => Some(leg),
-            Self::Build(_) | Self::Merge(_) | Self::Promote { .. } => None,
+            Self::Build(_) | Self::Merge(_) | Self::Promote { .. } | Self::Given(_) => None,
         }
     }
 
@@ -129,6 +143,7 @@ impl ImageWork {
         match self.made() {
             Made::Built(work) => &work.image.platforms,
             Made::Joined(work) => &work.index.platforms,
+            Made::Given(work) => &work.platforms,
         }
     }
 
@@ -137,6 +152,7 @@ impl ImageWork {
         match self.made() {
             Made::Built(work) => &work.image.labels,
             Made::Joined(work) => &work.index.labels,
+            Made::Given(work) => &work.labels,
         }
     }
 
@@ -145,6 +161,7 @@ impl ImageWork {
         match self.made() {
             Made::Built(work) => &work.image.annotations,
             Made::Joined(work) => &work.index.annotations,
+            Made::Given(work) => &work.annotations,
         }
     }
 
@@ -154,6 +171,7 @@ impl ImageWork {
             Self::Build(_) | Self::Promote { .. } => "build",
             Self::Leg { .. } => "leg",
             Self::Merge(_) => "merge",
+            Self::Given(_) => "tag",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Plans: pure values that say what will be done, made from what was asked for and facts.
 //!
 //! `planner` makes one plan of a run (`run`) from its parts: `image` says where the image comes from (a `build`, one
-//! `legs` make, an `index` of them, one that is there already: `promote`), `push` whether it goes anywhere, `publish` and
-//! `order` which tags move, `platform_tags` what goes with them, `export` what else is made of it. `builder` decides who builds, `emulation` what that takes,
-//! `cache` what is kept, `attached` what hangs on an image, `git_context` which commit of a Git
-//! context is built, `remote` the token for remote contexts, `prepare` what can be
-//! made before the run, `access` what a registry's refusal changes, `outlook` what all that comes to now. `check` has the
-//! invariants that every plan keeps, `display` and `build_text` its text. Refuses to read anything: no file, clock,
-//! network or handle. The engine carries a plan out and decides nothing.
+//! `legs` make, an `index` of them, one that is there already: `promote`, or `given`), `push` whether it goes anywhere,
+//! `publish` and `order` which tags move, `platform_tags` what goes with them, `export` what else is made of it. `builder`
+//! decides who builds, `emulation` what that takes, `cache` what is kept, `attached` what hangs on an image, `git_context`
+//! which commit of a Git context is built, `remote` the token for remote contexts, `prepare` what can be made before the
+//! run, `access` what a registry's refusal changes, `outlook` what all that comes to now. `check` has the invariants that
+//! every plan keeps, `display` and `build_text` its text. Refuses to read anything: no file, clock, network or handle. The
+//! engine carries a plan out and decides nothing.
 
 pub mod access;
 mod attached;
@@ -23,6 +23,7 @@ mod error;
 pub mod export;
 pub mod facts;
 mod git_context;
+pub mod given;
 pub mod image;
 pub mod index;
 mod inputs_hash;
@@ -45,7 +46,7 @@ mod tests;
 pub use error::PlanError;
 pub use git_context::SourceCommit;
 pub use planner::plan;
-pub use push::PushPlan;
+pub use push::{PushPlan, keeps};
 pub use run::RunPlan;
 
 /// The build argument that `version: auto` sets.

@@ -32,6 +32,8 @@ pub enum Outlook {
 pub enum Fate {
     /// Nothing has this name yet.
     New,
+    /// It is on this very image.
+    There,
     /// It is on an image of this commit, and would be put again.
     SameCommit,
     /// It would move from another commit's image, if that says its commit.
@@ -50,6 +52,7 @@ impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::New => f.write_str("new"),
+            Self::There => f.write_str("on this image already"),
             Self::SameCommit => f.write_str("on an image of the same commit"),
             Self::Moves(Some(commit)) => write!(f, "moves from {}", commit.cut(SHOWN)),
             Self::Moves(None) => f.write_str("moves from an image that does not say its commit"),
@@ -63,7 +66,8 @@ impl fmt::Display for Fate {
     }
 }
 
-/// What would become of a tag that is on `current` now, or what has to be found out first.
+/// What would become of a tag that is on `current` now, or what has to be found out first. `digest` is that of our image, if it is
+/// there already.
 ///
 /// # Errors
 /// The question, whose answer goes to `known`.
@@ -71,10 +75,14 @@ pub fn fate(
     tag: &PlannedTag,
     current: Option<&Stamped>,
     ours: &Ours,
+    digest: Option<&Digest>,
     known: &Known,
 ) -> Result<Fate, Question> {
+    if digest.is_some_and(|digest| current.is_some_and(|current| current.digest == *digest)) {
+        return Ok(Fate::There);
+    }
     if matches!(tag.policy.moves, Moves::Fixed | Moves::IfFree) {
-        match version(tag, current, ours, None) {
+        match version(tag, current, ours, digest) {
             VersionVerdict::Kept(digest) => return Ok(Fate::Kept(digest)),
             VersionVerdict::Held(why) => return Ok(Fate::HeldBack(why)),
             VersionVerdict::Taken(taken) => return Ok(Fate::Taken(taken)),
@@ -163,14 +171,14 @@ mod tests {
             let stamp = Stamp { commit: Some(id(2)), ..Stamp::default() };
             let ours = Ours { stamp, forced: false, commit_tags: None, options: *rules };
             let mut known = Known::default();
-            while let Err(question) = fate(&tag, current.as_ref(), &ours, &known) {
+            while let Err(question) = fate(&tag, current.as_ref(), &ours, None, &known) {
                 let answer = match question {
                     Question::Relate(..) => Answer::Related(relation.clone()),
                     _ => Answer::History(Err("nobody".into())),
                 };
                 known.learn(question, answer);
             }
-            fate(&tag, current.as_ref(), &ours, &known).unwrap().to_string()
+            fate(&tag, current.as_ref(), &ours, None, &known).unwrap().to_string()
         };
         for (source, current, rules, relation, expected) in [
             (Branch, None, &usual, Relation::Same, "new"),

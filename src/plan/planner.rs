@@ -39,6 +39,7 @@ pub fn plan(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<R
     let plan = match config.mode {
         Mode::Merge => plan_merge(config, context, facts)?,
         Mode::Build | Mode::Leg => plan_build(config, context, facts)?,
+        Mode::Tag => plan_given(config, facts)?,
     };
     match violations(&plan, config) {
         broken if broken.is_empty() => Ok(plan),
@@ -155,6 +156,27 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let no_tag = metadata.no_tag.clone();
     Ok(RunPlan { tags, platform_tags, no_tag, warnings, ..about(image, config, facts, push, stamp) })
+}
+
+/// A run that puts tags on an image that is there already. What that says of itself decides which tags move; the ref is the
+/// run's.
+fn plan_given(config: &Config, facts: &Facts) -> Result<RunPlan, PlanError> {
+    let metadata = &facts.metadata;
+    let mut warnings = metadata.warnings.clone();
+    let push = push_plan(config.push, metadata, &mut warnings)?;
+    let given = facts.given.clone().ok_or(PlanError::NoImage)?;
+    let stamp = Stamp { reference: reference(&metadata.subject), ..given.stamp.clone() };
+    let left = given.platform.as_ref().filter(|_| given.leaves_attestations);
+    let notices = left.map(|platform| {
+        format!(
+            "the attestations of {platform} are in the index that `from` names, and do not go with the image"
+        )
+    });
+    let notices = notices.into_iter().collect();
+    let (tags, no_tag) = (metadata.tags.clone(), metadata.no_tag.clone());
+    let image = ImageWork::Given(given);
+    let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
+    Ok(RunPlan { tags, platform_tags, no_tag, notices, warnings, ..about(image, config, facts, push, stamp) })
 }
 
 /// What a plan says of the run itself.
@@ -311,16 +333,21 @@ fn cache_export(image: &BuildPlan, builder: &BuilderPlan, writes: CacheWrites) -
 
 /// What the image says of itself.
 fn stamp(context: &RunnerContext, metadata: &Metadata, inputs: Option<InputsHash>) -> Stamp {
-    let reference = match &metadata.subject {
+    let reference = reference(&metadata.subject);
+    let source = Some(context.repository.html_url.clone()).filter(|url| !url.is_empty());
+    let (commit, version) = (metadata.named.clone(), metadata.version.clone());
+    Stamp { commit, reference, inputs, source, run: None, version }
+}
+
+/// The ref that an image is published for, whole.
+fn reference(subject: &Subject) -> Option<String> {
+    match subject {
         Subject::Branch(name) => Some(format!("refs/heads/{name}")),
         Subject::GitTag(name) => Some(format!("refs/tags/{name}")),
         Subject::PullRequest(number) => number.map(|number| format!("refs/pull/{number}")),
         Subject::Queue => None,
         Subject::Ref(name) => Some(name.clone()),
-    };
-    let source = Some(context.repository.html_url.clone()).filter(|url| !url.is_empty());
-    let (commit, version) = (metadata.named.clone(), metadata.version.clone());
-    Stamp { commit, reference, inputs, source, run: None, version }
+    }
 }
 
 /// The annotations asked for, with what their expressions stand for.

@@ -174,6 +174,7 @@ pub fn may_need_no_build(config: &Config, context: &RunnerContext) -> bool {
 pub fn decisive(config: &Config, context: &RunnerContext, metadata: &Metadata) -> Vec<Tag> {
     let versions = metadata.tags.iter().filter(|tag| tag.policy.is_fixed()).map(|tag| tag.tag.clone());
     let never = config.tag_options.promote == Promote::Never || config.wants_new_build().is_some();
+    let never = never || !config.mode.builds();
     // What is checked out may be a Git tag on any event.
     let looked_for = may_need_no_build(config, context) || matches!(metadata.subject, Subject::GitTag(_));
     let promoted = if never || !looked_for { Vec::new() } else { tags(config, context, metadata) };

@@ -33,6 +33,18 @@ impl PushPlan {
     }
 }
 
+/// Why a run pushes nothing, whatever its tags are, if that is certain by what was asked and what the event allows.
+pub fn keeps(asked: Push, by_event: &PushDecision) -> Option<String> {
+    match (asked, by_event) {
+        (Push::No, _) => Some("`push` is false".into()),
+        (Push::Nowhere, _) => Some("each line of `repository` says `enable=false`".into()),
+        (Push::Auto, PushDecision::OnlyIfAsked(why)) => Some(format!("{why}; `push: true` would publish it")),
+        (Push::Auto | Push::Yes, PushDecision::NoPush(why)) => Some(why.clone()),
+        (Push::Auto, PushDecision::Push { .. })
+        | (Push::Yes, PushDecision::Push { .. } | PushDecision::OnlyIfAsked(_)) => None,
+    }
+}
+
 /// Decides whether a run pushes.
 ///
 /// # Errors
@@ -42,22 +54,17 @@ pub(super) fn push_plan(
     metadata: &Metadata,
     warnings: &mut Vec<String>,
 ) -> Result<PushPlan, PlanError> {
+    if let Some(why) = keeps(asked, &metadata.push_default) {
+        if let (Push::Yes, PushDecision::NoPush(_)) = (asked, &metadata.push_default) {
+            warnings.push(format!("`push: true` has no effect here: {why}"));
+        }
+        return Ok(PushPlan::Keep { why });
+    }
     let plan = match (asked, &metadata.push_default) {
-        (Push::No, _) => PushPlan::Keep { why: "`push` is false".into() },
-        (Push::Nowhere, _) => PushPlan::Keep { why: "each line of `repository` says `enable=false`".into() },
-        (Push::Auto, PushDecision::OnlyIfAsked(why)) => {
-            PushPlan::Keep { why: format!("{why}; `push: true` would publish it") }
-        }
-        (asked, PushDecision::NoPush(why)) => {
-            if asked == Push::Yes {
-                warnings.push(format!("`push: true` has no effect here: {why}"));
-            }
-            PushPlan::Keep { why: why.clone() }
-        }
-        (Push::Yes, _) => PushPlan::Push { tolerate_refusal: false, why: "`push` is true".into() },
         (Push::Auto, PushDecision::Push { tolerate_refusal }) => {
             PushPlan::Push { tolerate_refusal: *tolerate_refusal, why: metadata.occasion.clone() }
         }
+        _ => PushPlan::Push { tolerate_refusal: false, why: "`push` is true".into() },
     };
     match plan {
         // A list of rules that has none for this event is how people say that it publishes nothing.

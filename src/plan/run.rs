@@ -35,7 +35,7 @@ pub struct RunPlan {
     pub occasion: String,
     /// The version, if there is one.
     pub version: Option<String>,
-    /// The commit that is built.
+    /// The commit that is built; of an image that is there already see [`RunPlan::commit`].
     pub revision: CommitId,
     /// What was asked about tags that exist already.
     pub tag_options: TagOptions,
@@ -55,6 +55,14 @@ impl RunPlan {
     /// The platforms of the image, in order.
     pub fn platforms(&self) -> &[Platform] {
         self.image.platforms()
+    }
+
+    /// The commit that the image is of: what is built, or what one that is there says, if it does.
+    pub fn commit(&self) -> Option<&CommitId> {
+        match self.image.given() {
+            Some(given) => given.stamp.commit.as_ref(),
+            None => Some(&self.revision),
+        }
     }
 
     /// Whether a line of `tags` has made a tag.

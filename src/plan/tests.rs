@@ -36,6 +36,7 @@ pub(super) fn facts(daemon: DaemonFacts, config: &Config, metadata: Metadata) ->
         dockerfile: DockerfileText::Known("FROM alpine\nRUN true\n".into()),
         context: None,
         cache_trouble: None,
+        given: None,
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) fn work_mut(plan: &mut RunPlan) -> &mut BuildWork {
         ImageWork::Build(work)
         | ImageWork::Leg { build: work, .. }
         | ImageWork::Promote { otherwise: work, .. } => work,
-        ImageWork::Merge(_) => panic!("nothing is built"),
+        ImageWork::Merge(_) | ImageWork::Given(_) => panic!("nothing is built"),
     }
 }
 

@@ -19,6 +19,11 @@ pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list
 /// Docker's image manifest.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
+/// What the config of an image calls itself; that of an artifact (OCI image specification 1.1, "Guidelines for Artifact Usage")
+/// has another name. Nothing is what nobody has written.
+const IMAGE_CONFIGS: &[&str] =
+    &["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json", ""];
+
 /// A document under `/manifests/`, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
@@ -52,6 +57,8 @@ pub struct Image {
     pub config: Digest,
     /// Bytes of the config.
     pub config_size: u64,
+    /// What the manifest says its content is, where that is something else than an image.
+    pub artifact_type: Option<String>,
     /// Bytes of config and layers as they are stored, compressed.
     pub blobs_size: u64,
     /// Its layers and their bytes, without those that a registry does not keep.
@@ -66,6 +73,8 @@ struct Wire {
     schema_version: u64,
     #[serde(default)]
     media_type: String,
+    #[serde(default)]
+    artifact_type: Option<String>,
     manifests: Option<Vec<WireDescriptor>>,
     config: Option<WireDescriptor>,
     layers: Option<Vec<WireDescriptor>>,
@@ -138,6 +147,10 @@ pub fn parse(bytes: &[u8], media_type: &str) -> Result<Document, InvalidManifest
         (_, None, Some(config)) => {
             let layers = wire.layers.unwrap_or_default();
             Ok(Document::Image(Image {
+                artifact_type: wire
+                    .artifact_type
+                    .or(Some(config.media_type))
+                    .filter(|named| !IMAGE_CONFIGS.contains(&named.as_str())),
                 layers: layers
                     .iter()
                     .filter(|l| !l.is_foreign())
@@ -168,6 +181,39 @@ fn child(wire: WireDescriptor) -> Child {
     let subject = annotations.get(REFERENCE_DIGEST).and_then(|digest| Digest::parse(digest).ok());
     let attests = (marked || nowhere).then_some(Attests(subject));
     Child { digest: wire.digest, size: wire.size, platform, attests }
+}
+
+/// What an image's config says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageConfig {
+    /// What it runs on.
+    pub platform: Option<Platform>,
+    /// Its labels; those that are no texts are none.
+    pub labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct WireConfig {
+    config: Option<WireLabels>,
+}
+
+#[derive(Deserialize)]
+struct WireLabels {
+    #[serde(rename = "Labels")]
+    labels: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+impl ImageConfig {
+    /// Reads a config; what makes no sense says nothing, and one value that is no text does not make the others unreadable.
+    pub(super) fn read(config: &[u8]) -> Self {
+        let text = |(key, value)| match value {
+            serde_json::Value::String(text) => Some((key, text)),
+            _ => None,
+        };
+        let labels = serde_json::from_slice::<WireConfig>(config).ok();
+        let labels = labels.and_then(|read| read.config?.labels).unwrap_or_default();
+        Self { platform: config_platform(config), labels: labels.into_iter().filter_map(text).collect() }
+    }
 }
 
 /// The platform that an image's config says, if it says one.
@@ -220,6 +266,27 @@ mod tests {
     }
 
     #[test]
+    fn artifacts_are_told_from_images() {
+        let artifact = |fields: &str, config: &str| {
+            let config = format!(r#"{{"mediaType":"{config}","digest":"{}","size":2}}"#, digest("c"));
+            let text = format!(r#"{{"schemaVersion":2,{fields}"config":{config},"layers":[]}}"#);
+            match parse(text.as_bytes(), OCI_MANIFEST).unwrap() {
+                Document::Image(image) => image.artifact_type,
+                Document::Index(_) => panic!("an index"),
+            }
+        };
+        let helm = "application/vnd.cncf.helm.config.v1+json";
+        for config in IMAGE_CONFIGS {
+            assert_eq!(artifact("", config), None);
+        }
+        assert_eq!(artifact("", helm).as_deref(), Some(helm));
+        let typed = r#""artifactType":"application/vnd.example","#;
+        let empty = "application/vnd.oci.empty.v1+json";
+        assert_eq!(artifact(typed, empty).as_deref(), Some("application/vnd.example"));
+        assert_eq!(artifact("", empty).as_deref(), Some(empty));
+    }
+
+    #[test]
     fn refuses_what_is_neither_or_both() {
         let d = format!(r#"{{"digest":"{}","size":1}}"#, digest("a"));
         for (text, media_type, why) in [
@@ -252,5 +319,16 @@ mod tests {
         assert_eq!(config_platform(text).unwrap().to_string(), "linux/arm/v6");
         assert_eq!(config_platform(b"{}"), None);
         assert_eq!(config_platform(b"x"), None);
+    }
+
+    #[test]
+    fn what_a_config_says() {
+        let config = br#"{"os":"linux","architecture":"arm64","config":{"Labels":{"a":"1","b":2}}}"#;
+        let read = ImageConfig::read(config);
+        assert_eq!(read.platform, Platform::parse("linux/arm64").ok());
+        assert_eq!(read.labels, [("a".to_owned(), "1".to_owned())].into());
+        for nothing in [&b"{}"[..], b"[]", b"\xff", br#"{"config":null}"#, br#"{"config":{"Labels":null}}"#] {
+            assert_eq!(ImageConfig::read(nothing), ImageConfig::default());
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network;
 //! `login` decides what a request carries, `endpoint` finds out where requests go, `ask` makes one, `body` is what it
-//! sends; a `client` holds all of these, and `manifests`, `blobs`, `copy`, `referrers`, `legs` and `metadata` are what the
+//! sends; a `client` holds all of these, and `manifests`, `blobs`, `contents`, `copy`, `referrers`, `legs` and `metadata` are what the
 //! engine calls on it. Layers of what is built are BuildKit's matter; only an image that is in another repository already
 //! passes through here. It never retries by itself, but for one fresh token when a registry no longer takes the one it
 //! gave.
@@ -12,6 +12,7 @@ mod blobs;
 mod body;
 mod challenge;
 mod client;
+mod contents;
 mod copy;
 mod endpoint;
 mod error;
@@ -32,10 +33,11 @@ mod web;
 
 pub use blobs::{Mount, Upload};
 pub use client::RegistryClient;
+pub use contents::{Contents, NoImage, OneImage};
 pub use copy::{Copied, Copying};
 pub use error::{Kind, RegistryError};
 pub use error_response::ErrorResponse;
-pub use index::{Attests, Child, Document, Image, InvalidManifest};
+pub use index::{Attests, Child, Document, Image, ImageConfig, InvalidManifest};
 pub use join::{JoinAnnotations, JoinError, NodeImage, annotations_of, join};
 pub use legs::{Leg, LegsError, Recorded, Recording, complete, holds_its_platform};
 pub use manifest::{Descriptor, Manifest, Reference};

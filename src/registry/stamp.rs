@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::client::RegistryClient;
 use super::error::{Kind, RegistryError};
-use super::index::{self, Document, Image};
+use super::index::{self, Document, Image, ImageConfig};
 use super::manifest::Manifest;
 use crate::model::{Digest, Repository, Stamp};
 
@@ -78,25 +78,14 @@ struct Annotated {
     annotations: Option<BTreeMap<String, serde_json::Value>>,
 }
 
-#[derive(Deserialize)]
-struct Config {
-    config: Option<Labelled>,
-}
-
-#[derive(Deserialize)]
-struct Labelled {
-    #[serde(rename = "Labels")]
-    labels: Option<BTreeMap<String, serde_json::Value>>,
-}
-
-fn annotations(manifest: &Manifest) -> Stamp {
+/// What an index or a manifest says in its own annotations.
+pub(super) fn annotations(manifest: &Manifest) -> Stamp {
     let read: Result<Annotated, _> = serde_json::from_slice(&manifest.bytes);
     read.map_or_else(|_| Stamp::default(), |read| texts(read.annotations))
 }
 
 fn config_labels(config: &[u8]) -> Stamp {
-    let read: Result<Config, _> = serde_json::from_slice(config);
-    read.map_or_else(|_| Stamp::default(), |read| texts(read.config.and_then(|config| config.labels)))
+    Stamp::read(&ImageConfig::read(config).labels)
 }
 
 /// One value that is no text does not make the others unreadable.

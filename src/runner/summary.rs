@@ -38,6 +38,8 @@ pub enum Outcome {
     Pushed,
     /// The same, of an image that was there before.
     Promoted,
+    /// The same, of one that the workflow has named.
+    Tagged,
     /// In the registry under no tag: one platform of an image that another job joins.
     Leg(Platform),
     /// Built, not pushed: why not.
@@ -134,6 +136,7 @@ fn headline(input: &SummaryInput) -> String {
     match &input.outcome {
         Outcome::Pushed => format!("### Pushed {name}\n\n"),
         Outcome::Promoted => format!("### Promoted {name}: nothing was built\n\n"),
+        Outcome::Tagged => format!("### Tagged {name}\n\n"),
         Outcome::Leg(platform) => format!(
             "### Pushed one leg of {name}: {}\n\nIt has no tag: the job with `mode: merge` joins the legs.\n\n",
             code(&platform.to_string())

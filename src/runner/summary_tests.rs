@@ -189,6 +189,7 @@ docker pull docker.io/acme/api@sha256:0
 fn other_ends() {
     let named = |outcome| SummaryInput { repositories: vec!["r.example/api".into()], ..empty(outcome) };
     for (outcome, expected) in [
+        (Outcome::Tagged, "### Tagged `r.example/api`\n\n"),
         (Outcome::Promoted, "### Promoted `r.example/api`: nothing was built\n\n"),
         (Outcome::DryRun, "### Dry run for `r.example/api`: nothing was changed\n\n"),
         (

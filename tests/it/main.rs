@@ -22,4 +22,5 @@ mod login;
 mod registries;
 mod registry;
 mod session;
+mod tagging;
 mod untrusted;

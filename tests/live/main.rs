@@ -50,6 +50,7 @@ mod retry;
 mod session;
 mod several;
 mod stores;
+mod tagging;
 mod tags;
 mod transports;
 mod trust;

@@ -29,7 +29,7 @@ impl Target {
     }
 
     /// In the registry with a password.
-    fn closed(name: &str) -> Self {
+    pub fn closed(name: &str) -> Self {
         Self::new(&closed_host(), parts().closed_registry(), name)
     }
 
@@ -46,8 +46,13 @@ impl Target {
         self.registry.manifest(&self.path, tag).map_or_else(String::new, |manifest| manifest.digest)
     }
 
+    /// The platforms of a tag, by name.
+    pub fn platforms(&self, tag: &str) -> Vec<String> {
+        self.registry.platforms(&self.path, tag).into_keys().collect()
+    }
+
     /// Every tag of the run is on this digest here.
-    fn holds(&self, result: &StepResult, digest: &str) {
+    pub fn holds(&self, result: &StepResult, digest: &str) {
         let names: Vec<&str> = result.outputs["tag_names"].lines().collect();
         assert_eq!(self.tags().len(), names.len(), "{}: {:?}", self.name, self.tags());
         for tag in names {
@@ -60,7 +65,7 @@ fn closed_host() -> String {
     format!("localhost:{}", parts().auth_registry.rsplit_once(':').unwrap().1)
 }
 
-fn login(password: &str) -> String {
+pub fn login(password: &str) -> String {
     format!(
         "- {{registry: '{}', username: '{}', password: '{password}'}}",
         closed_host(),

@@ -10,7 +10,7 @@
 //! looked for among the daemon's insecure registries; that counts if the plan lets the daemon build.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +45,10 @@ pub(in crate::engine) type Existing = BTreeMap<Tag, Option<Descriptor>>;
 /// What was found at one registry.
 struct Found {
     host: RegistryHost,
-    way: Way,
+    /// How it was reached, if that was not known before.
+    way: Option<Way>,
+    /// What is still to be cleared up there.
+    clearing: Background<()>,
     seen: Vec<Seen>,
 }
 
@@ -105,6 +108,8 @@ struct Look {
     /// What is looked up there.
     tags: Vec<Tag>,
     clients: Clients,
+    /// The client that has been there before.
+    known: Option<Arc<RegistryClient>>,
     socket: PathBuf,
     relay: RelayOptions,
     patience: Patience,
@@ -130,14 +135,9 @@ impl AccessCheck {
                 repositories: targets.iter().filter(here).cloned().collect(),
                 tags: tags.clone(),
                 clients: run.registries.clients().clone(),
+                known: run.registries.known(host),
                 socket: run.daemon.path().to_owned(),
-                relay: RelayOptions {
-                    run: run.label(),
-                    id: process.random_id(),
-                    directories: vec![context.paths.temp.clone(), context.paths.workspace.clone()],
-                    program: process.program.clone(),
-                    timeout: Duration::from_secs(10),
-                },
+                relay: relay_options(run),
                 patience: second_look(asked.retries),
                 creates: asked.create_repository,
                 asks_daemon: may_build_by_daemon(&asked.builder.choice),
@@ -210,8 +210,11 @@ impl AccessCheck {
             return Err(RunError::Contradiction(vec![why.into()]));
         }
         let mut verdict = BTreeMap::new();
-        for Found { host, way, seen } in self.found.drain(..).flatten() {
-            run.registries.reach(host, way);
+        for Found { host, way, clearing, seen } in self.found.drain(..).flatten() {
+            if let Some(way) = way {
+                run.registries.reach(host, way);
+            }
+            run.registries.clear(clearing);
             for Seen { repository, access, existing, .. } in seen {
                 let why = match access {
                     Some(Ok(())) => {
@@ -261,13 +264,21 @@ impl AccessCheck {
 impl Look {
     /// Finds the way to the registry and looks at its repositories; `slow` is called when that takes a helper container.
     async fn at_registry(self, slow: impl FnOnce()) -> Result<Found, ReachError> {
-        let reached = reach_loopback_telling(&self.host, &self.socket, &self.relay, slow).await?;
-        let mut protocol = self.clients.protocol(&self.host);
-        let mut client = Arc::new(self.clients.make_speaking(protocol, &self.host, reached.dial.clone()));
+        let (mut found, mut client) = if let Some(client) = &self.known {
+            (None, Arc::clone(client))
+        } else {
+            let reached = reach_loopback_telling(&self.host, &self.socket, &self.relay, slow).await?;
+            let protocol = self.clients.protocol(&self.host);
+            let client = self.clients.make_speaking(protocol, &self.host, reached.dial.clone());
+            (Some((reached, protocol)), Arc::new(client))
+        };
         let mut looks = self.at_repositories(&client).await;
-        if looks.iter().any(|(seen, _)| seen.is_untrusted()) && self.is_allowed_by_daemon().await {
-            protocol = RegistryProtocol::UnverifiedOrPlain;
-            client = Arc::new(self.clients.make_speaking(protocol, &self.host, reached.dial.clone()));
+        if let Some((reached, protocol)) = &mut found
+            && looks.iter().any(|(seen, _)| seen.is_untrusted())
+            && self.is_allowed_by_daemon().await
+        {
+            *protocol = RegistryProtocol::UnverifiedOrPlain;
+            client = Arc::new(self.clients.make_speaking(*protocol, &self.host, reached.dial.clone()));
             for (look, again) in looks.iter_mut().zip(self.at_repositories(&client).await) {
                 let (before, _) = std::mem::replace(look, again);
                 look.0.allowed_by_daemon = before.access.and_then(Result::err);
@@ -289,7 +300,8 @@ impl Look {
             }
             seen.push(one);
         }
-        Ok(Found { host, way: Way::new(reached, protocol, client, clearing), seen })
+        let way = found.map(|(reached, protocol)| Way::new(reached, protocol, client));
+        Ok(Found { host, way, clearing, seen })
     }
 
     /// Looks at each of the repositories.
@@ -300,9 +312,25 @@ impl Look {
         join_all(self.repositories.iter().map(look)).await
     }
 
-    /// Whether the daemon pushes there in a way that nobody has told this run. One that cannot be asked does not.
     async fn is_allowed_by_daemon(&self) -> bool {
-        self.asks_daemon && is_insecure_registry(&self.socket, &self.host).await.unwrap_or(false)
+        self.asks_daemon && is_allowed_by_daemon(&self.socket, &self.host).await
+    }
+}
+
+/// Whether the daemon pushes there in a way that nobody has told this run. One that cannot be asked does not.
+pub(super) async fn is_allowed_by_daemon(socket: &Path, host: &RegistryHost) -> bool {
+    is_insecure_registry(socket, host).await.unwrap_or(false)
+}
+
+/// For a helper container that leads to a registry, if it takes one.
+pub(super) fn relay_options(run: &Run<'_>) -> RelayOptions {
+    let Run { process, context, .. } = *run;
+    RelayOptions {
+        run: run.label(),
+        id: process.random_id(),
+        directories: vec![context.paths.temp.clone(), context.paths.workspace.clone()],
+        program: process.program.clone(),
+        timeout: Duration::from_secs(10),
     }
 }
 

@@ -7,6 +7,7 @@
 mod access;
 mod builders;
 mod context;
+mod given;
 mod prestart;
 mod sources;
 mod subject;
@@ -55,15 +56,15 @@ pub(super) struct Open {
 pub(super) async fn all(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
     run.until_stopped(async {
         match run.asked.mode {
-            Mode::Merge => Box::pin(for_merge(run)).await,
+            Mode::Merge | Mode::Tag => Box::pin(without_build(run)).await,
             Mode::Build | Mode::Leg => Box::pin(for_build(run)).await,
         }
     })
     .await
 }
 
-/// What a merge depends on: what it is about, and where it goes.
-async fn for_merge(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
+/// What a run depends on that builds nothing: what it is about, and where it goes.
+async fn without_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
     let Some(subject) = subject(run).await? else { return Ok(None) };
     let dockerfile = DockerfileText::Unknown("nothing is built".into());
     let facts = facts(&subject, BuilderFacts::default(), dockerfile, None);
@@ -105,7 +106,8 @@ fn facts(
 ) -> Facts {
     let (metadata, targets) = (subject.metadata.clone(), subject.targets.clone());
     let context = subject.context.clone();
-    Facts { metadata, targets, builders, dockerfile, context, cache_trouble }
+    let given = subject.given.clone();
+    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given }
 }
 
 fn open(subject: Subject, builders: Builders, prestart: Prestart) -> Open {

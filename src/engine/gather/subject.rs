@@ -1,9 +1,11 @@
 //! What a run is about, and where it may go.
 //!
-//! Owns the order of what is asked before a plan: the sources and logins, the metadata, the registries. What follows from
+//! Owns the order of what is asked before a plan: the sources and logins, the image that is to be tagged, the metadata, the
+//! registries. What follows from
 //! the answers stands in the plan.
 
 use super::access::AccessCheck;
+use super::given::{self, Found, Given};
 use super::sources::sources;
 use crate::engine::login;
 use crate::engine::run::Run;
@@ -12,6 +14,7 @@ use crate::login::Session;
 use crate::metadata::{self, ContextCommit, Metadata, Outcome, Rules};
 use crate::model::Targets;
 use crate::plan::access::{AccessNeed, needed, refused, without, without_login};
+use crate::plan::given::GivenWork;
 
 /// What a run is about.
 pub(super) struct Subject {
@@ -19,6 +22,8 @@ pub(super) struct Subject {
     pub metadata: Metadata,
     /// What the ref of a Git context was found to be.
     pub context: Option<ContextCommit>,
+    /// The image that `from` names, if one is to be tagged.
+    pub given: Option<Box<GivenWork>>,
     /// Where it may go.
     pub targets: Targets,
     /// The look at its registries, if it is to be pushed.
@@ -31,12 +36,24 @@ pub(super) struct Subject {
 /// why.
 pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> {
     let Run { asked, context, .. } = *run;
-    let (sources, exchanged) = tokio::join!(sources(run), login::exchange(run, login::Of::Image));
+    let looking = async {
+        let exchanged = login::exchange(run, login::Of::Image).await;
+        (exchanged, given::find(run).await)
+    };
+    let (sources, (exchanged, given)) = tokio::join!(sources(run), looking);
     let (checkout, github) = sources?;
+    let given = match given? {
+        Found::NotAsked => None,
+        Found::Image(given) => Some(*given),
+        Found::Nothing(why) => {
+            run.report.nothing(why);
+            return Ok(None);
+        }
+    };
     let found = github.context.clone().and_then(Result::ok);
     // One moment for all that a run is told of it.
     let now = (run.process.now)().saturating_mul(1_000);
-    let rules = Rules { now, ..asked.into() };
+    let rules = Rules { now, given: given.as_ref().map(|given| &given.image), ..asked.into() };
     let mut metadata = match metadata::derive(context, &checkout, rules, &github)? {
         Outcome::NothingToDo(why) => {
             run.report.nothing(why);
@@ -58,11 +75,12 @@ pub(super) async fn subject(run: &Run<'_>) -> Result<Option<Subject>, RunError> 
             }
             access = Some(check);
         }
-        match refused(&mut metadata, &targets, &left_out) {
+        match refused(&mut metadata, asked.mode.builds(), &targets, &left_out) {
             Some(left) => targets = left,
-            // All stay: the image is built and goes nowhere.
+            // All stay: the image goes nowhere.
             None => access = None,
         }
     }
-    Ok(Some(Subject { metadata, context: found, targets, access, sessions }))
+    let given = given.map(|Given { work, .. }| Box::new(work));
+    Ok(Some(Subject { metadata, context: found, given, targets, access, sessions }))
 }

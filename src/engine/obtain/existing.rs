@@ -3,6 +3,7 @@
 //! Of several repositories one is enough to have it: the others are given a copy.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -19,6 +20,7 @@ use crate::plan::RunPlan;
 use crate::plan::order::{VersionVerdict, version};
 use crate::plan::promote::{Candidates, NoCandidate};
 use crate::plan::publish::ours;
+use crate::registry::RegistryClient;
 
 /// Waits for the registries' verdict as long as that is fair to a build, and looks for an image that makes the build
 /// needless, if the plan wants that.
@@ -59,16 +61,9 @@ async fn look<'a>(
     plan: &RunPlan,
     known: &BTreeMap<Repository, Existing>,
 ) -> Result<Option<Image<'a>>, RunError> {
-    let clients: Vec<_> =
-        plan.targets.iter().map(|target| (target, run.registries.client(target.registry()))).collect();
-    let views: Vec<_> = clients
-        .iter()
-        .map(|(target, client)| {
-            let patience = hurry(run.asked.retries);
-            RepositoryView::new(run.process, patience, client, target).with(known.get(*target))
-        })
-        .collect();
-    if let Some(kept) = versions(run, plan, &views).await? {
+    let clients = clients(run, plan);
+    let views = views(run, &clients, known);
+    if let Some(kept) = versions(run, plan, &views, None).await? {
         let mut said =
             format!("`{}` exists for this commit: {} is the result, nothing is built", kept.tag, kept.digest);
         let missing: Vec<_> =
@@ -78,14 +73,14 @@ async fn look<'a>(
             said = format!("{said}; it is copied to {}", names.join(", "));
         }
         run.process.reporter.notice(&said);
-        return Ok(Some(kept.image(plan)));
+        return Ok(Some(kept.image(plan, Origin::Promoted)));
     }
     let Some(promotion) = plan.image.promotion() else { return Ok(None) };
     match choose(run, plan, &views, &promotion.from).await {
         Ok(kept) => {
             let (tag, digest) = (&kept.tag, &kept.digest);
             run.process.reporter.notice(&format!("promoting `{tag}` ({digest}): nothing is built"));
-            Ok(Some(kept.image(plan)))
+            Ok(Some(kept.image(plan, Origin::Promoted)))
         }
         Err(none) if promotion.required => Err(RunError::NoCandidate(none)),
         Err(none) => {
@@ -93,6 +88,37 @@ async fn look<'a>(
             Ok(None)
         }
     }
+}
+
+/// The version's image for this commit, if any repository has it. `digest` is that of our image, if it is there already: a tag
+/// on it is kept as well.
+pub(super) async fn kept(
+    run: &Run<'_>,
+    plan: &RunPlan,
+    known: &BTreeMap<Repository, Existing>,
+    digest: Option<&Digest>,
+) -> Result<Option<Kept>, RunError> {
+    let clients = clients(run, plan);
+    versions(run, plan, &views(run, &clients, known), digest).await
+}
+
+/// The repositories of a plan, each with a client of its registry.
+type Clients<'a> = Vec<(&'a Repository, Arc<RegistryClient>)>;
+
+fn clients<'a>(run: &Run<'_>, plan: &'a RunPlan) -> Clients<'a> {
+    plan.targets.iter().map(|target| (target, run.registries.client(target.registry()))).collect()
+}
+
+fn views<'a>(
+    run: &Run<'a>,
+    clients: &'a Clients<'a>,
+    known: &'a BTreeMap<Repository, Existing>,
+) -> Vec<RepositoryView<'a>> {
+    let view = |(target, client): &'a (&'a Repository, Arc<RegistryClient>)| {
+        let patience = hurry(run.asked.retries);
+        RepositoryView::new(run.process, patience, client, target).with(known.get(*target))
+    };
+    clients.iter().map(view).collect()
 }
 
 /// An image that is there.
@@ -109,7 +135,7 @@ pub(in crate::engine) struct Kept {
 
 impl Kept {
     /// Nothing is left but to copy it where it is missing, and to tag it.
-    fn image<'a>(self, plan: &RunPlan) -> Image<'a> {
+    pub(super) fn image<'a>(self, plan: &RunPlan, origin: Origin<'a>) -> Image<'a> {
         let source = plan.targets.iter().nth(self.source);
         let locate = |(target, own): (&Repository, &Option<Digest>)| Located {
             repository: target.clone(),
@@ -117,7 +143,12 @@ impl Kept {
             copy_from: source.filter(|_| own.is_none()).cloned(),
         };
         let located = plan.targets.iter().zip(&self.each).map(locate).collect();
-        Image { origin: Origin::Promoted, digest: Some(self.digest), located, failed: Vec::new() }
+        Image { origin, digest: Some(self.digest), located, failed: Vec::new() }
+    }
+
+    /// Whether it is this image wherever it is.
+    pub(super) fn is(&self, digest: &Digest) -> bool {
+        self.each.iter().flatten().all(|own| own == digest)
     }
 }
 
@@ -126,6 +157,7 @@ async fn versions(
     run: &Run<'_>,
     plan: &RunPlan,
     views: &[RepositoryView<'_>],
+    digest: Option<&Digest>,
 ) -> Result<Option<Kept>, RunError> {
     let versions = plan.versions();
     let names: Vec<Tag> = versions.iter().map(|tag| tag.tag.clone()).collect();
@@ -134,7 +166,7 @@ async fn versions(
     for (number, (target, found)) in plan.targets.iter().zip(found).enumerate() {
         let ours = ours(plan, target);
         for (tag, found) in versions.iter().zip(found) {
-            match version(tag, found.as_ref(), &ours, None) {
+            match version(tag, found.as_ref(), &ours, digest) {
                 VersionVerdict::Taken(by) => taken.push((target.clone(), RunError::VersionTaken(by))),
                 // The merge keeps it; what it would do without this leg, it cannot know.
                 VersionVerdict::Kept(_) if plan.image.leg().is_some() => {}

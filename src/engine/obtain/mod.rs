@@ -1,9 +1,10 @@
-//! The image: built, taken from what is there already, or joined of what other jobs have built, as the plan says. It has
+//! The image: built, taken from what is there already, joined of what other jobs have built, or given, as the plan says. It has
 //! no tag when this phase ends.
 
 mod build;
 mod builder;
 mod existing;
+mod given;
 mod merge;
 mod nodes;
 mod push;
@@ -40,9 +41,9 @@ impl Image<'_> {
     fn summary(&self) -> ImageSummary {
         let annotations = match &self.origin {
             Origin::Merged(merged) => Some(merged.index.annotations.clone()),
-            Origin::Built(_) | Origin::Promoted => None,
+            Origin::Built(_) | Origin::Promoted | Origin::Given => None,
         };
-        let promoted = matches!(self.origin, Origin::Promoted);
+        let promoted = matches!(self.origin, Origin::Promoted | Origin::Given);
         ImageSummary { digest: self.digest.clone(), promoted, annotations }
     }
 }
@@ -55,6 +56,8 @@ pub(super) enum Origin<'a> {
     Promoted,
     /// It was joined of legs.
     Merged(Merged),
+    /// It was there already, as the input says.
+    Given,
 }
 
 /// Legs that were joined.
@@ -116,6 +119,7 @@ pub(super) async fn image<'a>(
 ) -> Result<Option<Image<'a>>, RunError> {
     let image = match plan.image.made() {
         Made::Joined(work) => run.until_stopped(merge::image(run, plan, work, open.access)).await?,
+        Made::Given(work) => run.until_stopped(given::image(run, plan, work, open)).await?,
         Made::Built(work) => match run.until_stopped(existing::image(run, plan, &mut open)).await? {
             Some(there) => Some(there),
             None => Some(Box::pin(build::image(run, plan, work, open)).await?),

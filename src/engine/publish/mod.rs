@@ -1,5 +1,5 @@
 //! The image is published: its tags are put, or a leg is recorded; in several repositories at the same time, each by
-//! itself. The same for what was built, promoted and merged.
+//! itself. The same for what was built, promoted, merged and given.
 
 mod leg;
 mod platforms;

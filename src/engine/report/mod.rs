@@ -9,6 +9,7 @@ use crate::buildkit::BuildError;
 use crate::error::{RunError, explain};
 use crate::model::{Repository, chain};
 use crate::plan::PushPlan;
+use crate::plan::image::ImageWork;
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
@@ -69,10 +70,11 @@ fn outcome(account: &Account<'_>, result: &Result<(), RunError>) -> Outcome {
     if let Some(why) = account.refused.or(kept) {
         return Outcome::Built(why.to_owned());
     }
-    match account.plan.and_then(|plan| plan.image.leg()) {
-        Some(leg) => Outcome::Leg(leg.platform.clone()),
-        None if account.promoted => Outcome::Promoted,
-        None => Outcome::Pushed,
+    match account.plan.map(|plan| &plan.image) {
+        Some(ImageWork::Leg { leg, .. }) => Outcome::Leg(leg.platform.clone()),
+        Some(ImageWork::Given(_)) => Outcome::Tagged,
+        _ if account.promoted => Outcome::Promoted,
+        _ => Outcome::Pushed,
     }
 }
 
@@ -93,10 +95,11 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
         Ok(()) => match (account.nothing, account.plan, account.digest) {
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
             (None, Some(plan), Some(digest)) if account.pushed() => {
-                let done = match plan.image.leg() {
-                    Some(_) => "pushed one leg,",
-                    None if account.promoted => "promoted",
-                    None => "pushed",
+                let done = match plan.image {
+                    ImageWork::Leg { .. } => "pushed one leg,",
+                    ImageWork::Given(_) => "tagged",
+                    _ if account.promoted => "promoted",
+                    _ => "pushed",
                 };
                 for target in &account.targets {
                     let sizes = sizes(target);
