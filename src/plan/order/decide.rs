@@ -173,6 +173,7 @@ fn in_order(current: &Stamped, ours: &Ours, known: &Known) -> Result<Verdict, Qu
 /// could be compared, a newer commit keeps it; nothing else is known.
 fn upwards(tag: &PlannedTag, current: &Stamped, ours: &Ours, known: &Known) -> Result<Verdict, Question> {
     let theirs = current.stamp.version.as_deref();
+    let theirs = theirs.map(|label| version_in(label, tag, ours));
     match theirs.zip(tag.version.as_ref()).and_then(|(theirs, own)| own.compare(theirs)) {
         Some(Ordering::Greater) => Ok(Verdict::Move),
         Some(Ordering::Equal) => in_order(current, ours, known),
@@ -187,6 +188,17 @@ fn upwards(tag: &PlannedTag, current: &Stamped, ours: &Ours, known: &Known) -> R
             verdict => verdict,
         }),
     }
+}
+
+/// The version within an image's label of it. The label is a whole tag, `alpine-1.2.9`: what is around the version in ours is
+/// around theirs, too, where one workflow has made both.
+fn version_in<'a>(label: &'a str, tag: &PlannedTag, ours: &Ours) -> &'a str {
+    let around = || {
+        let own = tag.version.as_ref()?.name();
+        let (prefix, suffix) = ours.stamp.version.as_deref()?.split_once(own.as_str())?;
+        label.strip_prefix(prefix)?.strip_suffix(suffix)
+    };
+    around().unwrap_or(label)
 }
 
 /// Whether the image that has a tag is of a commit that descends from ours.
@@ -403,6 +415,32 @@ mod tests {
         let current = there(Stamp { version: Some("2.0.0\n".into()), ..stamp(1, "") });
         let verdict = decide(&tag, Some(&current), &ours(false), &Digest::of(b"ours"), &Known::default());
         assert_eq!(verdict, Verdict::Keep("it is on version `2.0.0\\n`, which is later".into()));
+    }
+
+    #[test]
+    fn versions_are_compared_within_the_labels_that_a_workflow_writes() {
+        let tag = PlannedTag {
+            version: crate::rules::RuleVersion::parse(crate::rules::Scheme::Semver, "1.9.0"),
+            ..PlannedTag::new(Tag::parse("latest").unwrap(), (TagSource::Latest, Policy::UPWARDS), "")
+        };
+        for (own, theirs, expected) in [
+            ("x-1.9.0", "x-2.0.0", "keep"),
+            ("x-1.9.0", "x-1.8.0", "move"),
+            ("v1.9.0-alpine", "v2.0.0-alpine", "keep"),
+            // The same version: as between any two commits, and no pre-release of it.
+            ("1.9.0-alpine", "1.9.0-alpine", "relate"),
+            // Made before there was a prefix.
+            ("x-1.9.0", "2.0.0", "keep"),
+            ("x-1.9.0", "y-2.0.0", "relate"),
+            ("nightly", "2.0.0", "keep"),
+            ("nightly", "1.9.0", "relate"),
+        ] {
+            let mut ours = ours(false);
+            ours.stamp.version = Some(own.into());
+            let current = there(Stamp { version: Some(theirs.into()), ..stamp(1, "refs/tags/v") });
+            let verdict = decide(&tag, Some(&current), &ours, &Digest::of(b"ours"), &Known::default());
+            assert_eq!(word(&verdict), expected, "{own} over {theirs}");
+        }
     }
 
     #[test]

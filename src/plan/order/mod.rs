@@ -11,6 +11,10 @@
 //! again. That holds for two of them; where further runs race with both, a tag can end on either one's image, as nothing can
 //! be put only if it is still as it was read. Where images do not say their run, they may replace each other: both are what
 //! the commit is.
+//! Where no tag is called after the commit, as rules can have it, and for tags that go with the latest version, there is no such
+//! evidence: those are read right before the move and once more after it. One ends on the older image only where the newer
+//! run's move and its second look both fall between the other run's look and its move (`races_of_rules` counts them);
+//! the newer run again, or the next one, repairs it.
 //! Sans-IO: the engine asks [`Steps`] what to do, does it, and tells what came of it. `races` drives two and three
 //! runs through their interleavings.
 
@@ -18,6 +22,8 @@ mod decide;
 mod follow;
 #[cfg(test)]
 mod races;
+#[cfg(test)]
+mod races_of_rules;
 #[cfg(test)]
 mod shapes;
 mod steps;

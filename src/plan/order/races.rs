@@ -17,14 +17,16 @@ use crate::plan::publish::{Ours, PublishPlan};
 
 /// The world that runs share.
 #[derive(Clone)]
-struct World {
-    graph: Graph,
-    tip: u8,
-    registry: BTreeMap<Tag, Stamped>,
+pub(super) struct World {
+    pub(super) graph: Graph,
+    pub(super) tip: u8,
+    pub(super) registry: BTreeMap<Tag, Stamped>,
     /// Commits that the history tells.
-    longest: usize,
+    pub(super) longest: usize,
     /// The moving tags.
-    tags: &'static [(&'static str, TagSource)],
+    pub(super) tags: &'static [(&'static str, TagSource)],
+    /// Requests to the registry so far.
+    pub(super) requests: usize,
 }
 
 const BOTH: &[(&str, TagSource)] = &[("main", TagSource::Branch), ("latest", TagSource::Latest)];
@@ -57,11 +59,11 @@ impl World {
         let before = image(0, 99);
         let commit_tag = Tag::parse(&format!("{}-main", id(0))).unwrap();
         let registry = [tag("main"), tag("latest"), commit_tag].map(|tag| (tag, before.clone()));
-        Self { graph: shape.graph, tip: 0, registry: registry.into(), longest, tags }
+        Self { graph: shape.graph, tip: 0, registry: registry.into(), longest, tags, requests: 0 }
     }
 
     /// Where the moving tags are.
-    fn moving(&self) -> Vec<u8> {
+    pub(super) fn moving(&self) -> Vec<u8> {
         let on =
             |(name, _): &(&str, TagSource)| self.registry[&tag(name)].stamp.commit.as_ref().map(commit_of);
         self.tags.iter().map(|tag| on(tag).unwrap()).collect()
@@ -70,13 +72,16 @@ impl World {
 
 /// One run: its steps, and the answers to a part of the present one.
 #[derive(Clone)]
-struct Run {
-    steps: Steps,
+pub(super) struct Run {
+    pub(super) steps: Steps,
     images: BTreeMap<Digest, Stamped>,
     read: Vec<Option<Stamped>>,
     put: Vec<Putting>,
     /// Where its ref is, if that is not the one that is pushed to.
     tip: Option<u8>,
+    /// Which tags it has read and put, each with the number of the request.
+    pub(super) reads: Vec<(Tag, usize)>,
+    pub(super) puts: Vec<(Tag, usize)>,
 }
 
 impl Run {
@@ -109,8 +114,19 @@ impl Run {
             },
             stages: tags.chunk_by(|a, b| a.policy.stage == b.policy.stage).map(<[_]>::to_vec).collect(),
         };
+        Self::carrying_out(plan, own)
+    }
+
+    /// Of this image, as it is planned.
+    pub(super) fn carrying_out(plan: PublishPlan, own: Stamped) -> Self {
         let images = [(own.digest.clone(), own)].into();
-        Self { steps: Steps::new(plan), images, read: Vec::new(), put: Vec::new(), tip: None }
+        let (read, put, reads, puts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { steps: Steps::new(plan), images, read, put, tip: None, reads, puts }
+    }
+
+    /// Of a ref that stays where it is.
+    pub(super) fn with_ref_at(self, tip: Option<u8>) -> Self {
+        Self { tip, ..self }
     }
 
     fn ended(&self) -> bool {
@@ -121,7 +137,10 @@ impl Run {
     fn act(&mut self, world: &mut World) {
         match self.steps.next() {
             Step::Read(tags) => {
-                let found = world.registry.get(&tags[self.read.len()]).cloned();
+                let tag = tags[self.read.len()].clone();
+                let found = world.registry.get(&tag).cloned();
+                world.requests += 1;
+                self.reads.push((tag, world.requests));
                 // What was read can be put again.
                 self.images.extend(found.iter().map(|found| (found.digest.clone(), found.clone())));
                 self.read.push(found);
@@ -131,6 +150,8 @@ impl Run {
             }
             Step::Put(puts) => {
                 let (tag, digest) = puts[self.put.len()].clone();
+                world.requests += 1;
+                self.puts.push((tag.clone(), world.requests));
                 world.registry.insert(tag, self.images[&digest].clone());
                 self.put.push(Putting::Done);
                 if self.put.len() == puts.len() {
@@ -158,7 +179,7 @@ impl Run {
         }
     }
 
-    fn finish(&mut self, world: &mut World) -> Progress {
+    pub(super) fn finish(&mut self, world: &mut World) -> Progress {
         for _ in 0..1000 {
             if self.ended() {
                 return self.steps.progress().clone();
@@ -169,11 +190,15 @@ impl Run {
     }
 }
 
+/// The run of a commit, given the number of runs before it and the moving tags.
+pub(super) type Start = fn(u8, usize, &[(&str, TagSource)]) -> Run;
+
 /// A moment of a race.
 #[derive(Clone)]
-struct Race<'a> {
+pub(super) struct Race<'a> {
     shape: &'a Shape,
-    world: World,
+    pub(super) world: World,
+    start: Start,
     pushed: usize,
     runs: Vec<Run>,
     killed: bool,
@@ -182,8 +207,12 @@ struct Race<'a> {
 
 impl<'a> Race<'a> {
     fn of(shape: &'a Shape, longest: usize, tags: &'static [(&'static str, TagSource)]) -> Self {
-        let world = World::of(shape, longest, tags);
-        Self { shape, world, pushed: 0, runs: Vec::new(), killed: false, trace: Vec::new() }
+        Self::between(Run::of, World::of(shape, longest, tags), shape)
+    }
+
+    /// Between runs of this kind.
+    pub(super) fn between(start: Start, world: World, shape: &'a Shape) -> Self {
+        Self { shape, world, start, pushed: 0, runs: Vec::new(), killed: false, trace: Vec::new() }
     }
 
     /// Who can do something: a number of a run, or the one after them all for the next push.
@@ -199,10 +228,10 @@ impl<'a> Race<'a> {
             self.world.tip = commit;
             self.trace.push(format!("push {commit}"));
             self.pushed += 1;
-            self.runs.push(Run::of(commit, self.runs.len(), self.world.tags));
+            self.runs.push((self.start)(commit, self.runs.len(), self.world.tags));
             for (after, commit) in self.shape.reruns {
                 if *after == self.pushed {
-                    self.runs.push(Run::of(*commit, self.runs.len(), self.world.tags));
+                    self.runs.push((self.start)(*commit, self.runs.len(), self.world.tags));
                 }
             }
             return;
@@ -227,7 +256,7 @@ impl<'a> Race<'a> {
         // The next commit's run repairs.
         let mut world = self.world.clone();
         world.tip = 9;
-        let progress = Run::of(9, 98, world.tags).finish(&mut world);
+        let progress = (self.start)(9, 98, world.tags).finish(&mut world);
         assert_eq!(
             world.moving(),
             vec![9; world.tags.len()],
@@ -239,7 +268,7 @@ impl<'a> Race<'a> {
     }
 
     /// Every interleaving from here, with at most one run killed, wherever that can be; how many there were.
-    fn all(self, kills: bool) -> usize {
+    pub(super) fn all(self, kills: bool) -> usize {
         let ready = self.ready();
         if ready.is_empty() {
             self.check();
@@ -262,7 +291,7 @@ impl<'a> Race<'a> {
     }
 
     /// One interleaving by chance.
-    fn any(mut self, chance: &mut Chance, kills: bool) {
+    pub(super) fn any(mut self, chance: &mut Chance, kills: bool) {
         loop {
             let ready = self.ready();
             if ready.is_empty() {
@@ -282,7 +311,7 @@ impl<'a> Race<'a> {
 }
 
 /// xorshift64*, from a fixed seed.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
     fn below(&mut self, limit: usize) -> usize {
@@ -294,7 +323,7 @@ impl Chance {
     }
 }
 
-fn of_two_runs() -> impl Iterator<Item = &'static Shape> {
+pub(super) fn of_two_runs() -> impl Iterator<Item = &'static Shape> {
     SHAPES.iter().filter(|shape| shape.pushes.len() + shape.reruns.len() == 2)
 }
 
@@ -348,11 +377,16 @@ fn any_of_them_killed_by_chance() {
 fn world(graph: Graph, tip: u8) -> World {
     let before = image(0, 99);
     let registry = [tag("main"), tag(&format!("{}-main", id(0)))].map(|tag| (tag, before.clone()));
-    World { graph, tip, registry: registry.into(), longest: 50, tags: MAIN }
+    World { graph, tip, registry: registry.into(), longest: 50, tags: MAIN, requests: 0 }
 }
 
 /// Every interleaving of these runs, which have begun; `always` holds after each request, `end` when all have ended.
-fn interleave(world: &World, runs: &[Run], always: &dyn Fn(&World), end: &dyn Fn(&World, &[Run])) -> usize {
+pub(super) fn interleave(
+    world: &World,
+    runs: &[Run],
+    always: &dyn Fn(&World),
+    end: &dyn Fn(&World, &[Run]),
+) -> usize {
     let mut count = 0;
     for who in (0..runs.len()).filter(|who| !runs[*who].ended()) {
         let (mut world, mut runs) = (world.clone(), runs.to_vec());
@@ -368,12 +402,12 @@ fn interleave(world: &World, runs: &[Run], always: &dyn Fn(&World), end: &dyn Fn
 }
 
 /// One interleaving by chance, and what happened in it.
-fn drawn(mut world: World, mut runs: Vec<Run>, chance: &mut Chance) -> (World, String) {
+pub(super) fn drawn(mut world: World, mut runs: Vec<Run>, chance: &mut Chance) -> (World, Vec<Run>, String) {
     let mut trace = String::new();
     loop {
         let ready: Vec<usize> = (0..runs.len()).filter(|who| !runs[*who].ended()).collect();
         if ready.is_empty() {
-            return (world, trace);
+            return (world, runs, trace);
         }
         let who = ready[chance.below(ready.len())];
         let _ = writeln!(trace, "run {who}: {:?}", runs[who].steps.next());
@@ -406,7 +440,7 @@ fn two_runs_of_one_commit_keep_its_tags_beside_runs_of_an_older_one() {
         world.registry.insert(tag("latest"), image(0, 99));
         let images = [by_run(1, 5), by_run(2, 7), by_run(2, 8), by_run(1, 9)];
         let runs = images.map(|own| Run::to_publish(own, "main", BOTH)).to_vec();
-        let (world, trace) = drawn(world, runs, &mut chance);
+        let (world, _, trace) = drawn(world, runs, &mut chance);
         for name in ["main", "latest"] {
             // Which of the two it is, one of the others can undo by a move that it had decided on before.
             assert_eq!(world.registry[&tag(name)].stamp.commit, Some(id(2)), "{name}\n{trace}");

@@ -58,12 +58,13 @@ pub(super) const SHAPES: &[Shape] = &[
     },
 ];
 
+/// Different in its first characters, as short ids are.
 pub(super) fn id(commit: u8) -> CommitId {
-    CommitId::parse(&format!("{:040x}", u32::from(commit) + 0x100)).unwrap()
+    CommitId::parse(&format!("{commit:02x}{:038x}", 1)).unwrap()
 }
 
 pub(super) fn commit_of(id: &CommitId) -> u8 {
-    (u32::from_str_radix(id.as_str(), 16).unwrap() - 0x100).try_into().unwrap()
+    u8::from_str_radix(id.cut(2), 16).unwrap()
 }
 
 pub(super) fn tag(text: &str) -> Tag {

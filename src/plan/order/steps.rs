@@ -4,6 +4,9 @@
 //! on. Then
 //! the commit's tag, then the moving ones, stage by stage, each read right before its move. Last the look for newer
 //! commits' tags: after it nothing of ours is on an image that is older than the newest one published.
+//!
+//! No tag leads from one version to the next, and rules can make tags without any that is called after the commit. What has
+//! no such evidence is read once more after its move, and put again where an older image has taken it meanwhile.
 
 use std::cmp::Ordering;
 use std::mem;
@@ -83,6 +86,10 @@ pub struct Steps {
     evidence: Vec<PlannedTag>,
     /// Moving tags that this run has put, which are on `image` now, of the commit `base` by this run.
     moved: Vec<PlannedTag>,
+    /// Tags of versions that this run has put. They stay where they are when the others move on.
+    raised: Vec<PlannedTag>,
+    /// What has no evidence is being read once more.
+    rereading: bool,
     base: Option<CommitId>,
     image: Digest,
     run: Option<RunNumber>,
@@ -147,6 +154,8 @@ impl Steps {
             known: Known::default(),
             progress,
             moved: Vec::new(),
+            raised: Vec::new(),
+            rereading: false,
             rounds: 0,
         };
         if versions.is_empty() {
@@ -255,7 +264,7 @@ impl Steps {
                     }
                 }
                 (self.base, self.image, self.run) = (Some(commit), digest, run);
-                self.begin_look();
+                self.look_for_newer();
             }
             _ => {}
         }
@@ -300,6 +309,9 @@ impl Steps {
         if tag.policy.moves == Moves::ByCommit && !self.moved.contains(&tag) {
             self.moved.push(tag.clone());
         }
+        if tag.policy.moves == Moves::Upwards && !self.raised.contains(&tag) {
+            self.raised.push(tag.clone());
+        }
         if tag.policy.moves == Moves::Free && !self.evidence.contains(&tag) {
             self.evidence.push(tag.clone());
         }
@@ -331,6 +343,10 @@ impl Steps {
         for (tag, current) in tags.iter().zip(&found) {
             match decide(tag, current.as_ref(), &self.ours, &self.progress.digest, &self.known) {
                 Verdict::There => there.push(tag.clone()),
+                // Neither of the two is the later one: they would take it from each other.
+                Verdict::Move if self.rounds > 0 && self.is_as_good(tag, current.as_ref()) => {
+                    kept.push((tag.clone(), "another build of the same commit has it".into()));
+                }
                 Verdict::Move => moves.push(tag.clone()),
                 // Who moved it since may have known more than this run does.
                 Verdict::MoveWithWarning(_) if self.rounds > 0 => {
@@ -362,6 +378,7 @@ impl Steps {
         }
         for (tag, why) in kept {
             self.moved.retain(|moved| moved.tag != tag.tag);
+            self.raised.retain(|raised| raised.tag != tag.tag);
             self.hold(&tag, why);
         }
         for warning in warned {
@@ -372,17 +389,45 @@ impl Steps {
         if moves.is_empty() && self.stages.is_empty() && self.rounds > 0 {
             // Read again after the last move, and all is well.
             self.phase = Phase::Done;
-            if mem::take(&mut self.overtaken) {
-                self.begin_look();
+            if mem::take(&mut self.rereading) || mem::take(&mut self.overtaken) {
+                self.look_for_newer();
             }
         } else {
             self.put(moves);
         }
     }
 
-    /// Looks whether newer images have appeared, if there is anything that they should have.
+    /// Whether the image that has the tag is another build of our commit, and nothing says which of the two is the later one.
+    fn is_as_good(&self, tag: &PlannedTag, current: Option<&Stamped>) -> bool {
+        let Some(Stamped { stamp: theirs, .. }) = current else { return false };
+        let ours = &self.ours.stamp;
+        let is_later = ours.run.zip(theirs.run).is_some_and(|(ours, theirs)| ours > theirs);
+        let version = tag.version.as_ref().zip(theirs.version.as_deref());
+        let is_higher = tag.policy.moves == Moves::Upwards
+            && version.is_some_and(|(own, theirs)| own.compare(theirs) == Some(Ordering::Greater));
+        theirs.commit.is_some() && theirs.commit == ours.commit && !is_later && !is_higher
+    }
+
+    /// After the last stage, and again after each move that came of it: what has no evidence is read once more, then the rest
+    /// is looked after.
     fn begin_look(&mut self) {
+        let mut again = self.raised.clone();
+        if self.ours.commit_tags.is_none() {
+            again.extend(self.moved.iter().cloned());
+        }
+        if again.is_empty() || !self.ours.options.hold_back || self.rounds >= ROUNDS {
+            self.look_for_newer();
+            return;
+        }
+        self.rounds += 1;
+        self.rereading = true;
+        self.phase = Phase::Reading(again);
+    }
+
+    /// Looks whether newer images have appeared, if there is anything that they should have.
+    fn look_for_newer(&mut self) {
         let wanted = self.ours.options.hold_back && self.base.is_some() && !self.moved.is_empty();
+        let wanted = wanted && self.ours.commit_tags.is_some();
         self.phase = match self.tag_of_base() {
             _ if !wanted || self.rounds >= ROUNDS => Phase::Done,
             Some(tag) if self.run.is_some() => Phase::Comparing(tag),
