@@ -1,41 +1,6 @@
+use super::super::cases_tests_support::{FOUR, SHA, evaluated, facts, run};
 use super::*;
-use crate::model::CommitId;
 use crate::rules::{names_pull_request_head, parse};
-
-const SHA: &str = "860c1904a1ce19322e91ac35af1ab07466440c37";
-
-/// An event in one word: `branch:NAME`, `tag:NAME`, `pr:N`, each with the name of the event before it, if that is no push.
-fn facts(event: &str) -> EventFacts {
-    let (name, on) = event.split_once(' ').unwrap_or(("push", event));
-    let (kind, rest) = on.split_once(':').unwrap();
-    let git_ref = match kind {
-        "branch" => GitRef::Branch(rest.into()),
-        "tag" => GitRef::Tag(rest.into()),
-        "pr" => GitRef::Pull(rest.parse().unwrap()),
-        _ => GitRef::Other(rest.into()),
-    };
-    EventFacts {
-        event: name.into(),
-        git_ref,
-        sha: Ok(CommitId::parse(SHA).unwrap()),
-        default_branch: Some("master".into()),
-        base_ref: Some(if kind == "tag" { "refs/heads/master" } else { "master" }.into()),
-        short_sha: 7,
-        withheld: None,
-        // 2020-01-10T00:30:00Z, and the day before.
-        now: 1_578_616_200_000,
-        committed: Some(1_578_529_800),
-    }
-}
-
-fn evaluated(tags: &str, flavor: &str, facts: &EventFacts) -> Result<Evaluated, Vec<Fault>> {
-    let rules = parse(tags, flavor).unwrap_or_else(|faults| panic!("{tags}: {faults:?}"));
-    evaluate(&rules, facts, DefaultTags::default())
-}
-
-fn run(tags: &str, flavor: &str, event: &str) -> Evaluated {
-    evaluated(tags, flavor, &facts(event)).unwrap_or_else(|faults| panic!("{tags}: {faults:?}"))
-}
 
 /// The tags, in order.
 fn names(tags: &str, flavor: &str, event: &str) -> String {
@@ -43,8 +8,6 @@ fn names(tags: &str, flavor: &str, event: &str) -> String {
     let names: Vec<&str> = run.tags.iter().map(|tag| tag.tag.as_str()).collect();
     names.join(" ")
 }
-
-const FOUR: &str = "type=schedule\ntype=ref,event=branch\ntype=ref,event=tag\ntype=ref,event=pr";
 
 #[test]
 fn schedules_and_versions() {
@@ -539,7 +502,8 @@ fn references_are_bound_to_their_repository() {
     );
     assert_eq!(run.version.as_deref(), Some("x"));
     // No `latest` by a flavor where references are all there is.
-    let only = super::tests::run("ghcr.io/a/b:1\nghcr.io/c/d:1", "latest=true", "branch:m");
+    let only =
+        super::super::cases_tests_support::run("ghcr.io/a/b:1\nghcr.io/c/d:1", "latest=true", "branch:m");
     assert_eq!((only.tags.len(), only.version.as_deref()), (2, Some("1")));
 }
 

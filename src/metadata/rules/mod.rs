@@ -5,11 +5,15 @@
 //! decide whether a tag moves: that is the order's, by the policy that each tag carries.
 
 #[cfg(test)]
+mod cases_tests_support;
+#[cfg(test)]
 mod docs_tests;
 mod evaluate;
 mod facts;
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod statements_tests;
 
 pub use evaluate::{DefaultTags, Evaluated, Nothing, evaluate};
 pub use facts::EventFacts;
