@@ -29,7 +29,8 @@ fn outside(text: &str) -> String {
 pub(super) fn parse(text: &str, place: Place) -> Result<(Repository, Template), Vec<Fault>> {
     let fault = |message: String, hint: &str| Err(vec![place.fault(message).hint(hint)]);
     let braces = text.find("{{").unwrap_or(text.len());
-    let start = text[..braces].rfind('/').map_or(0, |at| at + 1);
+    // A `:` before the first `/` is a port's; a tag that has a `/` is told of as a tag.
+    let start = text[..braces].find('/').map_or(0, |at| at + 1);
     if text[..braces].contains('@') {
         return fault(
             format!("{} has a digest: the image is made by this run, and only then has one", shown(text)),
@@ -137,6 +138,8 @@ mod tests {
             ("ghcr.io/a/b:x y", 13, "cannot be a tag"),
             ("ghcr.io/a/b:x+{{sha}}", 13, "cannot be a tag"),
             ("ghcr.io/a/b:x:y", 13, "cannot be a tag"),
+            ("ghcr.io/a/b:feature/x", 13, "`feature/x` cannot be a tag"),
+            ("localhost:5000/a/b:x/{{sha}}", 20, "cannot be a tag"),
             ("ghcr.io/a/b:{{x}}", 13, "no expression `{{x}}`"),
             ("ghcr.io/{{branch}}/b:x", 1, "has an expression"),
             ("ghcr.io/a/b:1@sha256:00", 1, "has a digest"),

@@ -14,6 +14,8 @@ mod facts;
 mod property_tests;
 #[cfg(test)]
 mod statements_tests;
+#[cfg(test)]
+mod workflows_tests;
 
 pub use evaluate::{DefaultTags, Evaluated, Nothing, evaluate};
 pub use facts::EventFacts;
