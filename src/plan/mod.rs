@@ -36,6 +36,8 @@ pub mod prepare;
 pub mod promote;
 pub mod publish;
 mod push;
+#[cfg(test)]
+mod put_tags_tests;
 mod remote;
 mod run;
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod docs_tests;
 mod evaluate;
 mod facts;
 #[cfg(test)]
-mod property_tests;
+pub(crate) mod property_tests;
 #[cfg(test)]
 mod statements_tests;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::model::{CommitId, GitRef, Tag};
 use crate::rules::*;
 
 /// Texts made of pieces of the language and of noise.
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
         "type=",
         "semver",
@@ -76,7 +76,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 /// Rules that can be read, most of which make something.
-fn rules() -> impl Strategy<Value = String> {
+pub(crate) fn rules() -> impl Strategy<Value = String> {
     const LINES: &[&str] = &[
         "type=schedule,pattern={{date 'YYYYMMDD'}}",
         "type=semver,pattern={{version}}",
