@@ -35,8 +35,12 @@
 //! | no `tags` | four rules | the default strategy |
 
 mod fault;
+#[cfg(test)]
+mod fuzz_tests;
 mod line;
 mod moment;
+#[cfg(test)]
+pub(crate) mod mutate_tests_support;
 mod parse;
 mod pattern;
 mod pep440;

@@ -11,6 +11,8 @@ mod docs_tests;
 mod evaluate;
 mod facts;
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 pub(crate) mod property_tests;
 #[cfg(test)]
 mod statements_tests;
