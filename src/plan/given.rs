@@ -77,11 +77,6 @@ impl CommitSource {
 }
 
 impl GivenWork {
-    /// The whole name of what is tagged where it is now.
-    pub fn reference(&self) -> String {
-        format!("{}@{}", self.from.repository(), self.digest)
-    }
-
     /// Its commit and how that is known, for people.
     pub(super) fn commit(&self) -> String {
         match (&self.stamp.commit, self.commit_source) {

@@ -129,7 +129,6 @@ fn one_platform_of_it() {
     assert!(text.contains(&row), "{text}");
     assert!(text.contains("by its label org.opencontainers.image.revision\n"), "{text}");
     assert!(text.contains("notice: the attestations of linux/arm64 are in the index"), "{text}");
-    assert_eq!(part.reference(), format!("ghcr.io/acme/shop/api@{one}"));
     let broken = planned(&asked(), Some(part)).unwrap_err().to_string();
     assert!(broken.contains("a part is tagged that nobody asked for"), "{broken}");
 }

@@ -56,7 +56,7 @@ pub(super) async fn find(run: &Run<'_>) -> Result<Found, RunError> {
     if run.asked.mode != Mode::Tag {
         return Ok(Found::NotAsked);
     }
-    // What the event is no reason for anything, is said of every mode.
+    // An event that makes nothing is told of in every mode alike.
     let Some(by_event) = push_by_event(run.context) else { return Ok(Found::NotAsked) };
     if let Some(why) = keeps(run.asked.push, &by_event) {
         return Ok(Found::Nothing(format!("there is nothing to tag, as nothing is pushed: {why}")));
