@@ -29,6 +29,7 @@
 //! | [`rules`] | the language of `tags` and `flavor`: rules, whole references, expressions |
 //! | [`metadata`] | which tags and labels, and why: pure |
 //! | [`plan`] | what will be done and what instead, as one value that prints and checks itself: pure |
+//! | [`kustomize`] | the files that say which image an environment runs: read, and edited byte for byte: pure |
 //! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
 //! | [`buildkit`] | the BuildKit client: connection, session, solve, status, the sender of files |
 //! | [`docker`] | the daemon's API: our own container, the relay to a registry on the host's loopback, emulators, what its machine runs |
@@ -39,8 +40,8 @@
 //! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `publish`, `export`, `report` |
 //! | [`error`] | the errors of a run and their one printer |
 //!
-//! Dependencies point one way, `model ← rules, inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker, registry,
-//! github, git ← login ← engine ← main`; a test reads the `use` lines and holds them to it.
+//! Dependencies point one way, `model ← rules, inputs, runner, metadata, context, plan, kustomize, progress ← net ← buildkit, docker,
+//! registry, github, git ← login ← engine ← main`; a test reads the `use` lines and holds them to it.
 //!
 //! # Invariants
 //!
@@ -67,6 +68,7 @@ pub mod error;
 pub mod git;
 pub mod github;
 pub mod inputs;
+pub mod kustomize;
 pub mod login;
 pub mod metadata;
 pub mod model;

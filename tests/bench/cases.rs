@@ -13,7 +13,7 @@ type Case = fn(&Bench) -> Vec<Row>;
 /// Measures the cases that `wanted` names, or all; the rows come in the table's order. Says when each case is done, as
 /// the table comes last.
 pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
-    let cases: [(&str, Case); 13] = [
+    let cases: [(&str, Case); 14] = [
         ("small", small),
         ("files", many_files),
         ("large", large_file),
@@ -25,6 +25,7 @@ pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
         ("promotion", crate::tags::promotion),
         ("preflight", crate::tags::preflight),
         ("action", whole_action),
+        ("edit", crate::kustomize::long_edit),
         ("memory", memory_at_200_000_files),
         ("image", image_size),
     ];

@@ -22,6 +22,7 @@
 mod runner;
 
 mod cases;
+mod kustomize;
 mod measure;
 mod publisher;
 mod table;

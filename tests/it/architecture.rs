@@ -18,6 +18,7 @@ const USES: &[(&str, &[&str])] = &[
     ("git", &["metadata", "model"]),
     ("github", &["model", "net"]),
     ("inputs", &["model", "rules", "runner"]),
+    ("kustomize", &["model"]),
     ("login", &["model", "net", "registry"]),
     ("metadata", &["inputs", "model", "rules", "runner"]),
     ("net", &["model"]),
@@ -32,7 +33,7 @@ const USES: &[(&str, &[&str])] = &[
 const USED_BY_TESTS: &[(&str, &[&str])] = &[("buildkit", &["inputs"]), ("inputs", &["metadata"])];
 
 /// Rooms that do no input or output: these crates must not appear in them.
-const PURE: &[&str] = &["model", "metadata", "plan", "progress", "rules"];
+const PURE: &[&str] = &["kustomize", "model", "metadata", "plan", "progress", "rules"];
 const EFFECTS: &[&str] =
     &["tokio", "hyper", "bollard", "tonic", "octocrab", "TcpStream", "std::fs", "SystemTime"];
 

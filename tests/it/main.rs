@@ -17,6 +17,7 @@ mod forks;
 #[path = "../runner/form.rs"]
 mod form;
 mod github;
+mod kustomize;
 mod legs;
 mod login;
 mod registries;
