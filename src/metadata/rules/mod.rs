@@ -9,6 +9,8 @@ mod cases_tests_support;
 #[cfg(test)]
 mod docs_tests;
 mod evaluate;
+#[cfg(test)]
+mod events_tests;
 mod facts;
 #[cfg(test)]
 mod fuzz_tests;
