@@ -1,5 +1,7 @@
 //! From the texts of `tags` and `flavor` to rules. All faults of both are found in one go.
 
+use std::collections::HashMap;
+
 use super::fault::{Fault, Input, Notice, Place, listed, meant, shortened, shown};
 use super::line::{self, Field, Line};
 use super::pattern::Pattern;
@@ -63,6 +65,8 @@ struct Reader {
     notices: Vec<Notice>,
     /// Attributes that were probably meant by others in the line that is read: that they are missing is no second fault.
     misspelt: Vec<&'static str>,
+    /// Those that are read already. Making one is most of the work, and lines that take several groups have the same.
+    patterns: HashMap<(String, bool), Pattern>,
 }
 
 /// What is written in one rule.
@@ -432,11 +436,18 @@ impl Reader {
     }
 
     fn pattern(&mut self, attribute: &Attribute<'_>, literal: bool) -> Option<Pattern> {
-        let pattern = Pattern::parse(attribute.value, literal).map_err(|error| {
-            let fault = attribute.at.after(error.at).fault(error.message);
-            self.faults.push(error.hint.map_or(fault.clone(), |hint| fault.hint(hint)));
-        });
-        pattern.ok()
+        let key = (attribute.value.to_owned(), literal);
+        if let Some(known) = self.patterns.get(&key) {
+            return Some(known.clone());
+        }
+        match Pattern::parse(attribute.value, literal) {
+            Ok(pattern) => Some(self.patterns.entry(key).or_insert(pattern).clone()),
+            Err(error) => {
+                let fault = attribute.at.after(error.at).fault(error.message);
+                self.faults.push(error.hint.map_or(fault.clone(), |hint| fault.hint(hint)));
+                None
+            }
+        }
     }
 
     fn template(&mut self, attribute: &Attribute<'_>, scope: Scope) -> Option<Template> {

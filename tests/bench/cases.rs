@@ -21,6 +21,7 @@ pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
         ("container-large", large_to_container),
         ("prepare", prepared),
         ("surface", surface),
+        ("plan", |_| vec![crate::plan::of_500_lines()]),
         ("tags", crate::tags::fifty_tags),
         ("promotion", crate::tags::promotion),
         ("preflight", crate::tags::preflight),

@@ -24,6 +24,7 @@ mod runner;
 mod cases;
 mod kustomize;
 mod measure;
+mod plan;
 mod publisher;
 mod table;
 mod tags;
@@ -39,6 +40,13 @@ fn main() -> ExitCode {
         publisher::publish(arguments);
         return ExitCode::SUCCESS;
     }
+    // cargo adds `--bench`; other words choose cases: `cargo bench --bench bench -- small files`.
+    let wanted: Vec<String> = words.into_iter().filter(|word| !word.starts_with("--")).collect();
+    if wanted == ["plan"] {
+        // Nothing but this process takes part.
+        println!("{}", table::render(&[plan::of_500_lines()], "nothing"));
+        return ExitCode::SUCCESS;
+    }
     let parts = match Parts::from_environment() {
         Ok(parts) => parts,
         Err(fault) => {
@@ -48,8 +56,6 @@ fn main() -> ExitCode {
     };
     let bench = measure::Bench::new(parts);
     println!("{}\n", bench.heading());
-    // cargo adds `--bench`; other words choose cases: `cargo bench --bench bench -- small files`.
-    let wanted: Vec<String> = words.into_iter().filter(|word| !word.starts_with("--")).collect();
     let rows = cases::measure(&bench, &wanted);
     println!("{}", table::render(&rows, bench.peer_name()));
     ExitCode::SUCCESS
