@@ -13,7 +13,7 @@ type Case = fn(&Bench) -> Vec<Row>;
 /// Measures the cases that `wanted` names, or all; the rows come in the table's order. Says when each case is done, as
 /// the table comes last.
 pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
-    let cases: [(&str, Case); 14] = [
+    let cases: [(&str, Case); 15] = [
         ("small", small),
         ("files", many_files),
         ("large", large_file),
