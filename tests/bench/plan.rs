@@ -117,6 +117,7 @@ impl Told {
             host_gateway: None,
         };
         let facts = Facts {
+            given: None,
             metadata: *metadata,
             targets: config.targets.clone(),
             builders: daemon.into(),
