@@ -86,11 +86,14 @@ fn killed_anywhere_tags_are_old_or_new_and_a_rerun_completes() {
             }
             points += 1;
             assert_eq!(result.exit_code, None, "{request} {after}: it was killed\n{}", result.log());
+            // A registry lists a tag before it is on anything: what was sent to it is still being carried out.
+            let on = |tag: &str| registry.manifest(&repository, tag).map(|there| there.digest);
             let found: Vec<(String, String)> = job
                 .tags()
                 .into_iter()
                 .map(|tag| {
-                    (tag.clone(), registry.manifest(&repository, &tag).expect("no tag of nothing").digest)
+                    assert!(until(|| on(&tag).is_some()), "{request} {after}: `{tag}` is a tag of nothing");
+                    (tag.clone(), on(&tag).expect("it was there"))
                 })
                 .collect();
             proxy.mend();
