@@ -47,7 +47,8 @@ impl Tagging {
     /// The same with variables of the runner that are others than usual.
     fn run_with(&self, inputs: &[(&str, &str)], runner: &[(&str, &str)]) -> Ended {
         let from = self.from();
-        let usual = [("mode", "tag"), ("from", from.as_str()), ("retries", "0")];
+        // distribution answers 500 to who reads a manifest in the moment in which it is put again.
+        let usual = [("mode", "tag"), ("from", from.as_str()), ("retries", "2")];
         let child = self.world.start_with(1, &[&usual[..], inputs].concat(), runner);
         self.world.end(child)
     }
