@@ -26,6 +26,7 @@ pub(super) struct RepositoryView<'a> {
     heads: Option<&'a Existing>,
     manifests: RefCell<HashMap<Digest, Manifest>>,
     stamps: RefCell<HashMap<Digest, Stamp>>,
+    metadata: RefCell<HashMap<Digest, ImageMetadata>>,
 }
 
 impl<'a> RepositoryView<'a> {
@@ -35,8 +36,8 @@ impl<'a> RepositoryView<'a> {
         client: &'a RegistryClient,
         repository: &'a Repository,
     ) -> Self {
-        let (manifests, stamps) = (RefCell::default(), RefCell::default());
-        Self { process, patience, client, repository, heads: None, manifests, stamps }
+        let (manifests, stamps, metadata) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { process, patience, client, repository, heads: None, manifests, stamps, metadata }
     }
 
     /// Takes what was under tags a moment ago for what is: only where nothing is moved after it.
@@ -85,11 +86,16 @@ impl<'a> RepositoryView<'a> {
         Ok(Some(Stamped { digest, stamp }))
     }
 
-    /// An image as the registry holds it.
+    /// An image as the registry holds it, read once.
     pub(super) async fn metadata(&self, digest: &Digest) -> Result<ImageMetadata, RegistryError> {
+        if let Some(known) = self.metadata.borrow().get(digest) {
+            return Ok(known.clone());
+        }
         let manifest = self.manifest(digest).await?;
         let read = async || self.client.metadata_of(self.repository, &manifest).await;
-        retry(self.process, self.patience.clone(), read).await
+        let metadata = retry(self.process, self.patience.clone(), read).await?;
+        self.metadata.borrow_mut().insert(digest.clone(), metadata.clone());
+        Ok(metadata)
     }
 
     /// Puts one tag on an image that is there.

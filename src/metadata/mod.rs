@@ -1,10 +1,11 @@
 //! Tags and labels of an image: pure functions of what the runner said, what is checked out and what was asked.
 //!
 //! Owns what a tag of the plan is (`planned`), the default tag strategy (`strategy`), the slug of a ref (`slug`), what an
-//! event is about (`trigger`), or what is checked out (`head`), what an image that is there already changes of that (`given`), what rules make of it in the strategy's place (`rules`)
-//! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is
-//! decided elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and
-//! annotations, and `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
+//! event is about (`trigger`), or what is checked out (`head`), what the image is of (`sourced`: the checkout, a context that
+//! is fetched, `remote`, or an image that is there already, `given`), what rules make of it in the strategy's place (`rules`)
+//! and the OCI labels (`labels`). Refuses to look at a registry, a clock or a file: whether a tag may move is decided
+//! elsewhere, with facts that only a registry has. Obeys the OCI specifications for tags and annotations, and
+//! `GITHUB_REF_SLUG` of rlespinasse/github-slug-action for slugs.
 
 mod checkout;
 pub(crate) mod date;
@@ -17,6 +18,7 @@ mod planned;
 mod remote;
 mod ruled;
 pub mod rules;
+mod sourced;
 mod strategy;
 #[cfg(test)]
 mod tests;

@@ -5,13 +5,14 @@
 //! (`latest`, a version, `pr-N`) is left to its owner. Nothing here knows what a registry holds.
 
 use super::head::{Told, checked_out, doubt};
-use super::remote::{ContextCommit, Sources, fetched, sources};
+use super::remote::ContextCommit;
 use super::ruled::{Around, ruled};
 use super::rules::{DefaultTags, Evaluated};
+use super::sourced::Sourced;
 use super::trigger::{Trigger, branch_to_look_up, trigger, triggering_commit};
 use super::{
-    Ancestry, CheckedOut, CheckoutFacts, CommitTags, DescribeError, GivenImage, Metadata, NoHead, Origin,
-    PlannedTag, Policy, Subject, TagSource, date, quoted, semver_of, slug,
+    Ancestry, CheckedOut, CheckoutFacts, CommitTags, DescribeError, GivenImage, Metadata, NoHead, PlannedTag,
+    Policy, Subject, TagSource, date, quoted, semver_of, slug,
 };
 use crate::inputs::config::{Config, MetadataContext, MetadataEnv, Push, VersionInput};
 use crate::model::{CommitId, ContextSource, Tag, text};
@@ -160,7 +161,8 @@ pub fn derive(
         }
     };
     let mut head = known_head.or_else(|| github.pull_request_head.clone());
-    let made = Sourced::of(context, checkout, rules, github, head.as_ref());
+    let made =
+        Sourced::of(context, checkout, (rules.context, rules.given), github.context.as_ref(), head.as_ref());
     let Sourced { checkout, built, own, as_checked_out, origin, no_commit, warnings } = made;
     let found = github.context.as_ref().and_then(|found| found.as_ref().ok());
     let expected = triggering_commit(context).clone();
@@ -242,83 +244,6 @@ pub fn derive(
         no_tag,
         warnings,
     })))
-}
-
-/// What the image is of.
-struct Sourced {
-    /// What is checked out, or stands in its place.
-    checkout: CheckoutFacts,
-    /// The commit, if it is known.
-    built: Option<CommitId>,
-    /// That is one of this repository: the order of images goes by those.
-    own: bool,
-    /// It is what is checked out.
-    as_checked_out: bool,
-    origin: Origin,
-    /// Why an image that is there already has no commit tag, if it has none.
-    no_commit: Option<String>,
-    warnings: Vec<String>,
-}
-
-impl Sourced {
-    /// By what is asked for: an image that is there already, a context that is fetched, or what is checked out.
-    fn of(
-        context: &RunnerContext,
-        workspace: &CheckoutFacts,
-        rules: Rules<'_>,
-        github: &GithubFacts,
-        pull_request_head: Option<&CommitId>,
-    ) -> Self {
-        if let Some(given) = rules.given {
-            return Self {
-                checkout: given.facts(workspace, context, pull_request_head),
-                built: given.commit.clone(),
-                own: given.own_commit().is_some(),
-                as_checked_out: false,
-                origin: Origin::Own,
-                no_commit: given.no_commit(),
-                warnings: Vec::new(),
-            };
-        }
-        let ContextSource::Remote(url) = rules.context else {
-            let checked_out = || triggering_commit(context).clone();
-            return Self {
-                built: Some(workspace.head.clone().unwrap_or_else(checked_out)),
-                own: true,
-                as_checked_out: true,
-                origin: Origin::Own,
-                no_commit: None,
-                warnings: workspace.warning.clone().into_iter().collect(),
-                checkout: workspace.clone(),
-            };
-        };
-        let told = github.context.as_ref();
-        let remote = sources(url, context, told);
-        let checkout = fetched(&remote, workspace, context, told.and_then(|told| told.as_ref().ok()));
-        let built = remote.commit().cloned();
-        let own = matches!(remote, Sources::Own(_));
-        let warnings = unknown_commit(&remote, told).into_iter().chain(checkout.warning.clone()).collect();
-        let as_checked_out = own && built == workspace.head;
-        let origin = match remote {
-            Sources::Other { page, .. } => Origin::Other(page),
-            Sources::Own(_) | Sources::OwnRef(_) => Origin::Own,
-        };
-        Self { checkout, built, own, as_checked_out, origin, no_commit: None, warnings }
-    }
-}
-
-/// What is said of a context whose commit is not known.
-fn unknown_commit(remote: &Sources, told: Option<&Result<ContextCommit, String>>) -> Option<String> {
-    match (remote, told) {
-        (Sources::OwnRef(why), _) => Some(format!(
-            "there is no commit tag and no revision label: which commit `context` names is known only when it is fetched: {why} (`#${{{{ github.sha }}}}` names the commit)"
-        )),
-        (Sources::Other { commit: None, .. }, Some(Err(why))) => Some(format!(
-            "there is no revision label: which commit `context` names is known only when it is fetched: {}",
-            text::line(why)
-        )),
-        _ => None,
-    }
 }
 
 struct Strategy<'a> {

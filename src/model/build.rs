@@ -69,6 +69,18 @@ pub enum AnnotationLevel {
     IndexDescriptor,
 }
 
+impl AnnotationLevel {
+    /// The word for it, as buildx takes it (`buildflags.ParseAnnotations`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Index => "index",
+            Self::ManifestDescriptor => "manifest-descriptor",
+            Self::IndexDescriptor => "index-descriptor",
+        }
+    }
+}
+
 /// One attestation to make: `type=provenance,mode=max`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attestation {

@@ -21,8 +21,8 @@ use super::dockerfile;
 use super::facts::DockerfileText;
 use crate::inputs::config::{AttestationInput, BuildOptions, Config, VersionInput};
 use crate::model::{
-    Annotation, AnnotationLevel, ContextSource, Digest, HostAddress, InputsHash, NamedSource, NetworkMode,
-    Platform, RunOptions,
+    Annotation, ContextSource, Digest, HostAddress, InputsHash, NamedSource, NetworkMode, Platform,
+    RunOptions,
 };
 
 /// The version of the JSON below.
@@ -190,7 +190,7 @@ fn inputs<'a>(
         build_args: refs(&build.build_args).filter(|(name, _)| kept(name)).collect(),
         labels: refs(&config.labels).collect(),
         annotations: annotations(&config.build.annotations),
-        annotation_levels: config.build.annotation_levels.iter().copied().map(level).collect(),
+        annotation_levels: config.build.annotation_levels.iter().map(|level| level.name()).collect(),
         attests: attests(&config.build),
         network: network.map(|network| match network {
             NetworkMode::Host => "host",
@@ -210,23 +210,12 @@ fn refs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
-fn level(level: AnnotationLevel) -> &'static str {
-    match level {
-        AnnotationLevel::Manifest => "manifest",
-        AnnotationLevel::Index => "index",
-        AnnotationLevel::ManifestDescriptor => "manifest-descriptor",
-        AnnotationLevel::IndexDescriptor => "index-descriptor",
-    }
-}
-
 /// Each place once, as the last one wins, in an order of their own.
 fn annotations(all: &[Annotation]) -> Vec<Annotated<'_>> {
     let mut places = BTreeMap::new();
     for Annotation { level, platform, key, value } in all {
-        places.insert(
-            (self::level(*level), platform.as_ref().map(ToString::to_string), key.as_str()),
-            value.as_str(),
-        );
+        places
+            .insert((level.name(), platform.as_ref().map(ToString::to_string), key.as_str()), value.as_str());
     }
     let annotated = |((level, platform, key), value)| Annotated { level, platform, key, value };
     places.into_iter().map(annotated).collect()
@@ -250,7 +239,7 @@ fn attests(asked: &BuildOptions) -> BTreeMap<&str, Option<&BTreeMap<String, Stri
 mod tests {
     use super::*;
     use crate::metadata::fixture::config;
-    use crate::model::{Attestation, NamedContext};
+    use crate::model::{AnnotationLevel, Attestation, NamedContext};
 
     fn hash(config: &Config, text: &str, change: impl FnOnce(&mut BuildPlan)) -> Option<InputsHash> {
         let mut build =

@@ -1,8 +1,7 @@
 //! What a run is about, and where it may go.
 //!
 //! Owns the order of what is asked before a plan: the sources and logins, the image that is to be tagged, the metadata, the
-//! registries. What follows from
-//! the answers stands in the plan.
+//! registries. What follows from the answers stands in the plan.
 
 use super::access::AccessCheck;
 use super::given::{self, Found, Given};

@@ -211,12 +211,7 @@ fn literal(value: Value) -> Value {
 
 /// An annotation as the input takes it: `index[linux/amd64]:key=value`.
 fn line_of(annotation: &Annotation) -> String {
-    let level = match annotation.level {
-        AnnotationLevel::Manifest => "manifest",
-        AnnotationLevel::Index => "index",
-        AnnotationLevel::ManifestDescriptor => "manifest-descriptor",
-        AnnotationLevel::IndexDescriptor => "index-descriptor",
-    };
+    let level = annotation.level.name();
     let platform = annotation.platform.as_ref().map(|platform| format!("[{platform}]")).unwrap_or_default();
     format!("{level}{platform}:{}={}", annotation.key, annotation.value)
 }
