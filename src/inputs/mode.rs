@@ -1,5 +1,5 @@
-//! The input `mode`: whether a job makes an image, one platform of it, joins what other jobs have made, or puts tags on an image
-//! that is there.
+//! The input `mode`: whether a job makes an image, makes one that gets its tags later, makes one platform of it, joins what
+//! other jobs have made, or puts tags on an image that is there.
 //!
 //! Inputs that only a build uses mean nothing to the last two: a workflow may give them to all jobs of an image, and what
 //! they name (files, variables) need not be there.
@@ -23,6 +23,8 @@ pub enum Mode {
     Build,
     /// It makes one platform of an image, without a tag.
     Leg,
+    /// It makes an image of all its platforms, without a tag.
+    Stage,
     /// It joins the legs of its run to an image.
     Merge,
     /// It puts the tags on an image that is there already.
@@ -32,7 +34,7 @@ pub enum Mode {
 impl Mode {
     /// Whether it builds anything.
     pub fn builds(self) -> bool {
-        matches!(self, Self::Build | Self::Leg)
+        matches!(self, Self::Build | Self::Leg | Self::Stage)
     }
 }
 
@@ -41,7 +43,13 @@ pub(super) fn parse(text: &str) -> Result<Mode, InputFault> {
     if text.trim() == "check" {
         return Err(InputFault::new("mode", "`check` is not supported yet in this version"));
     }
-    let words = [("build", Mode::Build), ("leg", Mode::Leg), ("merge", Mode::Merge), ("tag", Mode::Tag)];
+    let words = [
+        ("build", Mode::Build),
+        ("leg", Mode::Leg),
+        ("merge", Mode::Merge),
+        ("stage", Mode::Stage),
+        ("tag", Mode::Tag),
+    ];
     parse::one_of("mode", text, &words)
 }
 
@@ -72,7 +80,7 @@ pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
             shown(&names.join(&format!(" {word} ")))
         };
         let fault = match mode {
-            Mode::Build | Mode::Merge => None,
+            Mode::Build | Mode::Merge | Mode::Stage => None,
             Mode::Leg => {
                 let message = format!("a leg is built for one platform, not for {}", named("and"));
                 let hint =
@@ -89,7 +97,7 @@ pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
     }
     if promote == Promote::Only {
         let fault = match mode {
-            Mode::Build => None,
+            Mode::Build | Mode::Stage => None,
             Mode::Leg | Mode::Merge => Some("`only` tags an image that is there already, and legs are built"),
             Mode::Tag => Some("`only` looks for the image of a commit, and `from` names the image"),
         };
@@ -189,6 +197,7 @@ mod tests {
             ("build", Mode::Build),
             (" leg\n", Mode::Leg),
             ("merge", Mode::Merge),
+            ("stage", Mode::Stage),
             ("tag", Mode::Tag),
         ] {
             assert_eq!(parse(text), Ok(mode));

@@ -330,9 +330,9 @@ pub const INPUTS: &[Input] = &[
         "mode",
         Kind::Text,
         Default::Text("build"),
-        "What this job does. `leg`: it builds one platform of an image, pushes it by digest and records it in the registry. `merge`: it joins the legs of the same run for all of `platform` and puts the tags; it needs no Dockerfile and no builder. `tag`: it puts the tags on the image that `from` names; it needs no checkout either.",
+        "What this job does. `leg`: it builds one platform of an image, pushes it by digest and records it in the registry. `merge`: it joins the legs of the same run for all of `platform` and puts the tags; it needs no Dockerfile and no builder. `stage`: it builds all platforms and pushes them by digest, without a tag, for a test or a scan; then `tag`: it puts the tags on the image that `from` names; it needs no checkout either.",
     )
-    .accepts("`build`, `leg`, `merge` or `tag`"),
+    .accepts("`build`, `leg`, `merge`, `stage` or `tag`"),
     row(
         "from",
         Kind::Text,

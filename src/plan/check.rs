@@ -24,10 +24,10 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
         }
     };
     let leg = plan.image.leg().is_some();
+    let untagged = plan.tags.is_empty() && plan.platform_tags.is_empty();
     match plan.image {
-        ImageWork::Leg { .. } => {
-            check(plan.tags.is_empty() && plan.platform_tags.is_empty(), "a leg has a tag");
-        }
+        ImageWork::Leg { .. } => check(untagged, "a leg has a tag"),
+        _ if plan.stage.is_some() => check(untagged, "what is staged has a tag"),
         ImageWork::Build(_) | ImageWork::Promote { .. } | ImageWork::Merge(_) | ImageWork::Given(_) => {
             tags(plan, config, &mut check);
         }
@@ -38,7 +38,9 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
         check(!platforms.is_empty(), "there is no platform");
         check(platforms.len() == plan.platforms().len(), "a platform is there twice");
     }
-    check(leg || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
+    check(plan.stage.is_none() || plan.image.build().is_some() && !leg, "what is staged is not built");
+    let later = leg || plan.stage.is_some();
+    check(later || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
     check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
     match plan.image.made() {
         Made::Built(work) => build(plan, work, config, &mut check),

@@ -29,7 +29,11 @@ const WIDEST: usize = 60;
 
 /// What the run does, in a few words.
 pub fn title(plan: &RunPlan) -> String {
-    let verb = if plan.push.pushes() { "Push" } else { "Build" };
+    let verb = match (plan.push.pushes(), &plan.stage) {
+        (true, Some(_)) => "Stage",
+        (true, None) => "Push",
+        (false, _) => "Build",
+    };
     let image = plan.targets.first();
     match &plan.image {
         ImageWork::Build(_) | ImageWork::Promote { .. } => format!("{verb} {image}"),
@@ -98,14 +102,16 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
     }
     if plan.image.leg().is_some() {
         let _ = writeln!(text, "tags: none, as this is one leg: the job with `mode: merge` puts them");
+    } else if let Some(stage) = &plan.stage {
+        let _ = writeln!(text, "tags: none yet, as the image is staged: `mode: tag` puts them");
+        if !stage.later.is_empty() {
+            let rows = stage.later.iter().map(|tag| (name(tag), tag.reason.clone()));
+            section(&mut text, "with these inputs", &rows.collect::<Vec<_>>());
+        }
     } else {
         let tags = plan.tags.iter().enumerate().map(|(number, tag)| {
             let fate = fates.and_then(|fates| fates.get(number)).map(|fate| format!("; {fate}"));
-            let name = match &tag.repository {
-                Some(repository) => format!("{repository}:{}", tag.tag),
-                None => tag.tag.to_string(),
-            };
-            (name, tag.reason.clone() + moves(tag) + &fate.unwrap_or_default())
+            (name(tag), tag.reason.clone() + moves(tag) + &fate.unwrap_or_default())
         });
         section(&mut text, "tags", &tags.collect::<Vec<_>>());
         if !plan.platform_tags.is_empty() {
@@ -133,6 +139,14 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
         let _ = writeln!(text, "warning: {}", tame(warning));
     }
     text
+}
+
+/// A tag as people are told it: with its repository where it is bound to one.
+fn name(tag: &PlannedTag) -> String {
+    match &tag.repository {
+        Some(repository) => format!("{repository}:{}", tag.tag),
+        None => tag.tag.to_string(),
+    }
 }
 
 /// How a registry is spoken to.
@@ -184,7 +198,7 @@ pub fn json(plan: &RunPlan) -> String {
     let work = plan.image.build();
     let build = work.map(|work| &work.image);
     let document = Document {
-        mode: plan.image.name(),
+        mode: plan.mode(),
         repository: plan.targets.first(),
         repositories: plan.targets.are_several().then_some(&plan.targets),
         subject: &plan.subject,

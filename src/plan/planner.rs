@@ -20,6 +20,7 @@ use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
 use super::remote::TokenSecrets;
 use super::run::{RunPlan, versions};
+use super::stage::StagePlan;
 use super::{VERSION_ARGUMENT, git_context, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
 use crate::metadata::labels::{labels, written};
@@ -38,7 +39,7 @@ use crate::runner::context::RunnerContext;
 pub fn plan(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<RunPlan, PlanError> {
     let plan = match config.mode {
         Mode::Merge => plan_merge(config, context, facts)?,
-        Mode::Build | Mode::Leg => plan_build(config, context, facts)?,
+        Mode::Build | Mode::Leg | Mode::Stage => plan_build(config, context, facts)?,
         Mode::Tag => plan_given(config, facts)?,
     };
     match violations(&plan, config) {
@@ -119,10 +120,17 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         (metadata.tags.clone(), image)
     };
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
+    let (stage, tags, platform_tags) = match config.mode {
+        Mode::Stage => {
+            let (run, attempt, key) = (context.run.id, context.run.attempt, config.tags_key.clone());
+            (Some(StagePlan { run, attempt, tags: key, later: tags }), Vec::new(), Vec::new())
+        }
+        _ => (None, tags, platform_tags),
+    };
     let notices = withheld.into_iter().collect();
     let no_tag = metadata.no_tag.clone();
     let about = about(image, config, facts, push, stamp);
-    Ok(RunPlan { tags, platform_tags, no_tag, exports, notices, warnings, ..about })
+    Ok(RunPlan { stage, tags, platform_tags, no_tag, exports, notices, warnings, ..about })
 }
 
 /// A run that joins what other jobs have built.
@@ -187,6 +195,7 @@ fn about(image: ImageWork, config: &Config, facts: &Facts, push: PushPlan, stamp
         image,
         targets: facts.targets.clone(),
         protocols: config.builder.protocols.clone().into_iter().filter(|(host, _)| pushed_to(host)).collect(),
+        stage: None,
         tags: Vec::new(),
         platform_tags: Vec::new(),
         no_tag: Vec::new(),

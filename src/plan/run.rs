@@ -7,6 +7,7 @@ use super::image::ImageWork;
 use super::platform_tags::PlatformTag;
 use super::promote::Candidates;
 use super::push::PushPlan;
+use super::stage::StagePlan;
 use crate::inputs::config::TagOptions;
 use crate::metadata::rules::Nothing;
 use crate::metadata::{PlannedTag, Subject};
@@ -21,6 +22,8 @@ pub struct RunPlan {
     pub targets: Targets,
     /// Those of its registries that are not only spoken to by HTTPS with a certificate that is believed.
     pub protocols: BTreeMap<RegistryHost, RegistryProtocol>,
+    /// It gets no tag yet: what it is recorded as.
+    pub stage: Option<StagePlan>,
     /// Its tags in the order in which people are told, whether or not they are pushed.
     pub tags: Vec<PlannedTag>,
     /// Further tags, on the images of single platforms.
@@ -80,12 +83,19 @@ impl RunPlan {
         self.image.annotations()
     }
 
-    /// The versions' tags of the image, in order; of a leg those that the merge will put.
+    /// The versions' tags of the image, in order; also those that another job will put: of a leg its merge, of a staged image
+    /// the job that tags it.
     pub fn versions(&self) -> Vec<&PlannedTag> {
-        match self.image.leg() {
-            Some(leg) => leg.versions.iter().collect(),
-            None => versions(&self.tags).collect(),
+        match (self.image.leg(), &self.stage) {
+            (Some(leg), _) => leg.versions.iter().collect(),
+            (None, Some(stage)) => versions(&stage.later).collect(),
+            (None, None) => versions(&self.tags).collect(),
         }
+    }
+
+    /// As the output `plan` names what the run does.
+    pub fn mode(&self) -> &'static str {
+        if self.stage.is_some() { "stage" } else { self.image.name() }
     }
 
     /// Whether tags have to be read before anything is built: a version's decides, a commit's may do.

@@ -74,7 +74,7 @@ fn planned(context: &RunnerContext, config: &Config, daemon: &DaemonFacts) -> Re
     Ok(plan)
 }
 
-fn fork() -> RunnerContext {
+pub(super) fn fork() -> RunnerContext {
     context(Event::PullRequest(pull_request("mallory/shop")), "refs/pull/5/merge")
 }
 

@@ -114,14 +114,17 @@ pub(super) fn index_of(manifests: Vec<Value>, annotations: &BTreeMap<String, Str
     Manifest::new(serde_json::to_vec(&index).unwrap_or_default(), OCI_INDEX)
 }
 
-/// The descriptor of a manifest or index that is for this platform.
-pub(super) fn descriptor(manifest: &Manifest, platform: &Platform) -> Value {
-    json!({
+/// The descriptor of a manifest or index, and what it is for where that is one platform.
+pub(super) fn descriptor(manifest: &Manifest, platform: Option<&Platform>) -> Value {
+    let mut descriptor = json!({
         "mediaType": manifest.media_type,
         "digest": manifest.digest.as_str(),
         "size": manifest.bytes.len(),
-        "platform": platform_object(platform),
-    })
+    });
+    if let Some(platform) = platform {
+        descriptor["platform"] = platform_object(platform);
+    }
+    descriptor
 }
 
 /// What an index says of itself; nothing where it cannot be read.
@@ -147,7 +150,7 @@ fn entries_of(node: &NodeImage<'_>) -> Result<Vec<Entry>, JoinError> {
                 let platform = node.platforms.last().cloned();
                 return Err(platform.map_or(JoinError::Orphan { node: name() }, JoinError::Missing));
             };
-            let image = descriptor(manifest, platform);
+            let image = descriptor(manifest, Some(platform));
             return Ok(vec![Entry { platform: platform.clone(), image, attestations: Vec::new() }]);
         }
     };

@@ -2,8 +2,8 @@
 //!
 //! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network;
 //! `login` decides what a request carries, `endpoint` finds out where requests go, `ask` makes one, `body` is what it
-//! sends; a `client` holds all of these, and `manifests`, `blobs`, `contents`, `copy`, `referrers`, `legs` and `metadata`
-//! are what the engine calls on it. Layers of what is built are BuildKit's matter; only an image that is in another repository already
+//! sends; a `client` holds all of these, and `manifests`, `blobs`, `contents`, `copy`, `referrers`, `legs`, `stages` and
+//! `metadata` are what the engine calls on it, `record` what the last two but one share. Layers of what is built are BuildKit's matter; only an image that is in another repository already
 //! passes through here. It never retries by itself, but for one fresh token when a registry no longer takes the one it
 //! gave.
 
@@ -24,8 +24,10 @@ mod login;
 mod manifest;
 mod manifests;
 mod metadata;
+mod record;
 mod referrers;
 mod retry;
+mod stages;
 mod stamp;
 mod token;
 mod transport;
@@ -44,6 +46,7 @@ pub use manifest::{Descriptor, Manifest, Reference};
 pub use manifests::Deletion;
 pub use metadata::{AttestationMetadata, ImageMetadata, PlatformMetadata};
 pub use referrers::Referrer;
+pub use stages::{Release, Staged, TAG_PREFIX as STAGE_TAG_PREFIX};
 pub use token::{Access, form};
 pub use transport::{Answer, Timeouts};
 pub use web::Web;

@@ -40,6 +40,8 @@ pub enum Outcome {
     Promoted,
     /// The same, of one that the workflow has named.
     Tagged,
+    /// In the registry, and not under its tags yet.
+    Staged,
     /// In the registry under no tag: one platform of an image that another job joins.
     Leg(Platform),
     /// Built, not pushed: why not.
@@ -137,6 +139,10 @@ fn headline(input: &SummaryInput) -> String {
         Outcome::Pushed => format!("### Pushed {name}\n\n"),
         Outcome::Promoted => format!("### Promoted {name}: nothing was built\n\n"),
         Outcome::Tagged => format!("### Tagged {name}\n\n"),
+        Outcome::Staged => format!(
+            "### Staged {name}\n\nIt has none of its tags yet: {} puts them, once the image is good.\n\n",
+            code("mode: tag")
+        ),
         Outcome::Leg(platform) => format!(
             "### Pushed one leg of {name}: {}\n\nIt has no tag: the job with `mode: merge` joins the legs.\n\n",
             code(&platform.to_string())

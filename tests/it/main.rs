@@ -23,5 +23,6 @@ mod login;
 mod registries;
 mod registry;
 mod session;
+mod staging;
 mod tagging;
 mod untrusted;

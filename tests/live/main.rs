@@ -49,6 +49,7 @@ mod registry;
 mod retry;
 mod session;
 mod several;
+mod staging;
 mod stores;
 mod tagging;
 mod tags;

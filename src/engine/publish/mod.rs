@@ -1,9 +1,13 @@
-//! The image is published: its tags are put, or a leg is recorded; in several repositories at the same time, each by
+//! The image is published: its tags are put, or a leg or what is staged is recorded; in several repositories at the same time, each by
 //! itself. The same for what was built, promoted, merged and given.
 
+mod copy;
 mod leg;
 mod platforms;
+mod stage;
 mod tags;
+
+use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -38,25 +42,37 @@ async fn publish(
     let renewals = Renewals::new(run);
     let historian = Mutex::new(Historian::new(run, plan));
     let publishing = image.located.iter().map(async |located| {
-        let publish = async || match plan.image.leg() {
-            Some(leg) => leg::record_in(run, plan, leg, located).await,
-            None => tags::put_in(run, plan, &historian, located).await,
+        let kept = matches!(image.origin, Origin::Promoted);
+        let publish = async || match (plan.image.leg(), &plan.stage) {
+            (Some(leg), _) => leg::record_in(run, plan, leg, located).await,
+            (None, Some(stage)) => stage::record_in(run, plan, stage, (located, kept)).await,
+            (None, None) => tags::put_in(run, plan, &historian, located).await,
         };
         renewals.doing(publish).await
     });
+    let mut tagged = BTreeSet::new();
     for (located, published) in image.located.iter().zip(join_all(publishing).await) {
         match published {
-            Ok(outcome) => run.report.target(&outcome),
+            Ok(outcome) => {
+                if !outcome.published.is_empty() {
+                    tagged.insert(&located.repository);
+                }
+                run.report.target(&outcome);
+            }
             Err(error) => failed.push((located.repository.clone(), error)),
         }
     }
-    let what = if plan.image.leg().is_some() { "record" } else { "tags" };
+    let records = plan.image.leg().is_some() || plan.stage.is_some();
+    let what = if records { "record" } else { "tags" };
     run.process.reporter.phase(what, began.elapsed());
     // In the plan's order, whenever it went wrong.
     failed.sort_by_key(|(repository, _)| plan.targets.iter().position(|target| target == repository));
     RunError::each(repositories(image, &failed), failed)?;
     if let Origin::Merged(merged) = &image.origin {
         clear(run, &merged.records).await;
+    }
+    if let Some(work) = plan.image.given() {
+        stage::release(run, plan, work, &tagged).await;
     }
     Ok(())
 }

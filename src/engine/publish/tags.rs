@@ -5,20 +5,20 @@
 use futures_util::StreamExt as _;
 use tokio::sync::Mutex;
 
+use super::copy::copy;
 use super::platforms;
 use crate::engine::history::Historian;
 use crate::engine::obtain::Located;
 use crate::engine::report::TargetOutcome;
 use crate::engine::repository_view::{IN_PARALLEL, RepositoryView};
-use crate::engine::retry::{patience, retry};
+use crate::engine::retry::patience;
 use crate::engine::run::Run;
 use crate::error::RunError;
-use crate::model::{Digest, Repository, Tag};
+use crate::model::{Digest, Tag};
 use crate::plan::RunPlan;
 use crate::plan::order::{Answer, Putting, Reply, Step, Steps};
 use crate::plan::publish::{plan_publish, tags_in};
-use crate::registry::{Copied, Copying, RegistryError};
-use crate::runner::units;
+use crate::registry::RegistryError;
 
 /// Puts the planned tags in one repository, where they may go on the image.
 pub(super) async fn put_in(
@@ -68,22 +68,6 @@ pub(super) async fn put_in(
         Err(error) => reporter.warn(&format!("the image is published, but {error}")),
     }
     Ok(outcome)
-}
-
-/// Copies the image from one repository to another.
-async fn copy(run: &Run<'_>, from: &Repository, to: &Repository, digest: &Digest) -> Result<(), RunError> {
-    let began = tokio::time::Instant::now();
-    let client = |repository: &Repository| run.registries.client(repository.registry());
-    let (source, target) = (client(from), client(to));
-    let copying = Copying { from: (&source, from), to: (&target, to) };
-    let patience = patience(run, to.registry());
-    let copied = retry(run.process, patience, async || copying.image(digest).await).await?;
-    let Copied { mounted, passed, bytes } = copied;
-    let (time, bytes) = (units::seconds(began.elapsed()), units::bytes(bytes));
-    run.process.reporter.info(&format!(
-        "copied {from}@{digest} to {to} in {time} ({mounted} blobs within the registry, {passed} through here, {bytes})"
-    ));
-    Ok(())
 }
 
 /// Does one step after the other; the report knows of each.

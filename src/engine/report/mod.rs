@@ -70,6 +70,9 @@ fn outcome(account: &Account<'_>, result: &Result<(), RunError>) -> Outcome {
     if let Some(why) = account.refused.or(kept) {
         return Outcome::Built(why.to_owned());
     }
+    if account.plan.is_some_and(|plan| plan.stage.is_some()) {
+        return Outcome::Staged;
+    }
     match account.plan.map(|plan| &plan.image) {
         Some(ImageWork::Leg { leg, .. }) => Outcome::Leg(leg.platform.clone()),
         Some(ImageWork::Given(_)) => Outcome::Tagged,
@@ -96,6 +99,7 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
             (None, Some(plan), Some(digest)) if account.pushed() => {
                 let done = match plan.image {
+                    _ if plan.stage.is_some() => "staged",
                     ImageWork::Leg { .. } => "pushed one leg,",
                     ImageWork::Given(_) => "tagged",
                     _ if account.promoted => "promoted",

@@ -287,7 +287,7 @@ async fn a_record_that_somebody_else_has_written() {
     let good = world.leg("linux/amd64", 1, &Digest::parse(&amd).unwrap());
     let annotation = |name: &str| format!("io.github.docker-push-action.leg.{name}");
     let forgeries: [(&str, Forgery); 6] = [
-        ("its `run` is another leg's", Box::new(|json| json["annotations"][annotation("run")] = json!("1"))),
+        ("its `run` is another's", Box::new(|json| json["annotations"][annotation("run")] = json!("1"))),
         (
             "its `digest` is missing or makes no sense",
             Box::new(|json| json["annotations"][annotation("digest")] = json!("x")),
