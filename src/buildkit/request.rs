@@ -13,7 +13,7 @@ use super::address::Address;
 use super::contexts;
 use super::ids::BuildIds;
 use super::pins;
-use crate::model::{Annotation, AnnotationLevel, HostAddress, NetworkMode, RunOptions, Secret};
+use crate::model::{Annotation, AnnotationLevel, Compression, HostAddress, NetworkMode, RunOptions, Secret};
 use crate::plan::build::{BuildPlan, Export};
 
 /// The request that carries out this plan at this daemon.
@@ -179,6 +179,15 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
     }
     for (key, value) in held_annotations(plan) {
         set(&key, value);
+    }
+    if let Some(Compression { kind, level, force }) = plan.compression {
+        set("compression", kind.name());
+        if let Some(level) = level {
+            set("compression-level", &level.to_string());
+        }
+        if force {
+            set("force-compression", "true");
+        }
     }
     match &plan.export {
         Export::Nothing => return None,

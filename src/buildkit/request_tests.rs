@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::inputs::config::Dockerfile;
-use crate::model::{Attestation, ContextSource, Platform, Repository};
+use crate::model::{Attestation, CompressionKind, ContextSource, Platform, Repository};
 use crate::plan::build::VersionControl;
 
 fn plan() -> BuildPlan {
@@ -104,6 +104,24 @@ fn exporters() {
         assert_eq!(sorted(&request.exporters[0].attrs), *expected);
         assert_eq!(request.exporter_deprecated, "image");
         assert_eq!(request.exporter_attrs_deprecated, request.exporters[0].attrs);
+    }
+    for (level, force, expected) in [
+        (None, false, &["compression=zstd", "oci-mediatypes=true", "store=false"][..]),
+        (
+            Some(19),
+            true,
+            &[
+                "compression-level=19",
+                "compression=zstd",
+                "force-compression=true",
+                "oci-mediatypes=true",
+                "store=false",
+            ],
+        ),
+    ] {
+        let compression = Some(Compression { kind: CompressionKind::Zstd, level, force });
+        let request = request(&BuildPlan { export: Export::Digest, compression, ..plan() });
+        assert_eq!(sorted(&request.exporters[0].attrs), expected);
     }
     let nothing = request(&plan());
     assert!(nothing.exporters.is_empty() && nothing.exporter_deprecated.is_empty());

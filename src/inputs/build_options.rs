@@ -5,9 +5,9 @@ use super::docker_env::DockerEnv;
 use super::fault::{Findings, InputFault, shown};
 use super::raw::RawInputs;
 use super::shared::Shared;
-use super::{annotations, named_contexts, parse, run_options, secrets, ssh};
+use super::{annotations, compression, named_contexts, parse, run_options, secrets, ssh};
 use crate::model::{
-    Annotation, AnnotationLevel, Attestation, BuildSecret, NamedContext, RunOptions, SshSource,
+    Annotation, AnnotationLevel, Attestation, BuildSecret, Compression, NamedContext, RunOptions, SshSource,
 };
 use crate::runner::context::RunnerContext;
 
@@ -26,6 +26,8 @@ pub struct BuildOptions {
     pub sbom: AttestationInput,
     /// The input `attests`: any attestation, in BuildKit's grammar.
     pub attests: Vec<Attestation>,
+    /// How the layers are compressed; absent where that is the builder's choice.
+    pub compression: Option<Compression>,
     /// Stages that take nothing from the cache.
     pub no_cache_filters: Vec<String>,
     /// How steps run.
@@ -60,6 +62,7 @@ pub(super) fn read(
         provenance: attestations.provenance,
         sbom: attestations.sbom,
         attests: attestations.attests,
+        compression: findings.take(compression::parse(&inputs.compression)).flatten(),
         no_cache_filters: stages(&inputs.no_cache_filters, findings),
         run: run_options::read(inputs, findings),
         entitlements: entitlements(&inputs.allow, findings),

@@ -158,6 +158,7 @@ pub(super) fn without_build(inputs: &mut RawInputs, paths: &Paths) {
         &mut inputs.allow,
         &mut inputs.provenance,
         &mut inputs.sbom,
+        &mut inputs.compression,
         &mut inputs.attests,
         &mut inputs.cache_timeout,
         &mut inputs.builder,

@@ -66,6 +66,7 @@ pub struct RawInputs {
     pub allow: String,
     pub provenance: String,
     pub sbom: String,
+    pub compression: String,
     pub attests: String,
     #[serde(deserialize_with = "secret")]
     pub cache: Secret,

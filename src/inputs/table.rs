@@ -247,6 +247,13 @@ pub const INPUTS: &[Input] = &[
         "Provenance attestation.",
     )
     .accepts("`true` (which is `mode=min`), `false`, or attributes such as `mode=max`"),
+    row(
+        "compression",
+        Kind::Text,
+        Default::Phrase("the builder's"),
+        "How the layers are compressed. `force` compresses those of base images anew, too.",
+    )
+    .accepts("`gzip`, `zstd`, `estargz` or `uncompressed`, with a level and `force` if wanted: `zstd:19,force`"),
     row("sbom", Kind::Text, Default::Text("false"), "SBOM attestation.")
         .accepts("`true`, `false`, or `generator=image`"),
     row("attests", Kind::List, Default::None, "Attestations in BuildKit's grammar.")

@@ -8,6 +8,7 @@ mod build;
 mod builder;
 mod cache_trouble;
 mod chain;
+mod compression;
 mod credentials;
 mod dial;
 mod digest;
@@ -35,6 +36,7 @@ pub use build::{
 pub use builder::{BuilderAddress, BuilderChoice, BuilderNode, Tls};
 pub use cache_trouble::CacheTrouble;
 pub use chain::{causes, chain};
+pub use compression::{Compression, CompressionKind};
 pub use credentials::{Credentials, LoginSource, Logins};
 pub use dial::Dial;
 pub use digest::{Digest, InvalidDigest};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::inputs::config::Dockerfile;
 use crate::model::{
-    Annotation, AnnotationLevel, Attestation, CacheEntry, CommitId, ContextSource, Digest, NamedContext,
-    Platform, Repository, RunOptions, Targets,
+    Annotation, AnnotationLevel, Attestation, CacheEntry, CommitId, Compression, ContextSource, Digest,
+    NamedContext, Platform, Repository, RunOptions, Targets,
 };
 
 /// One build. The engine carries it out; it decides nothing.
@@ -64,6 +64,8 @@ pub struct BuildPlan {
     pub shared_key: String,
     /// Images that an earlier solve of the same build resolved: this one takes them and no newer ones.
     pub pinned: Vec<PinnedImage>,
+    /// How its layers are compressed; absent where that is the builder's choice.
+    pub compression: Option<Compression>,
     /// What becomes of the result.
     pub export: Export,
 }
@@ -98,6 +100,7 @@ impl BuildPlan {
             source_date_epoch: None,
             shared_key: String::new(),
             pinned: Vec::new(),
+            compression: None,
             export: Export::Nothing,
         }
     }
@@ -122,6 +125,7 @@ impl BuildPlan {
             attestations: Vec::new(),
             annotations: Vec::new(),
             cache_to: to,
+            compression: None,
             export: Export::Nothing,
             ..self.again()
         }

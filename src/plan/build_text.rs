@@ -41,6 +41,7 @@ pub(super) fn rows(plan: &BuildPlan) -> Vec<(&'static str, String)> {
     row("no cache", if plan.no_cache { "for every stage".into() } else { stages });
     row("pull", if plan.pull { "looks for newer base images".into() } else { String::new() });
     row("attests", joined(attestations(plan).iter()));
+    row("layers", plan.compression.map(|one| one.to_string()).unwrap_or_default());
     row("annotations", annotations(&plan.annotations, plan.has_index()));
     rows
 }
@@ -110,6 +111,8 @@ pub(super) struct BuildFields<'a> {
     no_cache_filters: &'a [String],
     pull: bool,
     attestations: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compression: Option<String>,
     /// How many.
     annotations: usize,
 }
@@ -149,6 +152,7 @@ impl<'a> From<&'a BuildPlan> for BuildFields<'a> {
             no_cache_filters: &plan.no_cache_filters,
             pull: plan.pull,
             attestations: attestations(plan),
+            compression: plan.compression.map(|one| one.to_string()),
             annotations: plan.annotations.len(),
         }
     }

@@ -21,8 +21,8 @@ use super::dockerfile;
 use super::facts::DockerfileText;
 use crate::inputs::config::{AttestationInput, BuildOptions, Config, VersionInput};
 use crate::model::{
-    Annotation, ContextSource, Digest, HostAddress, InputsHash, NamedSource, NetworkMode, Platform,
-    RunOptions,
+    Annotation, Compression, ContextSource, Digest, HostAddress, InputsHash, NamedSource, NetworkMode,
+    Platform, RunOptions,
 };
 
 /// The version of the JSON below.
@@ -79,6 +79,16 @@ struct Inputs<'a> {
     /// Ids.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     ssh: BTreeSet<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compression: Option<Compressed>,
+}
+
+#[derive(Serialize)]
+struct Compressed {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<u8>,
+    force: bool,
 }
 
 #[derive(Serialize)]
@@ -203,6 +213,11 @@ fn inputs<'a>(
         allow: build.entitlements.iter().map(String::as_str).collect(),
         secrets: build.secrets.iter().map(String::as_str).collect(),
         ssh: build.ssh.iter().map(String::as_str).collect(),
+        compression: config.build.compression.map(|Compression { kind, level, force }| Compressed {
+            kind: kind.name(),
+            level,
+            force,
+        }),
     }
 }
 
@@ -239,7 +254,7 @@ fn attests(asked: &BuildOptions) -> BTreeMap<&str, Option<&BTreeMap<String, Stri
 mod tests {
     use super::*;
     use crate::metadata::fixture::config;
-    use crate::model::{AnnotationLevel, Attestation, NamedContext};
+    use crate::model::{AnnotationLevel, Attestation, CompressionKind, NamedContext};
 
     fn hash(config: &Config, text: &str, change: impl FnOnce(&mut BuildPlan)) -> Option<InputsHash> {
         let mut build =
@@ -250,6 +265,10 @@ mod tests {
         let text = DockerfileText::Known(text.into());
         let common = common(&build, config, &text, Path::new("/github/workspace"))?;
         Some(inputs_hash(&common, &build.platforms))
+    }
+
+    fn zstd(level: Option<u8>, force: bool) -> Compression {
+        Compression { kind: CompressionKind::Zstd, level, force }
     }
 
     const TEXT: &str = "FROM alpine\nARG VERSION=0\nRUN true\n";
@@ -283,6 +302,9 @@ mod tests {
             asked(|config| config.build.run.network = Some(NetworkMode::None)),
             asked(|config| config.build.run.ulimits.push(("nofile".into(), 1, 1))),
             asked(|config| config.build.run.add_hosts.push(("a".into(), HostAddress::Gateway))),
+            asked(|config| config.build.compression = Some(zstd(None, false))),
+            asked(|config| config.build.compression = Some(zstd(Some(3), false))),
+            asked(|config| config.build.compression = Some(zstd(None, true))),
             asked(|config| config.build.sbom = AttestationInput::Off),
             asked(|config| config.build.provenance = AttestationInput::Off),
             asked(|config| config.build.provenance = AttestationInput::On(BTreeMap::new())),

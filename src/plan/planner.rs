@@ -233,6 +233,7 @@ fn definition(
         labels: labels(context, metadata, &config.labels),
         no_cache: config.no_cache,
         no_cache_filters: config.build.no_cache_filters.clone(),
+        compression: config.build.compression,
         pull: config.pull,
         secrets: given.chain(token_secrets.iter().cloned()).collect(),
         token_secrets,

@@ -94,13 +94,16 @@ fn variants_of_a_matrix() {
 fn what_was_never_tagged_is_named_by_the_next_run_of_the_commit() {
     let mut job = staging("staging-left").input("platform", "linux/amd64");
     let first = good(job.native().run());
-    let again = good(job.native().run());
     let named = |result: &StepResult| {
         let of = |note: &&&crate::runner::log::Annotation| note.message.contains("it never got its tags");
         result.of(Level::Notice).iter().find(of).map(|note| note.message.clone())
     };
-    // The same image is no other.
-    assert_eq!((&again.outputs["digest"], named(&again)), (&first.outputs["digest"], None));
+    assert_eq!(named(&first), None);
+    // The same image is no other. A builder that is gone with its step has no cache to make the same of.
+    let again = good(job.native().run());
+    let same = again.outputs["digest"] == first.outputs["digest"];
+    assert_eq!(named(&again).is_none(), same, "{}", again.log());
+    let first = again;
     job.machine.run += 1;
     let job = job.input("labels", "fixed=yes");
     let next = good(job.native().run());
