@@ -96,6 +96,16 @@ pub enum RunError {
         /// The login that was sent, if one was.
         login: Option<Credentials>,
     },
+    /// A registry would not let the daemon read a base image, though it was sent a login.
+    #[error("{source}")]
+    Unread {
+        /// What the daemon was told.
+        source: Box<BuildError>,
+        /// The registry.
+        registry: RegistryHost,
+        /// The login that was sent.
+        login: Credentials,
+    },
     /// A registry on this machine's loopback cannot be reached from this container.
     #[error(transparent)]
     Reach(#[from] ReachError),
@@ -245,6 +255,11 @@ impl RunError {
             Self::Docker(error) => error.hint().map(Into::into),
             Self::Emulator(error) => Some(error.hint().into()),
             Self::Refused { registry, login, .. } => Some(refused(registry, login.as_ref())),
+            Self::Unread { registry, login, .. } => Some(format!(
+                "`{registry}` was given the login {}: check that it is right, that it may read the base image, and the image's \
+                 name",
+                login.shown()
+            )),
             Self::Given { from, source } => source.hint(from),
             Self::Join(_) => {
                 Some("no tag was moved; is each node in `builder` one that builds its platforms?".into())
@@ -300,7 +315,11 @@ fn refused(registry: &RegistryHost, login: Option<&Credentials>) -> String {
         "`{registry}` was given the login {}: check that it is right, and that it may write there",
         login.shown()
     );
-    if registry.as_str() == "ghcr.io" {
+    if registry.as_str() == "ghcr.io" && !login.is_job_token() {
+        hint.push_str(
+            "; it has to be a personal access token (classic) with the scope `write:packages` that has not expired",
+        );
+    } else if registry.as_str() == "ghcr.io" {
         hint.push_str(
             "; the job needs `permissions: packages: write`, and a package that exists already must grant this \
              repository the role `write` (package settings, \"Manage Actions access\")",
@@ -360,7 +379,7 @@ mod tests {
                 Credentials::new(
                     RegistryHost::parse(host).unwrap(),
                     name,
-                    crate::model::Secret::new("hunter2"),
+                    crate::model::Secret::new(if name == "job" { "ghs_1" } else { "hunter2" }),
                 )
             });
             let source = BuildError::PushFailed { repository: format!("{host}/a"), message: "denied".into() };
@@ -372,7 +391,8 @@ mod tests {
             "pushing to `r.io/a`: denied\nhint: no login was sent to `r.io`: give `username` and `password`, or an entry of `registry_auth`, for `r.io`"
         );
         assert!(refusal("r.io", Some("bob")).contains("the login `bob` from `username` and `password`"));
-        assert!(refusal("ghcr.io", Some("bob")).contains("packages: write"));
+        assert!(refusal("ghcr.io", Some("job")).contains("the job needs `permissions: packages: write`"));
+        assert!(refusal("ghcr.io", Some("bob")).ends_with("`write:packages` that has not expired"));
     }
 
     #[test]

@@ -6,13 +6,24 @@
 use super::error::BuildError;
 use super::push_trouble::refuses_access;
 use super::ssh::SshError;
+use crate::model::RegistryHost;
 
 impl BuildError {
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<&'static str> {
         hint(self.cause())
     }
+
+    /// The registry that did not let the daemon read a base image, if that is what went wrong.
+    pub fn unread_base_image(&self) -> Option<RegistryHost> {
+        let Self::Dockerfile { message, .. } = self.cause() else { return None };
+        let (_, image) = message.split_once(UNRESOLVED).filter(|_| refuses_access(message))?;
+        RegistryHost::parse(image.trim_start().split_once('/')?.0).ok()
+    }
 }
+
+/// What BuildKit writes before an image that it could not look up.
+const UNRESOLVED: &str = "failed to resolve source metadata for";
 
 /// The same of an error that is no node's.
 fn hint(error: &BuildError) -> Option<&'static str> {
@@ -32,9 +43,7 @@ fn hint(error: &BuildError) -> Option<&'static str> {
         BuildError::Dockerfile { message, .. } if message.contains("no match for platform") => {
             Some("the base image is not published for that platform")
         }
-        BuildError::Dockerfile { message, .. } if message.contains("failed to resolve source metadata") => {
-            pull_hint(message)
-        }
+        BuildError::Dockerfile { message, .. } if message.contains(UNRESOLVED) => pull_hint(message),
         BuildError::PushFailed { message, .. } => push_hint(message),
         BuildError::StepFailed { message, .. }
         | BuildError::Dockerfile { message, .. }
@@ -107,7 +116,12 @@ fn push_hint(message: &str) -> Option<&'static str> {
 }
 
 fn pull_hint(message: &str) -> Option<&'static str> {
-    if refuses_access(message) {
+    if message.contains("buildkit-syft-scanner") {
+        Some(
+            "that is the image that makes the SBOM: `sbom: generator=IMAGE` names another one, of a registry that the daemon \
+             reaches; `sbom: false` makes none",
+        )
+    } else if refuses_access(message) {
         Some("the base image's registry does not let us read it: is the name right, is a login needed?")
     } else if has(message, UNREACHABLE) {
         Some("the daemon cannot reach the base image's registry")
@@ -125,6 +139,23 @@ fn has(message: &str, words: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whose_base_image_is_not_read() {
+        let of = |message: &str| {
+            let error = BuildError::Dockerfile { message: message.into(), location: None };
+            error.unread_base_image().map(|host| host.to_string())
+        };
+        let refused = "base: failed to resolve source metadata for ghcr.io/acme/base:1: failed to authorize: 403 Forbidden";
+        assert_eq!(of(refused).as_deref(), Some("ghcr.io"));
+        for other in [
+            "failed to resolve source metadata for ghcr.io/acme/base:1: not found",
+            "denied: ghcr.io/acme",
+            "failed to resolve source metadata for denied",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn what_is_refused_has_a_hint() {

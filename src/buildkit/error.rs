@@ -136,6 +136,25 @@ impl BuildError {
         Self::Node { node: node.to_owned(), source: Box::new(self) }
     }
 
+    /// The same, with the Dockerfile called as in the workspace: the frontend knows it by its file name alone.
+    #[must_use]
+    pub fn in_workspace(mut self, file_name: &str, path: &str) -> Self {
+        match &mut self {
+            Self::Node { source, .. } => {
+                let inner = std::mem::replace(&mut **source, Self::Cancelled);
+                **source = inner.in_workspace(file_name, path);
+            }
+            Self::StepFailed { location: Some(location), .. }
+            | Self::Dockerfile { location: Some(location), .. }
+                if location.file == file_name =>
+            {
+                path.clone_into(&mut location.file);
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// What went wrong, on whichever node.
     pub fn cause(&self) -> &Self {
         match self {

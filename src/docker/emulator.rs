@@ -47,12 +47,17 @@ pub struct EmulatorError {
     image: String,
     /// What the daemon or the container said.
     why: String,
+    /// Its image is not there: nothing was tried.
+    unpulled: bool,
 }
 
 impl EmulatorError {
     /// What to change.
-    #[allow(clippy::unused_self, reason = "as every error of a run")]
     pub fn hint(&self) -> &'static str {
+        if self.unpulled {
+            return "the daemon could not get the image: `emulator_image` names another one, of a registry that it reaches; with \
+                    `emulation: off` nothing is registered";
+        }
         "it takes a privileged container on the daemon's machine: where that is not allowed, register QEMU there once \
          (`apt-get install qemu-user-static`), or build these platforms on a machine that runs them; `emulator_image` \
          names another image, and with `emulation: off` nothing is registered"
@@ -72,10 +77,15 @@ pub async fn register_emulators(
     platforms: &[Platform],
     options: &EmulatorOptions<'_>,
 ) -> Result<(), EmulatorError> {
+    let fail = |why: String, unpulled: bool| EmulatorError {
+        platforms: platforms.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "),
+        image: text::name(options.image),
+        why,
+        unpulled,
+    };
+    let image = ensure_image(daemon, options.image, options.logins, options.pulling).await;
+    let image = image.map_err(|error| fail(error.to_string(), true))?;
     let registered = async {
-        let image = ensure_image(daemon, options.image, options.logins, options.pulling)
-            .await
-            .map_err(|error| error.to_string())?;
         let limit = options.timeout;
         let output = tokio::time::timeout(limit, output(daemon, &image, platforms, options))
             .await
@@ -83,11 +93,7 @@ pub async fn register_emulators(
             .map_err(|error| error.to_string())?;
         output.judge(platforms)
     };
-    registered.await.map_err(|why| EmulatorError {
-        platforms: platforms.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "),
-        image: text::name(options.image),
-        why,
-    })
+    registered.await.map_err(|why: String| fail(why, false))
 }
 
 /// What a container printed.

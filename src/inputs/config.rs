@@ -334,9 +334,12 @@ fn places(
     }
     let workspace = findings.take(files::workspace(paths))?;
     let directory = text.and_then(|text| findings.take(files::context("context", &text, &workspace, paths)));
-    // Without a context the Dockerfile is still looked for, so that both faults show in one run.
+    // Without a context the Dockerfile is still looked for, so that both faults show in one run; the usual one may be in the context.
     let beside = directory.as_ref().unwrap_or(&workspace);
     let text = texts.1?.unwrap_or_default();
+    if directory.is_none() && text.is_empty() && !dockerfile::is_in(&workspace, &text, paths) {
+        return None;
+    }
     let (dockerfile, notice) = findings.take(dockerfile::on_disk(&text, &workspace, beside, paths))?;
     findings.notices.extend(notice);
     Some((ContextSource::Directory(directory?), dockerfile))

@@ -77,6 +77,12 @@ pub(super) fn on_disk(
     Ok((dockerfile, notice))
 }
 
+/// Whether the workspace has something of this name, whatever it is.
+pub(super) fn is_in(workspace: &Path, text: &str, paths: &Paths) -> bool {
+    let text = if text.is_empty() { DEFAULT } else { text };
+    !matches!(look(&workspace.join(localised(text, paths).as_ref()), &[workspace]), Found::Missing)
+}
+
 /// The fault of a Dockerfile that is in neither of two places: the most telling of what was found there.
 fn no_dockerfile(
     text: &str,

@@ -114,10 +114,23 @@ pub(super) fn look<P: AsRef<Path>>(path: &Path, roots: &[P]) -> Found {
         // What is outside is not told apart from what does not exist there.
         Err(_) if !inside(&written) => Found::Outside(None),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Found::Missing
+            match link_target(&written) {
+                Some(target) if !inside(&target) => Found::Outside(Some(target)),
+                _ => Found::Missing,
+            }
         }
         Err(error) => Found::Unreadable(error),
     }
+}
+
+/// Where the first link on the way to a path leads, with the rest of the path: a place that need not exist, as many do not that
+/// are on the runner's machine and not in this container.
+fn link_target(path: &Path) -> Option<PathBuf> {
+    let mut ancestors: Vec<&Path> = path.ancestors().collect();
+    ancestors.reverse();
+    let link = ancestors.into_iter().find(|one| one.is_symlink())?;
+    let target = link.parent()?.join(fs::read_link(link).ok()?);
+    Some(lexical(&target.join(path.strip_prefix(link).ok()?)))
 }
 
 /// Whether a path names a Git directory or something in one.

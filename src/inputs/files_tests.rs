@@ -32,6 +32,8 @@ fn contexts() {
         ("linked", "is no directory"),
         ("nothing", "`nothing` is not in the workspace"),
         ("dangling", "is not in the workspace"),
+        ("leaving_for_nothing", "leads out of the workspace by a link, to `/nothing/there`"),
+        ("leaving_for_nothing/x", "leads out of the workspace by a link, to `/nothing/there/x`"),
         ("Dockerfile/x", "is not in the workspace"),
         ("loop", "cannot be read"),
     ] {

@@ -30,6 +30,7 @@ pub(super) fn checkout() -> Checkout {
     symlink("../outside/Dockerfile", workspace.join("leaving")).unwrap();
     symlink("../outside", workspace.join("leaving_directory")).unwrap();
     symlink("nowhere", workspace.join("dangling")).unwrap();
+    symlink("/nothing/there", workspace.join("leaving_for_nothing")).unwrap();
     symlink("loop", workspace.join("loop")).unwrap();
     let paths = Paths {
         workspace: workspace.clone(),

@@ -123,7 +123,15 @@ impl<'a> Reader<'a> {
         if self.stray.is_empty() {
             let first = self.found.entries.is_empty();
             let place = if first { "before the first `id=`" } else { "after a quoted secret" };
-            let message = format!("line {} stands {place} and belongs to no secret", self.number - 1);
+            let number = self.number - 1;
+            let message = if is_id_with_colon(line) {
+                format!(
+                    "line {number} begins no secret, as its id holds a `:`, which stands only before a port, as in \
+                     `GIT_AUTH_TOKEN.git.example:8443=`"
+                )
+            } else {
+                format!("line {number} stands {place} and belongs to no secret")
+            };
             self.found.faults.push(message);
         }
         self.stray.push_str(line);
@@ -135,6 +143,13 @@ impl<'a> Reader<'a> {
             self.found.entries.push(open.close(&mut self.found.faults));
         }
     }
+}
+
+/// Whether a line looks as if it were to begin a secret whose id holds a `:`. What it says is not told: it may be a secret.
+fn is_id_with_colon(line: &str) -> bool {
+    let Some((id, _)) = line.split_once('=') else { return false };
+    let in_ids = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    id.contains(':') && id.starts_with(|c: char| c.is_ascii_alphabetic()) && id.chars().all(in_ids)
 }
 
 impl<'a> Open<'a> {

@@ -96,6 +96,8 @@ fn padding_is_no_name() {
 fn what_is_nobodys_is_a_fault_and_not_shown() {
     for (text, entries, part) in [
         ("hunter2", 0, "line 1 stands before the first `id=`"),
+        ("npm:token=hunter2", 0, "line 1 begins no secret, as its id holds a `:`"),
+        ("https://u:hunter2@h/?a=b", 0, "line 1 stands before the first `id=`"),
         ("# x\nhunter2\nA=1", 1, "line 2 stands before"),
         ("\"A=1\"\nhunter2\nhunter2\nB=2", 2, "line 2 stands after a quoted secret"),
         ("\"A=hunter2\nB=2", 0, "line 1 starts with a `\"` that is never closed"),

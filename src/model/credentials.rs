@@ -61,6 +61,12 @@ impl Credentials {
         Self { source, ..self }
     }
 
+    /// Whether it is a token that GitHub has made for a job or an App, whoever gave it: what it may do the job's `permissions`
+    /// say, and not a person's scopes.
+    pub fn is_job_token(&self) -> bool {
+        self.source == LoginSource::JobToken || self.password.expose().starts_with("ghs_")
+    }
+
     /// The identity token, if it is one.
     pub fn identity_token(&self) -> Option<&Secret> {
         self.username.is_empty().then_some(&self.password)

@@ -274,17 +274,19 @@ impl GithubCacheUse {
         let untrusted = untrusted(context);
         let missing = if context.is_enterprise_server() {
             Some(
-                "GitHub Enterprise Server has no cache service that BuildKit can use; name another cache, such as `type=registry,ref=…`",
+                "GitHub Enterprise Server has no cache service that BuildKit can use; name another cache, such as `type=registry,ref=…`".to_owned(),
             )
         } else if cache.available {
             None
         } else {
-            Some(
-                "the job has no GitHub cache (`ACTIONS_RESULTS_URL` and `ACTIONS_RUNTIME_TOKEN` are not set)",
-            )
+            let what = match cache.lacks {
+                Some(name) => format!("`{name}` is not set"),
+                None => "`ACTIONS_RESULTS_URL` and `ACTIONS_RUNTIME_TOKEN` are not set".to_owned(),
+            };
+            Some(format!("the job has no GitHub cache ({what})"))
         };
         if let Some(why) = missing {
-            return Self { read: Err(why.into()), write: Err(why.into()), untrusted };
+            return Self { read: Err(why.clone()), write: Err(why), untrusted };
         }
         let mode = |name: &str| Err(format!("the workflow's `cache-mode` is `{name}`"));
         let (read, write) = match cache.mode {

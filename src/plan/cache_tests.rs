@@ -161,6 +161,20 @@ fn who_may_read_and_write() {
             "none: the job has no GitHub cache (`ACTIONS_RESULTS_URL` and `ACTIONS_RUNTIME_TOKEN` are not set)",
         ),
         (
+            "a cache's address alone",
+            RunnerContext {
+                cache: CacheService {
+                    available: false,
+                    lacks: Some("ACTIONS_RUNTIME_TOKEN"),
+                    ..CacheService::default()
+                },
+                ..with(push())
+            },
+            false,
+            false,
+            "none: the job has no GitHub cache (`ACTIONS_RUNTIME_TOKEN` is not set)",
+        ),
+        (
             "a server of somebody's own",
             RunnerContext { server_url: "https://git.acme.example".into(), ..with(push()) },
             false,

@@ -115,7 +115,8 @@ impl Live {
             let time = units::seconds(now.saturating_sub(seen.began));
             lines.push(format!("⋯ #{} {} {time}{}", step.number, step.name, moved(step, seen, now)));
             if self.speaker == Some(*id) {
-                let tail = step.tail.iter().skip(step.tail.len().saturating_sub(OUTPUT));
+                let tail = step.tail.lines();
+                let tail = tail.iter().skip(tail.len().saturating_sub(OUTPUT));
                 lines.extend(tail.map(|line| format!("  │ {line}")));
             }
         }

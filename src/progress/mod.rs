@@ -12,6 +12,7 @@ pub mod plain;
 pub mod reporter;
 mod screen;
 pub mod state;
+pub mod tail;
 #[cfg(test)]
 mod tests;
 pub mod text;

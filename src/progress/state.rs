@@ -1,20 +1,19 @@
 //! The fold of `BuildKit`'s status stream into what is known of the build. No clock, no output.
 //!
 //! Steps are keyed by digest and the last record wins: a step goes DONE → RUNNING → DONE when a cache probe
-//! is followed by work. Times are the daemon's. What is kept is bounded: of a step's output the last
-//! [`TAIL_LINES`] lines and an unfinished one, so a step may write as much as it likes.
+//! is followed by work. Times are the daemon's. What is kept is bounded: of a step's output some last
+//! lines ([`Tail`]) and an unfinished one, so a step may write as much as it likes.
 //! Every text that comes out is clean (`runner::untrusted`).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::assemble::Assembler;
 use super::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
+use super::tail::{TAIL_LINES, Tail};
 use crate::runner::{units, untrusted};
 
-/// Lines kept of a step's output, for the report of its failure.
-pub const TAIL_LINES: usize = 20;
-/// Bytes kept of each of them.
+/// Bytes kept of each of the last lines of a step.
 const TAIL_LINE: usize = 1000;
 /// Bytes of a step's name.
 const MAX_NAME: usize = 300;
@@ -25,6 +24,12 @@ const MAX_WARNINGS: usize = 500;
 
 /// The beginning of the name of a step that reads a cache's index (BuildKit's `solver/llbsolver/bridge.go`).
 const IMPORT: &str = "importing cache manifest from ";
+
+/// The step that every build has for itself: its session sends the Dockerfile.
+const DEFINITION: &str = "[internal] load build definition from ";
+
+/// What stands behind the name of an export that is tried again, with the attempt's number.
+pub const AGAIN: &str = " (attempt ";
 
 /// Index of a step in [`State::steps`].
 pub type StepId = usize;
@@ -69,8 +74,8 @@ pub struct Step {
     pub ended: Option<Timestamp>,
     /// Why it failed, clean.
     pub error: Option<String>,
-    /// Last lines of its output, without colours.
-    pub tail: VecDeque<String>,
+    /// Last lines of its output.
+    pub tail: Tail,
     /// Things inside the step.
     pub transfers: Vec<Transfer>,
     /// Start of the current or last stretch of work.
@@ -152,6 +157,8 @@ impl Step {
 pub struct State {
     steps: Vec<Step>,
     by_digest: HashMap<String, StepId>,
+    /// When the first step of each node began, which is one of this build's own.
+    first: HashMap<String, Timestamp>,
     started: usize,
     warnings: Vec<VertexWarning>,
     seen_warnings: HashSet<(String, String, u32)>,
@@ -173,16 +180,23 @@ impl State {
         &self.warnings
     }
 
-    /// The step that failed first, not counting those that were cancelled for it, nor a cache that could not be read.
-    pub fn failed(&self) -> Option<&Step> {
-        let failed = self.steps.iter().filter(|step| step.is_failed() && step.imported_cache().is_none());
-        failed.min_by_key(|step| (step.ended, step.number))
+    /// The step with this digest, which failed; of several nodes that have it the one whose step is called so.
+    pub fn failed(&self, digest: &str, name: &str) -> Option<&Step> {
+        let is_it = |known: &str| {
+            known.strip_suffix(digest).is_some_and(|node| node.is_empty() || node.ends_with(' '))
+        };
+        let found = self.by_digest.iter().filter(|(known, _)| is_it(known)).map(|(_, id)| &self.steps[*id]);
+        let failed = found.filter(|step| step.is_failed());
+        // Names are cut here and not there.
+        failed.max_by_key(|step| {
+            (name.starts_with(step.name.trim_end_matches('…')), std::cmp::Reverse(step.number))
+        })
     }
 
     /// How long those inner parts of steps took whose name begins so, from the first start to the last end within a step, summed
-    /// over the steps: with `pushing` it is the time of the push.
+    /// over the steps: with `pushing` it is the time of the push. Exports that were tried again are not among them.
     pub fn time_of(&self, prefix: &str) -> Duration {
-        self.steps.iter().fold(Duration::ZERO, |sum, step| {
+        self.steps.iter().filter(|step| !step.name.contains(AGAIN)).fold(Duration::ZERO, |sum, step| {
             let parts = step.transfers.iter().filter(|part| part.name.starts_with(prefix));
             let first = parts.clone().filter_map(|part| part.began).min();
             let last = parts.filter_map(|part| part.ended).max();
@@ -194,13 +208,17 @@ impl State {
     pub fn apply(&mut self, update: &StatusUpdate) -> Vec<Delta> {
         let mut deltas = Vec::new();
         let mut ended = Vec::new();
+        self.begin(update);
         for vertex in &update.vertexes {
             self.vertex(vertex, &mut deltas, &mut ended);
         }
         for status in &update.statuses {
             self.status(status, &mut deltas);
         }
-        for log in &update.logs {
+        // Of two streams each is in order.
+        let mut logs: Vec<&VertexLog> = update.logs.iter().collect();
+        logs.sort_by_key(|log| log.timestamp);
+        for log in logs {
             self.log(log, &mut deltas);
         }
         for warning in &update.warnings {
@@ -212,6 +230,18 @@ impl State {
             deltas.push(Delta::Ended(step));
         }
         deltas
+    }
+
+    /// Notes when each node began with this build: with the Dockerfile, else with the earliest of the steps that come first.
+    fn begin(&mut self, update: &StatusUpdate) {
+        let mut first: HashMap<&str, (bool, Timestamp)> = HashMap::new();
+        for vertex in update.vertexes.iter().filter(|vertex| !self.first.contains_key(node_of(vertex))) {
+            let Some(start) = vertex.started.or(vertex.completed) else { continue };
+            let new = (!vertex.name.contains(DEFINITION), start);
+            let known = first.entry(node_of(vertex)).or_insert(new);
+            *known = new.min(*known);
+        }
+        self.first.extend(first.into_iter().map(|(node, (_, start))| (node.to_owned(), start)));
     }
 
     fn vertex(&mut self, vertex: &Vertex, deltas: &mut Vec<Delta>, ended: &mut Vec<StepId>) {
@@ -237,6 +267,8 @@ impl State {
             .then(|| untrusted::cut(&untrusted::plain_lines(&vertex.error), 4 * TAIL_LINE));
         let start = vertex.started.or(vertex.completed);
         if let Some(start) = start {
+            // One that another build had begun before: what it took before this one is not this one's.
+            let start = start.max(self.first.get(node_of(vertex)).copied().unwrap_or_default());
             if step.number == 0 {
                 self.started += 1;
                 step.number = self.started;
@@ -284,7 +316,7 @@ impl State {
         let at = log.timestamp.saturating_sub(step.began.unwrap_or(log.timestamp));
         let stream = usize::from(log.stream == 2);
         let lines = step.streams[stream].push(&log.message);
-        step.output(id, at, lines, deltas);
+        step.output(id, (at, stream), lines, deltas);
     }
 
     fn flush(&mut self, id: StepId, deltas: &mut Vec<Delta>) {
@@ -292,7 +324,7 @@ impl State {
         let at = step.ended.unwrap_or_default().saturating_sub(step.began.unwrap_or_default());
         for stream in 0..step.streams.len() {
             let line = step.streams[stream].finish();
-            step.output(id, at, line, deltas);
+            step.output(id, (at, stream), line, deltas);
         }
     }
 
@@ -315,19 +347,21 @@ impl State {
     }
 }
 
+/// The node that a step is of, where there are several (`StatusUpdate::of_node`).
+fn node_of(vertex: &Vertex) -> &str {
+    vertex.digest.rsplit_once(' ').map_or("", |(node, _)| node)
+}
+
 impl Step {
     fn output(
         &mut self,
         id: StepId,
-        at: Duration,
+        (at, stream): (Duration, usize),
         lines: impl IntoIterator<Item = String>,
         deltas: &mut Vec<Delta>,
     ) {
         for line in lines {
-            if self.tail.len() >= TAIL_LINES {
-                self.tail.pop_front();
-            }
-            self.tail.push_back(untrusted::cut(&untrusted::strip_colours(&line), TAIL_LINE));
+            self.tail.push(untrusted::cut(&untrusted::strip_colours(&line), TAIL_LINE), stream == 1);
             deltas.push(Delta::Output { step: id, at, line });
         }
     }

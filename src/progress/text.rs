@@ -116,7 +116,7 @@ pub fn failure(
     // In the log a person sees the message only.
     let place = annotation.place().map_or_else(String::new, |place| format!(" (`{place}`)"));
     annotation.message = format!("`{}` {why}{place}", step.name);
-    for line in &step.tail {
+    for line in &step.tail.lines() {
         annotation.message.push_str("\n  ");
         annotation.message.push_str(line);
     }
@@ -125,7 +125,7 @@ pub fn failure(
 
 /// The same for the summary; `annotation` is what [`failure`] made of it.
 pub fn failed_step(step: &Step, annotation: &Annotation) -> Failure {
-    Failure { step: step.name.clone(), place: annotation.place(), lines: step.tail.iter().cloned().collect() }
+    Failure { step: step.name.clone(), place: annotation.place(), lines: step.tail.lines() }
 }
 
 /// The place in the workspace. A file that is not the Dockerfile that was given (a frontend's own, a remote
@@ -135,7 +135,7 @@ pub fn place(
     dockerfile: Option<&(String, String)>,
 ) -> (Option<String>, Option<(u32, u32)>) {
     let (Some(location), Some((name, path))) = (location, dockerfile) else { return (None, None) };
-    if location.file != *name && !location.file.is_empty() {
+    if location.file != *name && location.file != *path && !location.file.is_empty() {
         return (None, None);
     }
     let lines = (location.line > 0).then_some((location.line, location.end_line.max(location.line)));

@@ -29,6 +29,8 @@ struct Shown {
     /// None with an identity token.
     username: Option<String>,
     source: LoginSource,
+    /// See [`Credentials::is_job_token`].
+    job_token: bool,
 }
 
 /// What went wrong.
@@ -150,6 +152,7 @@ impl RegistryError {
         let login = login.map(|login| Shown {
             username: login.identity_token().is_none().then(|| login.username.clone()),
             source: login.source.clone(),
+            job_token: login.is_job_token(),
         });
         Self { host: host.into(), doing: doing.into(), login, kind: Box::new(kind) }
     }
@@ -238,6 +241,15 @@ impl RegistryError {
     }
 
     fn right_hint(&self) -> String {
+        // GitHub refuses a wrong token in the same words as one that may not do this.
+        if let Some(login) = self.login.as_ref().filter(|login| self.host == "ghcr.io" && !login.job_token) {
+            return format!(
+                "check that {} for {} is right and has not expired, that it is a personal access token (classic) with the \
+                 scope `write:packages`, and that its owner may write this package",
+                login.source,
+                login.who()
+            );
+        }
         match self.login.as_ref().map(Shown::who) {
             // The token may write packages, but not this one, which is there already.
             _ if self.host == "ghcr.io" && self.kind.to_string().contains("write_package") => {
@@ -277,7 +289,17 @@ impl Shown {
 
 impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} at `{}`: {}", self.doing, self.host, self.kind)
+        let Self { host, doing, login, kind } = self;
+        match (&**kind, login) {
+            (Kind::Denied(said), None) => {
+                write!(
+                    f,
+                    "cannot {doing} at `{host}`: it lets nobody do this without a login{}{said}",
+                    colon(said)
+                )
+            }
+            _ => write!(f, "cannot {doing} at `{host}`: {kind}"),
+        }
     }
 }
 
@@ -322,7 +344,8 @@ mod tests {
         let error = |host, user: Option<&str>, status, code: Option<&str>| {
             let login = user.map(|user| {
                 let host = RegistryHost::parse(host).unwrap();
-                Credentials::new(host, user, crate::model::Secret::new("hunter2"))
+                let password = if user == "octo" { "ghs_1" } else { "hunter2" };
+                Credentials::new(host, user, crate::model::Secret::new(password))
             });
             let answered = ErrorResponse {
                 status,
@@ -345,6 +368,25 @@ mod tests {
              resource is denied"
         );
         assert!(denied.hint().unwrap().starts_with("give the job `permissions: packages: write`"));
+        // A person's token has scopes, whatever the job is given.
+        let hint = error("ghcr.io", Some("bob"), 403, Some("DENIED")).hint().unwrap();
+        assert!(
+            hint.starts_with("check that `username` and `password` for `bob` is right and has not expired"),
+            "{hint}"
+        );
+        assert!(hint.contains("`write:packages`") && !hint.contains("the job"), "{hint}");
+        // Nobody who has no login is told of the right of one.
+        let denied = |login: Option<&Credentials>| {
+            RegistryError::new("docker.io", "begin an upload", login, Kind::Denied("denied".into()))
+                .to_string()
+        };
+        assert_eq!(
+            denied(None),
+            "cannot begin an upload at `docker.io`: it lets nobody do this without a login: denied"
+        );
+        let login =
+            Credentials::new(RegistryHost::parse("docker.io").unwrap(), "a", crate::model::Secret::new("b"));
+        assert!(denied(Some(&login)).ends_with("the login has no right to this: denied"));
         let message = Some("permission_denied: write_package".into());
         let code = Some("DENIED".into());
         let answered = ErrorResponse { status: 403, code, message, retry_after: None, in_words: true };

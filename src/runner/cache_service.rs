@@ -14,6 +14,8 @@ use serde::Deserialize;
 pub struct CacheService {
     /// Its address and the job's token are there.
     pub available: bool,
+    /// The variable that is missing where only one of the two is.
+    pub lacks: Option<&'static str>,
     /// `ACTIONS_CACHE_MODE`, the workflow's `cache-mode`.
     pub mode: CacheAccess,
     /// The token allows writing; absent where its claims cannot be read.
@@ -34,12 +36,22 @@ pub enum CacheAccess {
     Nothing,
 }
 
+/// Where the service is.
+const URL: &str = "ACTIONS_RESULTS_URL";
+/// The job's token for it.
+const TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
+
 impl CacheService {
     /// From the process's variables.
     pub(super) fn read<'a>(get: impl Fn(&str) -> &'a str) -> Self {
-        let token = get("ACTIONS_RUNTIME_TOKEN");
+        let (url, token) = (get(URL), get(TOKEN));
         Self {
-            available: !get("ACTIONS_RESULTS_URL").is_empty() && !token.is_empty(),
+            available: !url.is_empty() && !token.is_empty(),
+            lacks: match (url.is_empty(), token.is_empty()) {
+                (true, false) => Some(URL),
+                (false, true) => Some(TOKEN),
+                _ => None,
+            },
             mode: match get("ACTIONS_CACHE_MODE") {
                 "read" => CacheAccess::Read,
                 "write-only" => CacheAccess::WriteOnly,
@@ -87,7 +99,15 @@ mod tests {
         let both = [("ACTIONS_RESULTS_URL", "https://r/"), ("ACTIONS_RUNTIME_TOKEN", "t")];
         assert_eq!(read(&[]), CacheService::default());
         assert!(read(&both).available);
-        assert!(!read(&both[..1]).available && !read(&both[1..]).available);
+        for (given, lacks) in [
+            (&both[..], None),
+            (&both[..1], Some("ACTIONS_RUNTIME_TOKEN")),
+            (&both[1..], Some("ACTIONS_RESULTS_URL")),
+            (&[], None),
+        ] {
+            let service = read(given);
+            assert_eq!((service.available, service.lacks), (given.len() == 2, lacks));
+        }
         for (text, mode) in [
             ("read", CacheAccess::Read),
             ("write", CacheAccess::ReadWrite),

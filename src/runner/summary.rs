@@ -50,6 +50,8 @@ pub enum Outcome {
     DryRun,
     /// There was nothing to do: why.
     Nothing(String),
+    /// It was asked to stop: by what, in lines.
+    Cancelled(String),
     /// The error, its chain in lines.
     Failed(String),
 }
@@ -150,6 +152,9 @@ fn headline(input: &SummaryInput) -> String {
         Outcome::Built(why) => format!("### Built {name}, not pushed\n\n{}\n\n", escape(why)),
         Outcome::DryRun => format!("### Dry run for {name}: nothing was changed\n\n"),
         Outcome::Nothing(why) => format!("### Nothing to do for {name}\n\n{}\n\n", escape(why)),
+        Outcome::Cancelled(why) => {
+            format!("### Cancelled: {name}\n\n{}\n", block("text", why.lines().take(40)))
+        }
         Outcome::Failed(why) => {
             format!("### Failed: {name}\n\n{}\n", block("text", why.lines().take(40)))
         }
@@ -238,9 +243,8 @@ fn steps(steps: &[StepRow]) -> String {
     if steps.is_empty() {
         return String::new();
     }
-    let cached = steps.iter().filter(|step| step.cached).count();
-    let mut text =
-        format!("<details>\n<summary>{} build steps, {cached} from the cache</summary>\n\n", steps.len());
+    // Those of the Dockerfile are counted beside the cache.
+    let mut text = format!("<details>\n<summary>All {} steps</summary>\n\n", steps.len());
     text.push_str("| # | Step | Time |\n| ---: | --- | ---: |\n");
     for step in steps.iter().take(MAX_STEPS) {
         let time = match (step.failed, step.cached) {

@@ -129,7 +129,7 @@ gantt
 ```
 
 <details>
-<summary>5 build steps, 1 from the cache</summary>
+<summary>All 5 steps</summary>
 
 | # | Step | Time |
 | ---: | --- | ---: |
@@ -137,7 +137,7 @@ gantt
 | 2 | `[linux/amd64 1/2] FROM docker.io/library/busybox` | cached |
 | 3 | <code>&#91;linux&#47;amd64 2&#47;2&#93; RUN make a&#58;b&#59;c &#124; tee &#96;x&#96;</code> | 3.4 s |
 | 4 | `[linux/arm64 2/2] RUN make` | 1 m 04 s |
-| 5 | `exporting to image` | 0.7 s |
+| 5 | `exporting to image` | 0.8 s |
 
 </details>
 
@@ -204,6 +204,7 @@ fn other_ends() {
             Outcome::Nothing("the branch was deleted".into()),
             "### Nothing to do for `r.example/api`\n\nthe branch was deleted\n\n",
         ),
+        (Outcome::Cancelled("a".into()), "### Cancelled: `r.example/api`\n\n```text\na\n```\n\n"),
         (Outcome::Failed("a\nb".into()), "### Failed: `r.example/api`\n\n```text\na\nb\n```\n\n"),
     ] {
         assert_eq!(render(&named(outcome)), expected);

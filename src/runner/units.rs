@@ -16,14 +16,14 @@ pub fn bytes(count: u64) -> String {
     format!("{}.{} {unit}", count / size, count % size * 10 / size)
 }
 
-/// `40 ms`, `0.4 s`, `59.9 s`, `1 m 05 s`, `2 h 03 m`. Cut, not rounded: a step of 59.99 s never reads `60.0 s`.
+/// `40 ms`, `0.4 s`, `59.9 s`, `1 m 05 s`, `2 h 03 m`: rounded to what is shown, so that 59.96 s are `1 m 00 s`.
 pub fn seconds(time: Duration) -> String {
-    let whole = time.as_secs();
-    match whole {
-        0 if time.subsec_millis() < 100 => format!("{} ms", time.subsec_millis()),
-        0..60 => format!("{whole}.{} s", time.subsec_millis() / 100),
-        60..3600 => format!("{} m {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} m", whole / 3600, whole % 3600 / 60),
+    let rounded = |unit: u128| (time.as_millis() + unit / 2) / unit;
+    match (rounded(1), rounded(100), rounded(1000), rounded(60_000)) {
+        (0..100, ..) => format!("{} ms", rounded(1)),
+        (_, tenths @ 0..600, ..) => format!("{}.{} s", tenths / 10, tenths % 10),
+        (_, _, seconds @ 0..3600, _) => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        (.., minutes) => format!("{} h {:02} m", minutes / 60, minutes % 60),
     }
 }
 
@@ -74,7 +74,12 @@ mod tests {
             (99, "99 ms"),
             (100, "0.1 s"),
             (449, "0.4 s"),
-            (59_999, "59.9 s"),
+            (450, "0.5 s"),
+            (59_949, "59.9 s"),
+            (59_950, "1 m 00 s"),
+            (89_500, "1 m 30 s"),
+            (3_599_499, "59 m 59 s"),
+            (3_599_500, "1 h 00 m"),
             (65_000, "1 m 05 s"),
             (3_599_000, "59 m 59 s"),
             (7_380_000, "2 h 03 m"),

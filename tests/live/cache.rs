@@ -42,9 +42,9 @@ fn ran(result: &StepResult) -> bool {
     runs(result) > 0
 }
 
-/// Whether the summary says one of these numbers of the four steps.
+/// Whether the summary says one of these numbers of the three steps that are no base image.
 fn from_cache(result: &StepResult, numbers: &[u32]) -> bool {
-    let says = |number| result.summary.contains(&format!("**Cache** {number} of 4 steps from the cache"));
+    let says = |number| result.summary.contains(&format!("**Cache** {number} of 3 steps from the cache"));
     numbers.iter().any(says)
 }
 
@@ -79,14 +79,14 @@ fn a_registry_keeps_the_cache_for_a_builder_that_has_nothing() {
     assert!(first.log().contains(&format!("cache written to `{reference}` in ")), "{}", first.log());
     assert_eq!(runs(&first), 1, "the export runs no step: {}", first.log());
     // The base image may be there already.
-    assert!(from_cache(&first, &[0, 1]), "{}", first.summary);
+    assert!(from_cache(&first, &[0]), "{}", first.summary);
 
     forget();
     let second = job.run();
     published(&job, &second);
     assert!(!ran(&second), "{}", second.log());
     assert_eq!(second.outputs["digest"], first.outputs["digest"], "random bytes come from the cache");
-    assert!(from_cache(&second, &[3, 4]), "{}", second.summary);
+    assert!(from_cache(&second, &[3]), "{}", second.summary);
     // BuildKit names every layer that a registry's cache has, also those that are there.
     assert!(first.log().contains(" new layers)"), "{}", first.log());
     assert!(second.log().contains("(nothing new)"), "{}", second.log());

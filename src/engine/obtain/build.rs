@@ -1,14 +1,14 @@
 //! The image, built: by whom, and what is done instead when a cache stands in the way. A verdict on push access that came
 //! late ends it.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::builder::{Builder, Node};
-use super::push::LeftOut;
+use super::push::{LeftOut, Pushes};
 use super::{Image, Located, Origin, Workshop, nodes};
 use crate::buildkit::{BuildError, BuildOutcome};
 use crate::engine::emulation::{Registration, register};
@@ -210,10 +210,10 @@ async fn solve_all(
 ) -> Result<Solved, RunError> {
     let started = Instant::now();
     let mut log = self::log(run, &work.image);
-    let left_out = RefCell::default();
+    let pushes = Pushes::default();
     let mut solves = solves;
     let (cancel, _) = watch::channel(false);
-    let mut result = solve_once(run, nodes, solves, &left_out, &mut log, &cancel).await;
+    let mut result = solve_once(run, nodes, solves, &pushes, &mut log, &cancel).await;
     if let Err(error) = &result
         && error.may_come_from_cache()
         && let Some(without) = work.without_cache.as_ref().filter(|_| reads_cache(solves))
@@ -224,13 +224,17 @@ async fn solve_all(
         }
         solves = &without.solves;
         log = self::log(run, &work.image);
-        left_out.borrow_mut().clear();
+        pushes.left_out.borrow_mut().clear();
+        pushes.again_since.set(None);
         let (cancel, _) = watch::channel(false);
-        result = solve_once(run, nodes, solves, &left_out, &mut log, &cancel).await;
+        result = solve_once(run, nodes, solves, &pushes, &mut log, &cancel).await;
     }
     let state = log.into_state();
-    let pushing = state.time_of("pushing");
-    run.process.reporter.phase("build", started.elapsed().saturating_sub(pushing));
+    // What was tried again was the push, with all that was waited for.
+    let all = started.elapsed();
+    let again = pushes.again_since.get().map_or(Duration::ZERO, |since| since.elapsed());
+    let pushing = again + state.time_of("pushing").min(all.saturating_sub(again));
+    run.process.reporter.phase("build", all.saturating_sub(pushing));
     if !pushing.is_zero() {
         run.process.reporter.phase("push", pushing);
     }
@@ -239,14 +243,20 @@ async fn solve_all(
         say_unread(run, &used);
     }
     run.report.built(state, used);
-    let left_out = left_out.into_inner();
+    let left_out = pushes.left_out.into_inner();
     match result {
         Ok(outcomes) => {
             say_blanked(run, &outcomes);
             let digests = outcomes.into_iter().map(|outcome| outcome.digest).collect();
             Ok(Solved { digests, left_out, refused: false, solves: solves.to_vec() })
         }
-        Err(error) => fail(run, plan, left_out, error),
+        Err(error) => {
+            let error = match &work.image.dockerfile_place {
+                Some(place) => error.in_workspace(&work.image.dockerfile.file_name, place),
+                None => error,
+            };
+            fail(run, plan, left_out, error)
+        }
     }
 }
 
@@ -255,11 +265,11 @@ async fn solve_once(
     run: &Run<'_>,
     nodes: &[Node],
     solves: &[BuildPlan],
-    left_out: &RefCell<Vec<LeftOut>>,
+    pushes: &Pushes,
     log: &mut crate::progress::display::Display,
     cancel: &watch::Sender<bool>,
 ) -> Result<Vec<BuildOutcome>, BuildError> {
-    let solving = nodes::build(run, nodes, solves, left_out, log, cancel);
+    let solving = nodes::build(run, nodes, solves, pushes, log, cancel);
     run.in_order(solving, || {
         cancel.send_replace(true);
     })
@@ -286,6 +296,11 @@ fn fail(
         run.process.reporter.warn(&format!("{why}; the image was built, nothing was published"));
         run.report.refused(why);
         return Ok(Solved { digests: Vec::new(), left_out: Vec::new(), refused: true, solves: Vec::new() });
+    }
+    if let Some(registry) = error.unread_base_image()
+        && let Some(login) = run.keyring.login(&registry)
+    {
+        return Err(RunError::Unread { source: Box::new(error), registry, login });
     }
     let last = target_of(plan, &error).clone();
     if left_out.is_empty() {

@@ -4,7 +4,6 @@
 //! One node that fails ends the others' builds. With several nodes each step in the log has the name of its part
 //! before it: the platform, or the node's name where that builds several.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, SelectAll};
@@ -13,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::builder::Node;
-use super::push::{LeftOut, NodeWork, build_and_push};
+use super::push::{NodeWork, Pushes, build_and_push};
 use crate::buildkit::{BuildError, BuildOutcome};
 use crate::engine::login::Renewals;
 use crate::engine::retry::{patience, retry};
@@ -28,13 +27,13 @@ use crate::progress::event::StatusUpdate;
 use crate::registry::{self, JoinAnnotations, JoinError, Manifest, NodeImage, RegistryClient};
 
 /// Builds on every node and prints what they say; the outcomes are in the nodes' order. Repositories that any of them
-/// could not push to, while it could to another, are in `left_out`. Ready soon after `cancel` is true, which the first
+/// could not push to, while it could to another, are in `pushes`. Ready soon after `cancel` is true, which the first
 /// failure makes it, too.
 pub(super) async fn build(
     run: &Run<'_>,
     nodes: &[Node],
     builds: &[BuildPlan],
-    left_out: &RefCell<Vec<LeftOut>>,
+    pushes: &Pushes,
     log: &mut Display,
     cancel: &watch::Sender<bool>,
 ) -> Result<Vec<BuildOutcome>, BuildError> {
@@ -56,7 +55,7 @@ pub(super) async fn build(
         building.push(async move {
             // Whoever cancels lives longer than this.
             let cancelled = async { drop(cancelled.wait_for(|cancelled| *cancelled).await) };
-            let work = NodeWork { run, node, build, left_out };
+            let work = NodeWork { run, node, build, pushes };
             (number, build_and_push(work, updates, cancelled).await)
         });
     }

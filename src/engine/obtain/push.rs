@@ -6,7 +6,7 @@
 //! Should a program run all the same (the daemon dropped a layer, a Git source moved), the solve ends before it has
 //! begun: no build step runs twice for a push.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -23,7 +23,7 @@ use crate::model::{Patience, RegistryHost, Repository, Standing, Trouble, chain,
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::cache::running_again;
 use crate::progress::event::StatusUpdate;
-use crate::progress::state::State;
+use crate::progress::state::{AGAIN, State};
 use crate::runner::units;
 
 /// How often a step that would run again is no reason to give up: while another build uses the same steps, older
@@ -36,8 +36,17 @@ pub(super) struct NodeWork<'a> {
     pub run: &'a Run<'a>,
     pub node: &'a Node,
     pub build: &'a BuildPlan,
+    /// What is to be known of the pushes, of all nodes.
+    pub pushes: &'a Pushes,
+}
+
+/// What is to be known of the pushes of one image besides how they end.
+#[derive(Default)]
+pub(super) struct Pushes {
     /// Repositories that would not take the image while another did.
-    pub left_out: &'a RefCell<Vec<LeftOut>>,
+    pub left_out: RefCell<Vec<LeftOut>>,
+    /// Since when they are tried again: all was built then.
+    pub again_since: Cell<Option<Instant>>,
 }
 
 /// A repository that would not take the image, and why.
@@ -68,6 +77,7 @@ pub(super) async fn build_and_push(
     let mut attempts = Attempts { all: 1, renewed: BTreeSet::new() };
     let retries = work.run.asked.retries;
     while let (Some(trouble), Some(target)) = (error.push_trouble(), pushed_to(&error, &again)) {
+        work.pushes.again_since.set(work.pushes.again_since.get().or_else(|| Some(Instant::now())));
         let login = work.run.keyring.login(target.registry());
         let reached = work.run.registries.is_reached(target.registry());
         let standing = Standing { login: login.is_some(), proven: pushed, reached };
@@ -88,11 +98,11 @@ pub(super) async fn build_and_push(
         let pushed = push_again(&work, &again, attempts.all, &updates, &mut unknown, cancel.as_mut()).await;
         match pushed {
             Ok(outcome) => {
-                work.left_out.borrow_mut().push((target, error));
+                work.pushes.left_out.borrow_mut().push((target, error));
                 return Ok(outcome);
             }
             Err(Again::Failed(next)) => {
-                work.left_out.borrow_mut().push((target, error));
+                work.pushes.left_out.borrow_mut().push((target, error));
                 error = next;
             }
             Err(Again::Works(_) | Again::Moved(_)) => break,
@@ -302,7 +312,7 @@ impl ExportOnly {
             if exports {
                 self.digests.insert(vertex.digest.clone());
                 mark(&mut vertex.digest);
-                vertex.name = format!("{} (attempt {attempt})", vertex.name);
+                vertex.name = format!("{}{AGAIN}{attempt})", vertex.name);
             }
             exports
         });

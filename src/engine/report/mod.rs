@@ -10,6 +10,7 @@ use crate::error::{RunError, explain};
 use crate::model::{Repository, chain};
 use crate::plan::PushPlan;
 use crate::plan::image::ImageWork;
+use crate::progress::state::Step;
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
@@ -54,8 +55,10 @@ fn write_summary(process: &Process, account: &Account<'_>, result: &Result<(), R
 }
 
 fn outcome(account: &Account<'_>, result: &Result<(), RunError>) -> Outcome {
-    if let Err(error) = result {
-        return Outcome::Failed(explain(error));
+    match result {
+        Err(error @ RunError::Stopped(_)) => return Outcome::Cancelled(explain(error)),
+        Err(error) => return Outcome::Failed(explain(error)),
+        Ok(()) => {}
     }
     if let Some(why) = account.nothing {
         return Outcome::Nothing(why.to_owned());
@@ -142,13 +145,10 @@ fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
     let place =
         build.and_then(|build| Some((build.dockerfile.file_name.clone(), build.dockerfile_place.clone()?)));
     let location = match error {
-        RunError::Build(error) => error.location(),
+        RunError::Build(error) | RunError::Unread { source: error, .. } => error.location(),
         _ => None,
     };
-    let failed = account.progress.and_then(|state| state.failed());
-    if let (RunError::Build(cause), Some(step)) = (error, failed)
-        && matches!(cause.cause(), BuildError::StepFailed { .. })
-    {
+    if let (RunError::Build(cause), Some(step)) = (error, failed(account, error)) {
         let mut annotation = text::failure(step, location, place.as_ref());
         if let Some(hint) = cause.hint() {
             annotation.message.push_str("\nhint: ");
@@ -160,6 +160,13 @@ fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
     vec![Annotation { file, lines, ..Annotation::new(Level::Error, explain(error)) }]
 }
 
+/// The step that an error is about: other steps may have failed beside it.
+fn failed<'a>(account: &Account<'a>, error: &RunError) -> Option<&'a Step> {
+    let RunError::Build(error) = error else { return None };
+    let BuildError::StepFailed { digest, step, .. } = error.cause() else { return None };
+    account.progress?.failed(digest, step)
+}
+
 fn page(
     process: &Process,
     account: &Account<'_>,
@@ -167,7 +174,7 @@ fn page(
     outcome: Outcome,
 ) -> SummaryInput {
     let (plan, state) = (account.plan, account.progress);
-    let failed = state.and_then(|state| state.failed()).zip(result.as_ref().err());
+    let failed = result.as_ref().err().and_then(|error| Some((failed(account, error)?, error)));
     let failure = failed.and_then(|(step, error)| {
         // The same place as in the annotation.
         Some(text::failed_step(step, annotations(account, error).first()?))

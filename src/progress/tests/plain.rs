@@ -75,7 +75,7 @@ fn a_small_build_as_it_is_read() {
 #4 3.690 ##\\[error]spoof
 ::0123456789abcdef0123456789abcdef::
 ::endgroup::
-✓ #4 [linux/arm64 2/3] RUN make 3.6 s
+✓ #4 [linux/arm64 2/3] RUN make 3.7 s
 ✓ #5 exporting to image 3.0 s (pushing layers 2.2 s)
 ";
     assert_eq!(memory.text(), expected, "{}", memory.text());
@@ -105,8 +105,9 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
         lines[lines.len() - 3..],
         ["::endgroup::", "✗ #1 [2/3] RUN false exit 3 after 1.5 s", "- #2 [1/3] COPY . . cancelled"]
     );
-    let step = plain.state().failed().unwrap();
-    assert_eq!((step.tail.len(), step.tail[0].as_str()), (20, "line 11"));
+    let step = plain.state().failed("b", "[2/3] RUN false").unwrap();
+    let tail = step.tail.lines();
+    assert_eq!((tail.len(), tail[0].as_str()), (20, "line 11"));
     let location = SourceLocation { file: "Dockerfile".into(), line: 7, end_line: 8, excerpt: vec![] };
     let names = ("Dockerfile".to_owned(), "api/Dockerfile".to_owned());
     let annotation = crate::progress::text::failure(step, Some(&location), Some(&names));
@@ -256,4 +257,15 @@ fn quiet_warnings_are_lines_of_the_log_that_obey_nothing() {
     let [Line::Text(said)] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(said.starts_with("warning: FromAsCasing: casing"), "{said}");
     assert!(said.contains("two") && said.ends_with("(api/Dockerfile:3)") && !said.contains('\n'), "{said}");
+}
+
+/// A step that two builds have in common is one step of the daemon, which the other build has begun.
+#[test]
+fn a_step_takes_no_longer_than_the_build() {
+    let mut plain = plain();
+    let own = vertex("own", "[internal] load build definition from Dockerfile", 60_000);
+    let shared = vertex("shared", "[2/3] RUN make", 0);
+    plain.update(&vertexes([own, done(shared, 63_000)]), ms(0));
+    let made = plain.state().steps().iter().find(|step| step.name.contains("make")).unwrap();
+    assert_eq!(made.duration(), Duration::from_secs(3));
 }
