@@ -22,7 +22,7 @@ fn signed(key: &AppKey, header: &Value, claims: &Value) -> String {
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-fn jwt(key: &AppKey, issuer: Value, begun: i64, ends: i64) -> String {
+fn jwt(key: &AppKey, issuer: &Value, begun: i64, ends: i64) -> String {
     let claims = json!({ "iss": issuer, "iat": now() + begun, "exp": now() + ends });
     signed(key, &json!({ "alg": "RS256", "typ": "JWT" }), &claims)
 }
@@ -45,7 +45,7 @@ fn a_jwt_is_taken_for_ten_minutes_at_most() {
     let (server, installation) = with_app();
     let key = AppKey::shared();
     for issuer in [json!(4711), json!("4711")] {
-        let found = find(&server, &jwt(key, issuer, -60, 540));
+        let found = find(&server, &jwt(key, &issuer, -60, 540));
         assert_eq!((found.status, &found.json()["id"]), (200, &json!(installation)));
     }
     let undecodable = "A JSON web token could not be decoded";
@@ -58,14 +58,14 @@ fn a_jwt_is_taken_for_ten_minutes_at_most() {
     let mut claims = times.clone();
     claims["exp"] = json!("soon");
     let table = [
-        (jwt(key, json!(4711), -60, -1), 401, ends),
+        (jwt(key, &json!(4711), -60, -1), 401, ends),
         (signed(key, &header, &claims), 401, ends),
-        (jwt(key, json!(4711), 0, 700), 401, "'Expiration time' claim ('exp') is too far in the future"),
-        (jwt(key, json!(4711), 90, 300), 401, begun),
-        (jwt(key, json!(4712), 0, 60), 404, "Integration not found"),
-        (jwt(&AppKey::generate(), json!(4711), 0, 60), 401, undecodable),
+        (jwt(key, &json!(4711), 0, 700), 401, "'Expiration time' claim ('exp') is too far in the future"),
+        (jwt(key, &json!(4711), 90, 300), 401, begun),
+        (jwt(key, &json!(4712), 0, 60), 404, "Integration not found"),
+        (jwt(&AppKey::generate(), &json!(4711), 0, 60), 401, undecodable),
         (signed(key, &json!({ "alg": "none" }), &times), 401, undecodable),
-        (format!("{}x", jwt(key, json!(4711), 0, 60)), 401, undecodable),
+        (format!("{}x", jwt(key, &json!(4711), 0, 60)), 401, undecodable),
         (server.token("octo", &["acme/infra"], ALL), 401, undecodable),
         (String::new(), 401, undecodable),
     ];
@@ -73,7 +73,7 @@ fn a_jwt_is_taken_for_ten_minutes_at_most() {
         assert_eq!(find(&server, &token).told(), (status, words.to_owned()), "{token}");
     }
     // Not where it is not installed, and it is no token for anything else.
-    let good = Client::new(&server, &jwt(key, json!(4711), 0, 60));
+    let good = Client::new(&server, &jwt(key, &json!(4711), 0, 60));
     assert_eq!(good.get("/repos/acme/other/installation").told(), (404, "Not Found".into()));
     assert_eq!(good.get("/repos/acme/infra").told(), (401, "Bad credentials".into()));
 }
@@ -81,7 +81,7 @@ fn a_jwt_is_taken_for_ten_minutes_at_most() {
 #[test]
 fn an_installation_gives_tokens_for_what_was_asked() {
     let (server, installation) = with_app();
-    let app = Client::new(&server, &jwt(AppKey::shared(), json!(4711), 0, 60));
+    let app = Client::new(&server, &jwt(AppKey::shared(), &json!(4711), 0, 60));
     let path = format!("/app/installations/{installation}/access_tokens");
     let asked = json!({ "repositories": ["infra"], "permissions": { "contents": "write" } });
     let reply = app.post(&path, &asked);

@@ -9,6 +9,7 @@ mod refs;
 
 use crate::runner::github_server::{GithubServer, Hosted};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
@@ -80,9 +81,9 @@ impl Client {
         let mut request =
             format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: rules\r\n{header}\r\n");
         if !self.authorization.is_empty() {
-            request.push_str(&format!("authorization: {}\r\n", self.authorization));
+            request += &["authorization: ", &self.authorization, "\r\n"].concat();
         }
-        request.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()));
+        let _ = write!(request, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
         let mut stream = TcpStream::connect(host).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut bytes = Vec::new();

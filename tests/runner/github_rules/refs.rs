@@ -101,9 +101,9 @@ fn refs_are_made_moved_and_deleted() {
     let second = hosted.push("main", "Second", &[("b", "2")]);
     let side = hosted.push("side", "Side", &[("c", "3")]);
     let make = |name: &str, sha: &str| client.post(REFS, &json!({ "ref": name, "sha": sha }));
-    let made = make("refs/heads/deploy/shop", &first);
-    assert_eq!(made.status, 201);
-    assert_eq!(made.json()["object"]["sha"], first.as_str());
+    let reply = make("refs/heads/deploy/shop", &first);
+    assert_eq!(reply.status, 201);
+    assert_eq!(reply.json()["object"]["sha"], first.as_str());
     assert_eq!(hosted.head("deploy/shop").as_deref(), Some(first.as_str()));
     let nobody = "0123456789012345678901234567890123456789";
     for (name, sha, words) in [

@@ -79,6 +79,9 @@ fn used_up(answer: Answer, seconds: u64) -> Answer {
     answer.header("x-ratelimit-remaining", "0").header("x-ratelimit-reset", reset)
 }
 
+/// What somebody does just before a call.
+pub type Hook = Box<dyn FnOnce() + Send>;
+
 /// Something for certain calls.
 pub struct Rule {
     /// `METHOD /path` below the API's root, or `mutationName owner/name`; `*` is anything.
@@ -94,11 +97,11 @@ pub enum What {
     /// At each call from then on.
     Always(Fault),
     /// Once, before the call.
-    Hook(Box<dyn FnOnce() + Send>),
+    Hook(Hook),
 }
 
 /// What happens before a call, and instead of it. Rules that have had their turn go.
-pub fn at_call(rules: &mut Vec<Rule>, call: &str) -> (Vec<Box<dyn FnOnce() + Send>>, Option<Fault>) {
+pub fn at_call(rules: &mut Vec<Rule>, call: &str) -> (Vec<Hook>, Option<Fault>) {
     let (mut hooks, mut fault) = (Vec::new(), None);
     let mut kept = Vec::new();
     for mut rule in std::mem::take(rules) {

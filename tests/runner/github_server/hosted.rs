@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What the server keeps of a repository beside its Git objects.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "settings of a repository, each by itself")]
 pub struct Home {
     pub id: u64,
     pub owner: String,

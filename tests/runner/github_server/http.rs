@@ -100,7 +100,7 @@ pub fn write(stream: &mut TcpStream, answer: &Answer) -> std::io::Result<()> {
         head.push_str(&[name, ": ", value, "\r\n"].concat());
     }
     if answer.status != 204 {
-        head.push_str(&format!("content-length: {}\r\n", answer.body.len()));
+        head += &["content-length: ", &answer.body.len().to_string(), "\r\n"].concat();
     }
     head.push_str("\r\n");
     stream.write_all(&[head.as_bytes(), &answer.body].concat())

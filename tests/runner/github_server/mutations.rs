@@ -126,7 +126,7 @@ pub fn update_refs(state: &mut State, token: &Token, input: &Value) -> Result<Va
     allowed(&state.homes[at], token, COMMIT, unknown_node(id))?;
     let home = &mut state.homes[at];
     let updates = input["refUpdates"].as_array().cloned().unwrap_or_default();
-    let (mut commands, mut branches) = (String::new(), Vec::new());
+    let (mut commands, mut branches) = (Vec::new(), Vec::new());
     for update in &updates {
         let text = |field: &str| update[field].as_str().unwrap_or_default();
         let (name, before, after) = (text("name"), text("beforeOid"), text("afterOid"));
@@ -146,18 +146,20 @@ pub fn update_refs(state: &mut State, token: &Token, input: &Value) -> Result<Va
         if !forced && !onward {
             return no("UNPROCESSABLE", format!("{name} is not a fast forward"));
         }
-        commands += &match after {
+        commands.push(match after {
             NOTHING => format!("delete {name} {before}\n"),
             after => format!("update {name} {after} {before}\n"),
-        };
+        });
         branches.extend(branch.map(str::to_owned));
     }
-    if !home.store.transact(&commands) {
+    if !home.store.transact(&commands.concat()) {
         let words = "Something went wrong while executing your query. This may be the result of a timeout, or it could \
                      be a GitHub bug. Please include `0401:1234:5678` when reporting this issue.";
         return Err((None, words.to_owned()));
     }
-    branches.iter().for_each(|branch| home.moved(branch));
+    for branch in &branches {
+        home.moved(branch);
+    }
     Ok(json!({ "clientMutationId": input["clientMutationId"] }))
 }
 

@@ -9,6 +9,7 @@ use super::routes::{Ask, Reply};
 use serde_json::{Value, json};
 
 /// `GET /repos/O/N`.
+#[expect(clippy::unnecessary_wraps, reason = "all endpoints have one signature")]
 pub fn repository(ask: &mut Ask<'_>) -> Reply {
     let home = ask.home();
     let mut body = home.json(&ask.state.api(), &ask.state.web());
@@ -111,7 +112,9 @@ fn moves(ask: &mut Ask<'_>, name: &str, old: Option<&str>, new: Option<&str>) ->
     if !home.store.swap(name, old, new) {
         return Err(Refusal::unprocessable("Reference update failed"));
     }
-    branch.into_iter().for_each(|branch| home.moved(branch));
+    if let Some(branch) = branch {
+        home.moved(branch);
+    }
     Ok(())
 }
 

@@ -139,7 +139,9 @@ fn handle(state: &Mutex<State>, request: &Request) -> Option<Answer> {
     let call = if graphql { what.clone() } else { format!("{} {what}", request.method) };
     let (hooks, fault) = at_call(&mut lock(state).rules, &call);
     // Whoever pushes now takes the lock.
-    hooks.into_iter().for_each(|hook| hook());
+    for hook in hooks {
+        hook();
+    }
     let mut state = lock(state);
     // A minted token is known only afterwards.
     let who = state.who(request);

@@ -205,7 +205,7 @@ impl Store {
             lines.extend_from_slice(format!("{mode} {sha}\t{path}\0").as_bytes());
         }
         self.run(&["update-index", "--replace", "-z", "--index-info"], &lines, &index)?;
-        let tree = text(self.run(&["write-tree"], &[], &index)?);
+        let tree = text(&self.run(&["write-tree"], &[], &index)?);
         self.commit_tree(&tree, parent.as_slice(), message, by)
     }
 
@@ -217,23 +217,22 @@ impl Store {
         message: &str,
         [author, committer]: [&Signature; 2],
     ) -> Result<String, String> {
-        let (written, committed) =
-            (format!("{} +0000", author.seconds), format!("{} +0000", committer.seconds));
+        let (then, now) = (format!("{} +0000", author.seconds), format!("{} +0000", committer.seconds));
         let identity = [
             ("GIT_AUTHOR_NAME", author.name.as_str()),
             ("GIT_AUTHOR_EMAIL", author.email.as_str()),
-            ("GIT_AUTHOR_DATE", written.as_str()),
+            ("GIT_AUTHOR_DATE", then.as_str()),
             ("GIT_COMMITTER_NAME", committer.name.as_str()),
             ("GIT_COMMITTER_EMAIL", committer.email.as_str()),
-            ("GIT_COMMITTER_DATE", committed.as_str()),
+            ("GIT_COMMITTER_DATE", now.as_str()),
         ];
         let mut args = vec!["commit-tree", tree];
-        parents.iter().for_each(|parent| args.extend(["-p", parent]));
-        self.run(&args, message.as_bytes(), &identity).map(text)
+        args.extend(parents.iter().flat_map(|parent| ["-p", parent]));
+        self.run(&args, message.as_bytes(), &identity).map(|bytes| text(&bytes))
     }
 
     fn write(&self, bytes: &[u8]) -> Result<String, String> {
-        self.run(&["hash-object", "-w", "--stdin"], bytes, &[]).map(text)
+        self.run(&["hash-object", "-w", "--stdin"], bytes, &[]).map(|bytes| text(&bytes))
     }
 
     fn list(&self, args: &[&str]) -> Vec<Entry> {
@@ -251,11 +250,11 @@ impl Store {
 
     /// Runs git; its output without the last newline, None when it fails.
     pub fn git(&self, args: &[&str]) -> Option<String> {
-        self.run(args, &[], &[]).ok().map(text)
+        self.run(args, &[], &[]).ok().map(|bytes| text(&bytes))
     }
 
     fn must(&self, args: &[&str]) -> String {
-        self.run(args, &[], &[]).map(text).unwrap_or_else(|fault| panic!("{fault}"))
+        text(&self.run(args, &[], &[]).unwrap_or_else(|fault| panic!("{fault}")))
     }
 
     fn run(&self, args: &[&str], input: &[u8], more: &[(&str, &str)]) -> Result<Vec<u8>, String> {
@@ -280,6 +279,6 @@ impl Store {
     }
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\n').to_owned()
 }
