@@ -31,7 +31,8 @@ fn with_app() -> (GithubServer, u64) {
     let (server, ..) = infra();
     server.repository("acme/shop").push("main", "First", &[("a", "b")]);
     server.repository("acme/other").push("main", "First", &[("a", "b")]);
-    server.app(4711, "deployer", AppKey::shared());
+    let client_id = server.app(4711, "deployer", AppKey::shared());
+    assert!(client_id.starts_with("Iv"), "{client_id}");
     let installation = server.install(4711, &["acme/infra", "acme/shop"], &format!("{ALL}, issues:read"));
     (server, installation)
 }
@@ -44,7 +45,7 @@ fn find(server: &GithubServer, token: &str) -> Reply {
 fn a_jwt_is_taken_for_ten_minutes_at_most() {
     let (server, installation) = with_app();
     let key = AppKey::shared();
-    for issuer in [json!(4711), json!("4711")] {
+    for issuer in [json!(4711), json!("4711"), json!("Iv23li00000000004711")] {
         let found = find(&server, &jwt(key, &issuer, -60, 540));
         assert_eq!((found.status, &found.json()["id"]), (200, &json!(installation)));
     }

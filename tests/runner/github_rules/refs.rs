@@ -235,3 +235,22 @@ fn an_enterprise_server_is_below_its_paths() {
     assert_eq!(lines[0], "GET /repos/acme/infra 200");
     assert_eq!(lines[1], "POST createCommitOnBranch acme/infra 200");
 }
+
+#[test]
+fn a_repository_that_was_renamed_is_pointed_to() {
+    let (server, hosted, client) = infra();
+    let head = hosted.head("main").unwrap();
+    hosted.rename("acme/platform");
+    let old = client.get("/repos/acme/infra/contents/README.md?ref=main");
+    let location = format!("{}/repositories/1000/contents/README.md?ref=main", server.api_url());
+    assert_eq!((old.status, old.header("location")), (301, Some(location.as_str())));
+    assert_eq!(old.json()["message"], "Moved Permanently");
+    let there = client.try_send("GET", &location, None, "x: y").unwrap();
+    assert_eq!((there.status, &there.json()["name"]), (200, &json!("README.md")));
+    let body = json!({ "ref": "refs/heads/x", "sha": head });
+    assert_eq!(client.post(REFS, &body).status, 307);
+    assert_eq!(client.post("/repositories/1000/git/refs", &body).status, 201);
+    assert_eq!(client.get("/repos/acme/platform").json()["full_name"], "acme/platform");
+    let stranger = Client::new(&server, &server.installation_token("x", &[], ALL));
+    assert_eq!(stranger.get("/repos/acme/infra").status, 404);
+}

@@ -1,6 +1,6 @@
 //! What the server knows, and the way of a request through it: what was planned for the call, the answer, the record.
 
-use super::access::{self, Token, secret};
+use super::access::{self, Kind, Permissions, Token, secret};
 use super::apps::{App, Installation};
 use super::faults::{Fault, Rule, at_call};
 use super::hosted::Home;
@@ -90,10 +90,35 @@ impl State {
         FIRST + 60 * self.ticks
     }
 
-    /// A secret of its own.
-    pub fn secret(&mut self, prefix: &str) -> String {
-        let number = self.tokens.len();
-        format!("{prefix}{:036}", 123_456_789_012_345_u64 * (number as u64 + 7))
+    /// The numbers of repositories that there are.
+    pub fn ids(&self, names: &[&str]) -> Vec<u64> {
+        let id = |name: &&str| self.find(name).map(|at| self.homes[at].id);
+        names
+            .iter()
+            .map(|name| id(name).unwrap_or_else(|| panic!("there is no repository `{name}`")))
+            .collect()
+    }
+
+    /// A new token; its secret.
+    pub fn give(
+        &mut self,
+        prefix: &str,
+        kind: Kind,
+        login: &str,
+        ids: &[u64],
+        granted: &Permissions,
+    ) -> String {
+        let number = 123_456_789_012_345_u64 * (self.tokens.len() as u64 + 7);
+        let secret = format!("{prefix}{number:036}");
+        let grants = ids.iter().map(|id| (*id, granted.clone())).collect();
+        self.tokens.push(Token {
+            secret: secret.clone(),
+            login: login.to_owned(),
+            kind,
+            grants,
+            ended: false,
+        });
+        secret
     }
 
     /// The token of a request; none for nobody, refused when it is not known.
@@ -124,7 +149,15 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, stopped: &AtomicBool) -> s
         if stopped.load(Ordering::SeqCst) {
             break;
         }
-        let Some(answer) = handle(state, &request) else { break };
+        let answer = match handle(state, &request) {
+            Ok(answer) => answer,
+            Err(Broken::Cut) => break,
+            // Until it hangs up.
+            Err(Broken::Silent) => {
+                http::read(&mut reader)?;
+                break;
+            }
+        };
         http::write(reader.get_mut(), &answer)?;
         if request.header("connection").eq_ignore_ascii_case("close") {
             break;
@@ -133,8 +166,14 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, stopped: &AtomicBool) -> s
     Ok(())
 }
 
-/// One request with all that was planned for it; None cuts the connection.
-fn handle(state: &Mutex<State>, request: &Request) -> Option<Answer> {
+/// How a connection ends without an answer.
+enum Broken {
+    Cut,
+    Silent,
+}
+
+/// One request with all that was planned for it.
+fn handle(state: &Mutex<State>, request: &Request) -> Result<Answer, Broken> {
     let (what, graphql) = lock(state).named(request);
     let call = if graphql { what.clone() } else { format!("{} {what}", request.method) };
     let (hooks, fault) = at_call(&mut lock(state).rules, &call);
@@ -146,13 +185,14 @@ fn handle(state: &Mutex<State>, request: &Request) -> Option<Answer> {
     // A minted token is known only afterwards.
     let who = state.who(request);
     let done = match fault {
-        Some(Fault::Instead(_) | Fault::Cut) => None,
+        Some(Fault::Instead(_) | Fault::Cut | Fault::Silence) => None,
         _ => Some(state.answer(request, graphql)),
     };
     let answer = match fault {
-        None => done,
-        Some(Fault::Instead(answer) | Fault::After(answer)) => Some(answer),
-        Some(Fault::Cut | Fault::CutAfter) => None,
+        None => done.ok_or(Broken::Cut),
+        Some(Fault::Instead(answer) | Fault::After(answer)) => Ok(answer),
+        Some(Fault::Cut | Fault::CutAfter) => Err(Broken::Cut),
+        Some(Fault::Silence) => Err(Broken::Silent),
     };
     let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     state.calls.push(Call {
