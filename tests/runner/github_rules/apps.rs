@@ -92,6 +92,8 @@ fn an_installation_gives_tokens_for_what_was_asked() {
     assert_eq!(body["repositories"][0]["full_name"], "acme/infra");
     let secret = body["token"].as_str().unwrap();
     assert!(secret.starts_with("ghs_") && server.secrets().contains(&secret.to_owned()));
+    // As long as they have become, with dots.
+    assert!(secret.len() > 500 && secret.split('.').count() == 3, "{secret}");
     assert!(body["expires_at"].as_str().unwrap().ends_with('Z'));
     let client = Client::new(&server, secret);
     let reference = |name: &str| client.get(&format!("/repos/acme/{name}/git/ref/heads/main")).status;
