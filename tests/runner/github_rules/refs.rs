@@ -2,6 +2,7 @@
 
 use super::{ALL, Client, FILE, infra};
 use crate::runner::github_server::{GithubServer, Level};
+use crate::runner::machine::Machine;
 use serde_json::json;
 
 const REFS: &str = "/repos/acme/infra/git/refs";
@@ -221,6 +222,12 @@ fn an_enterprise_server_is_below_its_paths() {
     let head = hosted.push("main", "First", &[(FILE, "a")]);
     let client = Client::new(&server, &server.token("octo", &["acme/infra"], ALL));
     assert!(server.api_url().ends_with("/api/v3") && server.graphql_url().ends_with("/api/graphql"));
+    // A job is told the same.
+    for server in [&server, &GithubServer::start("127.0.0.1")] {
+        let mut machine = Machine::new("acme/shop");
+        machine.api_url = server.api_url();
+        assert_eq!(machine.graphql_url(), server.graphql_url());
+    }
     assert_eq!(client.get("/repos/acme/infra").status, 200);
     let body = client.commit("acme/infra", "main", &head, FILE, "b");
     assert_eq!(body["data"]["createCommitOnBranch"]["commit"]["oid"], json!(hosted.head("main")));
