@@ -4,6 +4,9 @@
 //! Everything that an answer claims is in a repository on disk, which can be cloned. Statuses, fields and words are
 //! GitHub's own, from its documentation and from answers that people have reported; each file names its page. A test is
 //! somebody else who pushes and looks (`Hosted`), makes calls go wrong (`Fault`), and reads what was asked (`Call`).
+//! Guessed, since no answer of GitHub's was found: the words for deleting the default branch, for a commit's contents or
+//! path that are none, for auto-merge of a draft and for switching it off, and the type with which GraphQL refuses an
+//! archived repository. Nothing should depend on them.
 //! Not here: forks, reviews, checks as objects, rule sets beyond a protected branch, and time: nothing expires by itself.
 
 mod access;
