@@ -13,7 +13,7 @@ use super::image::NamedTargets;
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    build_args, build_options, builder, cache, docker_env, dockerfile, files, from, image, logins,
+    build_args, build_options, builder, cache, deploy, docker_env, dockerfile, files, from, image, logins,
     metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script, tag_options, tags,
     tags_key::tags_key, version,
 };
@@ -27,6 +27,10 @@ pub use super::attestations::AttestationInput;
 pub use super::build_options::BuildOptions;
 pub use super::builder::BuilderOptions;
 pub use super::cache::{CacheMode, CacheOptions};
+pub use super::deploy::{
+    DeployInputs, DeployWhen, Environment, FileChange, Means, MergeMethod, Placeholder, PullRequestOptions,
+    Template,
+};
 pub use super::docker_env::MetadataEnv;
 pub use super::dockerfile::Dockerfile;
 pub use super::metadata_context::MetadataContext;
@@ -95,6 +99,8 @@ pub struct Config {
     /// The image that [`Mode::Tag`] puts the tags on. None where another job should have named it and did not, which matters
     /// where something is to be pushed.
     pub from: Option<ImageName>,
+    /// Environments that are to run the image.
+    pub deploy: DeployInputs,
     /// Only print the plan.
     pub dry_run: bool,
     /// Write a job summary.
@@ -230,11 +236,15 @@ fn read(
     let stranger = context.stranger().is_some();
     let builder =
         builder::read(inputs, platforms.as_deref().unwrap_or_default(), stranger, &shared, findings);
+    let environments = deploy::read(&inputs.deploy, findings);
+    let deploy_login = deploy::login::read(inputs, findings);
+    let app_without_key = deploy_login.is_none() && !inputs.deploy_app_id.trim().is_empty();
     let (source, dockerfile) = places?;
     let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
     let keyring = Keyring::new(given.logins, given.identities)
         .with_token(&inputs.token)
+        .with_deploy(deploy_login)
         .with_secrets(secrets)
         .with_proxies(given.proxies);
     let tags_key = tags_key(inputs, named.targets.iter());
@@ -267,6 +277,7 @@ fn read(
         push: push?,
         mode: mode?,
         from: from?,
+        deploy: DeployInputs { environments, app_without_key },
         dry_run: dry_run?,
         summary: summary?,
         retries: retries?,
