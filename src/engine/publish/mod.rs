@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use super::history::Historian;
 use super::login::Renewals;
 use super::obtain::{Image, Origin, clear};
+use super::report::TargetOutcome;
 use super::run::Run;
 use crate::error::RunError;
 use crate::model::Repository;
@@ -19,11 +20,15 @@ use crate::plan::RunPlan;
 /// Publishes the image in every repository that it is in, unless the run is stopped.
 ///
 /// A failure leaves each tag either old or new; what was put is in the report, and a re-run completes it. One repository's
-/// failure does not keep the others from being finished.
-pub(super) async fn all(run: &Run<'_>, plan: &RunPlan, image: &mut Image<'_>) -> Result<(), RunError> {
+/// failure does not keep the others from being finished. What became of it in each is in the image's order.
+pub(super) async fn all(
+    run: &Run<'_>,
+    plan: &RunPlan,
+    image: &mut Image<'_>,
+) -> Result<Vec<TargetOutcome>, RunError> {
     let failed = std::mem::take(&mut image.failed);
     if image.located.is_empty() && failed.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     run.until_stopped(publish(run, plan, image, failed)).await
 }
@@ -33,7 +38,7 @@ async fn publish(
     plan: &RunPlan,
     image: &Image<'_>,
     mut failed: Vec<(Repository, RunError)>,
-) -> Result<(), RunError> {
+) -> Result<Vec<TargetOutcome>, RunError> {
     let began = tokio::time::Instant::now();
     let renewals = Renewals::new(run);
     let historian = Mutex::new(Historian::new(run, plan));
@@ -44,9 +49,13 @@ async fn publish(
         };
         renewals.doing(publish).await
     });
+    let mut outcomes = Vec::new();
     for (located, published) in image.located.iter().zip(join_all(publishing).await) {
         match published {
-            Ok(outcome) => run.report.target(&outcome),
+            Ok(outcome) => {
+                run.report.target(&outcome);
+                outcomes.push(outcome);
+            }
             Err(error) => failed.push((located.repository.clone(), error)),
         }
     }
@@ -58,7 +67,7 @@ async fn publish(
     if let Origin::Merged(merged) = &image.origin {
         clear(run, &merged.records).await;
     }
-    Ok(())
+    Ok(outcomes)
 }
 
 /// In how many repositories the image was to be.

@@ -48,7 +48,7 @@ impl Template {
     ///
     /// # Errors
     /// The first name that is no placeholder.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, name, after)) = next(rest) {
             let name = name.trim();
