@@ -1,5 +1,6 @@
 //! The GitHub façade against a server on the wire.
 
+use crate::github_server::{Fault, GithubServer};
 use docker_push_action::github::{CommitDetails, GitHub, GitHubError, RefName};
 use docker_push_action::model::{CommitId, History, Relation, Secret};
 use docker_push_action::net::Network;
@@ -411,4 +412,34 @@ async fn whether_a_branch_has_a_commit() {
     }
     let ask = async |github: GitHub| github.is_on_branch("acme/shop", "main", &commit('4')).await;
     assert!(with_answers(&answers, ask).await.0.unwrap_err().is_unknown(), "a commit that nobody knows");
+}
+
+#[tokio::test]
+async fn the_server_that_keeps_repositories_is_read_as_github_is() {
+    for server in [GithubServer::start("127.0.0.1"), GithubServer::enterprise("127.0.0.1")] {
+        let hosted = server.repository("acme/shop");
+        let id = |sha: &str| CommitId::parse(sha).unwrap();
+        let first = id(&hosted.push("main", "First", &[("a", "1")]));
+        let second = id(&hosted.push("main", "Second", &[("a", "2")]));
+        let token = server.installation_token("github-actions", &["acme/shop"], "contents:read");
+        let client = |token: &str| {
+            GitHub::new(&server.api_url(), Some(&Secret::new(token)), &Network::default()).unwrap()
+        };
+        let github = client(&token);
+        assert_eq!(github.default_branch("acme/shop").await.unwrap(), "main");
+        assert_eq!(github.commit_of("acme/shop", "heads/main").await.unwrap(), Some(second.clone()));
+        assert_eq!(github.commit_of("acme/shop", "heads/none").await.unwrap(), None);
+        assert_eq!(github.relation("acme/shop", &first, &second).await.unwrap(), Relation::Ahead);
+        assert_eq!(github.commit("acme/shop", &second).await.unwrap().parents, [first]);
+        assert_eq!(github.branches_at("acme/shop", &second).await.unwrap(), ["main"]);
+        server.fault("GET /repos/acme/shop", 1, Fault::primary_limit(60));
+        let limited = github.default_branch("acme/shop").await.unwrap_err().to_string();
+        assert!(limited.contains("403") && limited.contains("API rate limit exceeded"), "{limited}");
+        let wrong = client("wrong").default_branch("acme/shop").await.unwrap_err().to_string();
+        assert!(wrong.contains("401 Bad credentials"), "{wrong}");
+        let hidden = github.default_branch("acme/other").await.unwrap_err();
+        assert!(hidden.is_unknown(), "{hidden}");
+        let forbidden = github.pull_request_head("acme/shop", 1).await.unwrap_err().to_string();
+        assert!(forbidden.contains("403 Resource not accessible by integration"), "{forbidden}");
+    }
 }

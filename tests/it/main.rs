@@ -17,6 +17,13 @@ mod forks;
 #[path = "../runner/form.rs"]
 mod form;
 mod github;
+#[path = "../runner/github_server/mod.rs"]
+#[allow(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "the live suite uses the rest, and a server has a clock"
+)]
+mod github_server;
 mod kustomize;
 mod legs;
 mod login;

@@ -8,7 +8,8 @@ pub fn pairs(text: &str) -> BTreeMap<String, String> {
     pairs.map(|(key, value)| (key.to_owned(), plain(value))).collect()
 }
 
-fn plain(text: &str) -> String {
+/// A text without `%XX`.
+pub fn plain(text: &str) -> String {
     let mut rest = text.split('%');
     let mut bytes = rest.next().unwrap_or_default().as_bytes().to_vec();
     for part in rest {

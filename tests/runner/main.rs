@@ -12,6 +12,7 @@
 mod runner;
 
 mod fault_rules;
+mod github_rules;
 mod log_rules;
 mod small_rules;
 mod start_rules;

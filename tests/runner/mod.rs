@@ -12,6 +12,7 @@ pub mod fault_proxy;
 pub mod files;
 mod form;
 pub mod github_api;
+pub mod github_server;
 pub mod log;
 pub mod machine;
 pub mod mask;
