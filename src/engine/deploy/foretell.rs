@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
-use super::{OpenEnvironment, carry_out};
+use super::{OpenEnvironment, carry_out, paired};
 use crate::engine::history::Historian;
 use crate::engine::run::Run;
 use crate::error::DeployError;
@@ -20,7 +20,7 @@ pub(in crate::engine) async fn foretell(
 ) -> Vec<String> {
     let Some(image) = &plan.deploy.image else { return Vec::new() };
     let historian = Mutex::new(Historian::new(run, plan));
-    let looking = plan.deploy.work.iter().zip(open).map(async |(work, open)| {
+    let looking = paired(plan, open).into_iter().map(async |(work, open)| {
         let found = one(run, plan, (work, image), open, &historian).await;
         found.unwrap_or_else(|error| format!("what would be done is not known: {}", chain(&error)))
     });

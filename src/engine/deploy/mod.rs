@@ -56,19 +56,32 @@ pub(super) async fn all(
     };
     let historian = Mutex::new(Historian::new(run, plan));
     let scratches = carry_out::Scratches::default();
-    let telling = plan.deploy.work.iter().zip(open).map(async |(work, open)| {
+    let telling = paired(plan, open).into_iter().map(async |(work, open)| {
         let outcome = one(run, plan, (work, image), &digest, open, &historian, &scratches).await;
         told(run, work, image, outcome.as_ref());
-        outcome
+        (work, outcome)
     });
     let outcomes = run.until_stopped(async { Ok(join_all(telling).await) }).await;
     // Also when the run was stopped in the middle.
     scratches.clear(run);
     run.process.reporter.phase("deploy", began.elapsed());
-    let outcomes = plan.deploy.work.iter().zip(outcomes?);
-    let failed: Vec<_> =
-        outcomes.filter_map(|(work, outcome)| Some((work.environment.to_string(), outcome.err()?))).collect();
+    let failed: Vec<_> = outcomes?
+        .into_iter()
+        .filter_map(|(work, outcome)| Some((work.environment.to_string(), outcome.err()?)))
+        .collect();
     RunError::deploy(plan.deploy.work.len(), false, failed)
+}
+
+/// Each environment of the plan, with its repository.
+fn paired(plan: &RunPlan, mut open: Vec<OpenEnvironment>) -> Vec<(&DeployWork, OpenEnvironment)> {
+    let mut pairs = Vec::new();
+    for work in &plan.deploy.work {
+        // The plan was made of these: the check holds it to them.
+        if let Some(at) = open.iter().position(|one| one.number == work.environment.number) {
+            pairs.push((work, open.swap_remove(at)));
+        }
+    }
+    pairs
 }
 
 /// The digest that the deployed tag is on; or why there is nothing to deploy.
