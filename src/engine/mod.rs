@@ -12,6 +12,7 @@ mod background;
 mod container;
 mod deploy;
 mod emulation;
+mod environment;
 mod export;
 mod gather;
 mod history;

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::deploy::{self, OpenEnvironment};
+use super::deploy;
+use super::environment::OpenEnvironment;
 use super::history::Historian;
 use super::obtain::choose;
 use super::repository_view::RepositoryView;

@@ -126,6 +126,15 @@ fn github(repository: &GithubRepository, login: LoginKind, error: &GitHubError) 
     if message.contains("archived") {
         return Some("take its entry out of `deploy`, or unarchive it".into());
     }
+    if message.contains("clean status") {
+        return Some(
+            "it waits for nothing: require a check or a review on the branch, or leave `auto_merge` out"
+                .into(),
+        );
+    }
+    if message.contains("Auto merge is not allowed") {
+        return Some("allow auto-merge in the settings of the repository, or leave `auto_merge` out".into());
+    }
     if message.contains("GitHub Actions is not permitted to create") {
         return Some(
             "let workflows open pull requests (settings of the repository, \"Actions\", \"General\"), or give `deploy_token`"

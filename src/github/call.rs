@@ -172,11 +172,9 @@ fn words(status: http::StatusCode, body: &str) -> String {
     let mut text = if message.is_empty() { reason() } else { message };
     for fault in &errors {
         let of = |key: &str| fault[key].as_str().unwrap_or_default();
-        let said = match (fault.as_str(), of("message")) {
-            (Some(said), _) => said.to_owned(),
-            (None, "") => [of("resource"), of("field"), of("code")].join(" "),
-            (None, said) => said.to_owned(),
-        };
+        let named = [of("resource"), of("field"), of("code")].join(" ");
+        let said = Some(fault.as_str().unwrap_or(of("message"))).filter(|said| !said.is_empty());
+        let said = said.unwrap_or(&named);
         text.push_str("; ");
         text.push_str(said.trim());
     }

@@ -224,9 +224,7 @@ fn read(
     let (build_args, build_args_of_env) = build_args::read(inputs, findings);
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
-    let push = findings.take(push::parse(&inputs.push));
-    let is_nowhere = named.as_ref().is_some_and(|named| named.is_nowhere);
-    let push = push.map(|push| if is_nowhere { push.to_nowhere() } else { push });
+    let push = pushed(inputs, named.as_ref(), findings);
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
     let docker = docker_env::read(inputs, findings);
     let summary = findings.take(parse::boolean("summary", &inputs.summary, docker.summary));
@@ -236,9 +234,7 @@ fn read(
     let stranger = context.stranger().is_some();
     let builder =
         builder::read(inputs, platforms.as_deref().unwrap_or_default(), stranger, &shared, findings);
-    let environments = deploy::read(&inputs.deploy, findings);
-    let deploy_login = deploy::login::read(inputs, findings);
-    let app_without_key = deploy_login.is_none() && !inputs.deploy_app_id.trim().is_empty();
+    let (deploy, deploy_login) = deploy::read(inputs, findings);
     let (source, dockerfile) = places?;
     let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
@@ -277,7 +273,7 @@ fn read(
         push: push?,
         mode: mode?,
         from: from?,
-        deploy: DeployInputs { environments, app_without_key },
+        deploy,
         dry_run: dry_run?,
         summary: summary?,
         retries: retries?,
@@ -305,6 +301,12 @@ fn targets(
         owner_and_name: filled.repository_path.as_deref().unwrap_or(&context.repository.full_name),
     });
     named.map_err(|faults| findings.faults.extend(faults)).ok()
+}
+
+/// Reads whether to push; nowhere, if no line of `repository` is enabled.
+fn pushed(inputs: &RawInputs, named: Option<&NamedTargets>, findings: &mut Findings) -> Option<Push> {
+    let push = findings.take(push::parse(&inputs.push))?;
+    Some(if named.is_some_and(|named| named.is_nowhere) { push.to_nowhere() } else { push })
 }
 
 /// The notices for names with upper case in them.

@@ -25,7 +25,7 @@ pub fn lines_of_list(text: &str) -> Vec<EntryLines> {
     let Some(NodeKind::Sequence(_, items)) = documents.first().map(|document| &document.root.kind) else {
         return Vec::new();
     };
-    let line = |at: usize| 1 + text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
+    let line = |at: usize| 1 + text[..at].matches('\n').count();
     let keys = |node: &YamlNode| {
         let pairs = node.pairs().iter();
         let named = pairs.filter_map(|pair| Some((pair.key.text(text)?.into_owned(), pair.key.span.start)));

@@ -197,7 +197,7 @@ fn environments(rows: &[EnvironmentRow]) -> String {
         let sound = |url: &&String| {
             url.starts_with("http") && url.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-".contains(&b))
         };
-        let link = row.url.as_ref().filter(sound).map_or_else(String::new, |url| format!("[open]({url}): "));
+        let link = row.url.as_ref().filter(sound).map_or_else(String::new, |url| format!("[page]({url}): "));
         let _ = writeln!(text, "| {} | {link}{} |", code(&row.name), escape(&row.text));
     }
     if rows.len() > MAX_TAGS {

@@ -25,6 +25,7 @@ mod cache;
 mod cancel;
 mod context_parity;
 mod default_run;
+mod deploy;
 mod emulation;
 mod emulator;
 mod events;

@@ -8,7 +8,7 @@ use std::sync::{Mutex as Lock, PoisonError};
 
 use tokio::sync::Mutex;
 
-use super::Account;
+use crate::engine::environment::Account;
 use crate::engine::history::Historian;
 use crate::engine::repository_view::RepositoryView;
 use crate::engine::retry::{hurry, patience, retry, retry_unsent, writing};

@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
-use super::{OpenEnvironment, carry_out, paired};
+use super::{carry_out, paired};
+use crate::engine::environment::OpenEnvironment;
 use crate::engine::history::Historian;
 use crate::engine::run::Run;
 use crate::error::DeployError;

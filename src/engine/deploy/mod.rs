@@ -3,7 +3,6 @@
 //! The image is out by then, and stays so whatever happens here. One environment that fails does not keep the others from being
 //! told; the step fails at its end.
 
-mod account;
 mod carry_out;
 mod foretell;
 
@@ -11,6 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::environment::{Account, OpenEnvironment};
 use super::history::Historian;
 use super::report::{EnvironmentOutcome, TargetOutcome};
 use super::retry::{hurry, retry_unsent};
@@ -19,22 +19,9 @@ use crate::error::{DeployError, RunError};
 use crate::inputs::config::Means;
 use crate::model::Digest;
 use crate::plan::RunPlan;
-use crate::plan::deploy::{Action, BaseRead, DeployOutcome, DeployWork, DeployedImage};
+use crate::plan::deploy::{Action, DeployOutcome, DeployWork, DeployedImage};
 
-pub(super) use account::Account;
 pub(super) use foretell::foretell;
-
-/// An environment's repository, with what was read of it before the build.
-pub(super) struct OpenEnvironment {
-    /// Its number in the input.
-    pub number: usize,
-    /// Who writes to it.
-    pub account: Account,
-    /// The repository's id in GraphQL.
-    pub node_id: String,
-    /// What was read of its base branch.
-    pub base: Option<BaseRead>,
-}
 
 /// Tells every environment of the plan.
 pub(super) async fn all(
@@ -106,7 +93,7 @@ fn told(
     outcome: Result<&DeployOutcome, &DeployError>,
 ) {
     let outcome = EnvironmentOutcome::of(work, image, outcome);
-    let line = format!("deploy {}: {}", outcome.environment, outcome.text());
+    let line = format!("deploy {}: {}", outcome.environment, outcome.line());
     match outcome.action {
         Some(Action::HeldBack) => run.process.reporter.notice(&line),
         Some(_) => run.process.reporter.info(&line),

@@ -6,7 +6,7 @@
 use futures_util::future::join_all;
 
 use super::Subject;
-use crate::engine::deploy::{Account, OpenEnvironment};
+use crate::engine::environment::{Account, OpenEnvironment};
 use crate::engine::run::Run;
 use crate::error::{DeployError, RunError};
 use crate::github::Contents;

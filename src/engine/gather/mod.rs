@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 use super::background::Background;
-use super::deploy::OpenEnvironment;
+use super::environment::OpenEnvironment;
 use super::login;
 use super::run::Run;
 use crate::error::RunError;

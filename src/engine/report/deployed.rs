@@ -52,17 +52,22 @@ impl EnvironmentOutcome {
         }
     }
 
+    /// What was done and why, for people, with the page of the pull request.
+    pub(in crate::engine) fn line(&self) -> String {
+        let page = self.pull_request.as_ref().map_or_else(String::new, |pull| format!(" ({})", pull.url));
+        format!("{}{page}", self.text())
+    }
+
     /// What was done and why, for people.
-    pub(in crate::engine) fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let pull = self.pull_request.as_ref();
         let named =
             || pull.map_or_else(|| "pull request".to_owned(), |pull| format!("pull request {}", pull.number));
-        let url = pull.map_or_else(String::new, |pull| format!(" ({})", pull.url));
         let reason = &self.reason;
         match self.action {
-            Some(Action::Opened) => format!("opened {}{url}, {reason}", named()),
-            Some(Action::Updated) => format!("moved {}{url} on, {reason}", named()),
-            Some(Action::Closed) => format!("closed {}{url}: {reason}", named()),
+            Some(Action::Opened) => format!("opened {}, {reason}", named()),
+            Some(Action::Updated) => format!("moved {} on, {reason}", named()),
+            Some(Action::Closed) => format!("closed {}: {reason}", named()),
             Some(Action::Committed) => format!("committed, {reason}"),
             Some(Action::Dispatched) => format!("sent {reason}"),
             Some(Action::Unchanged) => format!("unchanged: {reason}"),

@@ -117,15 +117,15 @@ impl Entry {
             _ => return self.wrong("", "not `key: value` lines, of which `repository` is one", ""),
         };
         let repository = self.repository(entry);
-        let kind = self.word(entry, "kind", KINDS).unwrap_or(Some(Kind::Kustomize));
+        let kind = self.word(entry, "kind", KINDS);
         self.unknown(entry, kind);
         let when = self.when(entry);
         let means = match kind? {
             Kind::Dispatch => self.event_type(entry).map(|event_type| Means::Dispatch { event_type }),
-            kind => self.change(entry, kind).map(Means::Files),
+            kind => self.change(entry, kind).map(|change| Means::Files(Box::new(change))),
         };
         let (repository, means) = (repository?, means?);
-        self.faults.is_empty().then(|| Environment { number: self.number, repository, when, means })
+        self.faults.is_empty().then_some(Environment { number: self.number, repository, when, means })
     }
 
     fn repository(&mut self, entry: &Mapping) -> Option<GithubRepository> {
@@ -257,7 +257,8 @@ impl Entry {
 
     fn branch(&mut self, entry: &Mapping) -> Option<String> {
         let name = self.text(entry, "branch")?;
-        let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+        let part =
+            |part: &str| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none();
         let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
         let sound =
             name.split('/').all(part) && !name.contains(odd) && !name.contains("..") && !name.contains("@{");
@@ -326,10 +327,10 @@ impl Entry {
     fn auto_merge(&mut self, entry: &Mapping) -> Option<MergeMethod> {
         match entry.get("auto_merge")? {
             Value::Bool(true) => Some(MergeMethod::Merge),
-            Value::Bool(false) => None,
+            Value::Bool(false) | Value::Null => None,
             Value::String(text) if text.trim() == "true" => Some(MergeMethod::Merge),
-            Value::String(text) if text.trim() == "false" => None,
-            _ => self.word(entry, "auto_merge", METHODS)?,
+            Value::String(text) if matches!(text.trim(), "false" | "") => None,
+            _ => self.word(entry, "auto_merge", METHODS),
         }
     }
 
@@ -385,21 +386,21 @@ impl Entry {
         })
     }
 
-    /// The value of a word; nothing if there is none. The outer nothing: it is another one.
-    fn word<T: Copy>(&mut self, entry: &Mapping, key: &str, words: &[(&str, T)]) -> Option<Option<T>> {
-        if matches!(entry.get(key), None | Some(Value::Null)) {
-            return Some(words.first().map(|(_, value)| *value));
+    /// The value of a word, that of the first one if there is none; nothing for another one.
+    fn word<T: Copy>(&mut self, entry: &Mapping, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let first = words.first().map(|(_, value)| *value);
+        let text = match entry.get(key) {
+            None | Some(Value::Null) => return first,
+            Some(Value::String(text)) if text.trim().is_empty() => return first,
+            Some(_) => self.text(entry, key)?,
+        };
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let all: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+            let hint = format!("write one of {}", all.join(", "));
+            self.fault_at(key, format!("`{key}` is `{}`", shown(&text)), &hint);
         }
-        let text = self.text(entry, key)?;
-        match words.iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => Some(Some(*value)),
-            None => {
-                let all: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-                let hint = format!("write one of {}", all.join(", "));
-                self.fault_at(key, format!("`{key}` is `{}`", shown(&text)), &hint);
-                Some(None)
-            }
-        }
+        found
     }
 
     /// Keys that the entry does not take.

@@ -34,7 +34,7 @@ pub enum DeployWhen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Means {
     /// By files of its repository.
-    Files(FileChange),
+    Files(Box<FileChange>),
     /// By an event: the repository does the rest by itself.
     Dispatch {
         /// `event_type`.

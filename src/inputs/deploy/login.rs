@@ -7,12 +7,12 @@ use crate::inputs::raw::RawInputs;
 use crate::model::DeployLogin;
 
 /// Reads the login.
-pub(in crate::inputs) fn read(inputs: &RawInputs, findings: &mut Findings) -> Option<DeployLogin> {
+pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Option<DeployLogin> {
     let (token, id, key) = (&inputs.deploy_token, inputs.deploy_app_id.trim(), &inputs.deploy_app_key);
     let mut fault = |input: &str, message: String, hint: &str| {
         findings.faults.push(InputFault::new(input, message).hint(hint));
     };
-    if !token.is_empty() && !(id.is_empty() && key.is_empty()) {
+    if !(token.is_empty() || id.is_empty() && key.is_empty()) {
         fault(
             "deploy_token",
             "a token is given, and an App as well".into(),

@@ -6,13 +6,15 @@
 
 mod entry;
 mod environment;
-pub(super) mod login;
+mod login;
 mod template;
 
 use serde_yaml::Value;
 
 use super::fault::{Findings, InputFault};
+use super::raw::RawInputs;
 use crate::kustomize::lines_of_list;
+use crate::model::DeployLogin;
 
 pub use environment::{DeployWhen, Environment, FileChange, Means, MergeMethod, PullRequestOptions};
 pub use template::{Placeholder, Template};
@@ -34,8 +36,15 @@ pub struct DeployInputs {
     pub app_without_key: bool,
 }
 
-/// Reads the list; what is wrong is among the findings.
-pub(super) fn read(text: &str, findings: &mut Findings) -> Vec<Environment> {
+/// Reads the list and the login; what is wrong is among the findings.
+pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> (DeployInputs, Option<DeployLogin>) {
+    let environments = environments(&inputs.deploy, findings);
+    let login = login::read(inputs, findings);
+    let app_without_key = login.is_none() && !inputs.deploy_app_id.trim().is_empty();
+    (DeployInputs { environments, app_without_key }, login)
+}
+
+fn environments(text: &str, findings: &mut Findings) -> Vec<Environment> {
     let list = match list(text) {
         Ok(list) => list,
         Err(fault) => {

@@ -5,7 +5,7 @@ use crate::kustomize::FileKind;
 
 fn read_all(text: &str) -> (Vec<Environment>, Vec<String>) {
     let mut findings = Findings::default();
-    let environments = read(text, &mut findings);
+    let environments = environments(text, &mut findings);
     (environments, findings.faults.iter().map(ToString::to_string).collect())
 }
 

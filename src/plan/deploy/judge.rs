@@ -17,7 +17,7 @@
 
 use super::DeployedImage;
 use super::standing::{DeployKnown, DeployQuestion, Standing, shown, standing};
-use super::steps::{BaseRead, ChangedFile, Proposal};
+use super::step::{BaseRead, ChangedFile, Proposal};
 use crate::kustomize::{EditError, Edited, FileKind, NewImage, SourceFile, WrittenImage};
 use crate::model::{CommitId, Digest, Repository, Tag};
 

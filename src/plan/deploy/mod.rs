@@ -1,14 +1,16 @@
 //! Deployments: which environments get the image of a run, which do not and why, and how each is told.
 //!
 //! What is planned is what can be known before the image is there: its tag, the files, the branches. How our image stands to
-//! the one that an environment has, or that is proposed for it, is read right before something is changed: `standing` decides,
-//! `steps` puts what is done into an order that other runs cannot spoil, `text` has the words.
+//! the one that an environment has, or that is proposed for it, is read right before something is changed: `standing` tells,
+//! `judge` says what is done then, `steps` puts that into an order that other runs cannot spoil (`step` has its values), `text` has
+//! the words.
 
 mod judge;
 mod names;
 #[cfg(test)]
 mod races;
 mod standing;
+mod step;
 mod steps;
 mod text;
 
@@ -23,10 +25,11 @@ use crate::runner::context::RunnerContext;
 
 pub use names::proposal_branch;
 pub use standing::{DeployAnswer, DeployKnown, DeployQuestion, Standing, standing};
-pub use steps::{
-    Action, BaseRead, ChangedFile, DeployOutcome, DeployReply, DeployStep, DeploySteps, DeployTrouble,
-    Opening, Proposal, PullRequestRef,
+pub use step::{
+    Action, BaseRead, ChangedFile, DeployOutcome, DeployReply, DeployStep, DeployTrouble, Opening, Proposal,
+    PullRequestRef,
 };
+pub use steps::DeploySteps;
 pub use text::Message;
 
 /// What a run deploys.
@@ -216,7 +219,7 @@ fn not_now(
     if environment.when.iter().any(wants) {
         return None;
     }
-    let waits: Vec<String> = environment
+    let occasions: Vec<String> = environment
         .when
         .iter()
         .map(|when| match when {
@@ -227,7 +230,7 @@ fn not_now(
             DeployWhen::Always => "any run".to_owned(),
         })
         .collect();
-    Some(format!("it waits for {}", waits.join(", or for ")))
+    Some(format!("it waits for {}", occasions.join(", or for ")))
 }
 
 /// The tag that is deployed: a version's, else the commit's own, in the first repository.

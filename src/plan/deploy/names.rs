@@ -15,7 +15,7 @@ pub fn proposal_branch(base: &str, kind: &FileKind, files: &[String], image: &Re
         FileKind::Values(paths) => ("values", paths.tag.to_string()),
     };
     let fields = [base, kind, subject.as_str()].into_iter().chain(files.iter().map(String::as_str));
-    let text = fields.map(|field| format!("{}:{field}\n", field.len())).collect::<String>();
+    let text = fields.fold(String::new(), |text, field| text + &format!("{}:{field}\n", field.len()));
     let digest = Digest::of(text.as_bytes());
     let hash = &digest.short()[..8];
     let name = subject.rsplit('/').next().unwrap_or_default();

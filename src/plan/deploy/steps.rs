@@ -10,230 +10,25 @@
 //! A branch without an open pull request is left over from one that was closed, or another run is just about to open one (or was
 //! killed before it did). Of a closed one GitHub tells the head: a branch that is somewhere else counts as a proposal like any
 //! other, and who leaves it as it is opens its pull request.
+//! A pull request follows its branch with a delay. So the branch itself is asked wherever the two may differ: after a pull request was
+//! written, and when everything is read again.
 //! Sans-IO: the engine asks [`DeploySteps`] what to do, does it, and tells what came of it; `races` drives several runs through
 //! their interleavings.
 
 use super::judge::{Decision, Given, Judge};
-use super::standing::{DeployAnswer, DeployKnown, DeployQuestion};
+use super::standing::{DeployKnown, DeployQuestion};
+use super::step::{
+    Action, BaseRead, DeployOutcome, DeployReply, DeployStep, DeployTrouble, Opening, Proposal,
+    PullRequestRef,
+};
 use super::text::{self, Links, Message, Told};
 use super::{DeployPlace, DeployPlan, DeployWork, DeployedImage};
-use crate::inputs::config::MergeMethod;
 use crate::kustomize::{EditError, NewImage, SourceFile};
 use crate::model::{CommitId, Digest};
 use crate::runner::context::RunnerContext;
 
 /// How often everything is read again because others have written meanwhile.
-const ROUNDS: usize = 6;
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeployStep {
-    /// Read the base branch's head, and the files there.
-    ReadBase,
-    /// Look for the open pull request of the branch.
-    FindProposal,
-    /// Read the files at this commit; one that is not there, or no text, is nothing.
-    ReadFiles(CommitId),
-    /// Read where the pull request's branch is, if it is there.
-    ReadBranch,
-    /// Find out whether there is a closed pull request with this head.
-    FindClosed(CommitId),
-    /// Find something out.
-    Ask(DeployQuestion),
-    /// Commit these files on top of this commit, on a scratch branch.
-    Commit {
-        /// The commit that it is on top of.
-        base: CommitId,
-        /// The files, whole.
-        files: Vec<ChangedFile>,
-        /// What the commit says.
-        message: Message,
-    },
-    /// Move the pull request's branch, if it is where it was read. The scratch branch goes away with it.
-    Move {
-        /// Where it was; nothing: it was not there.
-        from: Option<CommitId>,
-        /// Where it goes.
-        to: CommitId,
-    },
-    /// Open the pull request of the branch.
-    Open(Opening),
-    /// Give the new pull request its labels and reviewers.
-    Decorate(u64),
-    /// Renew title and text of the pull request.
-    Update {
-        /// Its number.
-        number: u64,
-        /// What it says.
-        message: Message,
-    },
-    /// Have the pull request merged by itself, or by nobody but a person.
-    AutoMerge {
-        /// Which.
-        proposal: Proposal,
-        /// How; `None`: not any more.
-        method: Option<MergeMethod>,
-    },
-    /// Close the pull request, with a word.
-    Close {
-        /// Its number.
-        number: u64,
-        /// Why.
-        comment: String,
-    },
-    /// Commit these files to the base branch itself, if that is where it was read.
-    CommitToBase {
-        /// Where it was.
-        base: CommitId,
-        /// The files, whole.
-        files: Vec<ChangedFile>,
-        /// What the commit says.
-        message: Message,
-    },
-    /// Nothing more: this came of it.
-    Done(DeployOutcome),
-    /// Nothing more: it cannot be done.
-    Fail(DeployTrouble),
-}
-
-/// A pull request that is to be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// What it says.
-    pub message: Message,
-    /// It is a draft.
-    pub draft: bool,
-}
-
-/// A file after its edit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedFile {
-    /// Its path.
-    pub path: String,
-    /// All of its text.
-    pub text: String,
-}
-
-/// The base branch, as it was read.
-#[derive(Clone, Debug)]
-pub struct BaseRead {
-    /// Where it is.
-    pub head: CommitId,
-    /// The files, in the plan's order.
-    pub files: Vec<SourceFile>,
-}
-
-/// A pull request, as it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proposal {
-    /// Its number.
-    pub number: u64,
-    /// Its page.
-    pub url: String,
-    /// Its id in GraphQL.
-    pub node_id: String,
-    /// Where its branch is.
-    pub head: CommitId,
-    /// It is open. One that is not is a branch whose pull request is still to be opened.
-    pub is_open: bool,
-    /// It is merged by itself.
-    pub auto_merge: bool,
-}
-
-/// What came of a step.
-#[derive(Clone, Debug)]
-pub enum DeployReply {
-    /// The base.
-    Base(BaseRead),
-    /// The open pull request, if there is one; or what became of one that was opened or renewed.
-    Proposal(Option<Proposal>),
-    /// The files.
-    Files(Vec<Option<SourceFile>>),
-    /// Where the branch is.
-    Branch(Option<CommitId>),
-    /// Whether there is a closed pull request.
-    Closed(bool),
-    /// The answer.
-    Answer(DeployAnswer),
-    /// The commit that was made.
-    Committed(CommitId),
-    /// It is not where it was read: nothing was done.
-    Stale,
-    /// There is one already: nothing was done.
-    Exists,
-    /// It is done.
-    Done,
-}
-
-/// What became of an environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeployOutcome {
-    /// What was done.
-    pub action: Action,
-    /// The pull request that it is about.
-    pub pull_request: Option<PullRequestRef>,
-    /// The commit that was made, if one was.
-    pub commit: Option<CommitId>,
-    /// Why, for people. May hold what files say.
-    pub reason: String,
-}
-
-/// A pull request, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullRequestRef {
-    /// Its number.
-    pub number: u64,
-    /// Its page.
-    pub url: String,
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// A pull request was opened.
-    Opened,
-    /// The open one was moved on.
-    Updated,
-    /// The open one was closed.
-    Closed,
-    /// The base branch has a new commit.
-    Committed,
-    /// An event was sent.
-    Dispatched,
-    /// Nothing: it is as it should be.
-    Unchanged,
-    /// Nothing: something newer is there.
-    HeldBack,
-}
-
-impl Action {
-    /// As the output `pull_requests` has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Updated => "updated",
-            Self::Closed => "closed",
-            Self::Committed => "committed",
-            Self::Dispatched => "dispatched",
-            Self::Unchanged => "unchanged",
-            Self::HeldBack => "held_back",
-        }
-    }
-}
-
-/// Why an environment cannot be told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeployTrouble {
-    /// A file cannot be edited.
-    #[error(transparent)]
-    Edit(EditError),
-    /// Others write all the time.
-    #[error("others have changed it {ROUNDS} times meanwhile")]
-    Contended,
-    /// The environment is not told by files: a fault of this action.
-    #[error("there are no files to set the image in")]
-    NoFiles,
-}
+pub(super) const ROUNDS: usize = 6;
 
 /// The steps of one environment.
 #[derive(Clone, Debug)]
@@ -247,18 +42,40 @@ pub struct DeploySteps {
     known: DeployKnown,
     rounds: usize,
     base: Option<BaseRead>,
-    /// Where the branch without an open pull request is, once that was looked for; nothing there is something, too.
-    branch: Option<Option<CommitId>>,
+    /// Where the branch is.
+    branch: BranchRead,
     /// The proposal and its files.
     proposal: Option<(Proposal, Vec<Option<SourceFile>>)>,
     /// Its text may be another image's: this run has written it when the branch had moved on.
     mistitled: bool,
 }
 
+/// Where the pull request's branch is.
+#[derive(Clone, Debug)]
+enum BranchRead {
+    /// That was not looked for yet.
+    Unread,
+    /// It is not there.
+    Missing,
+    /// Here.
+    At(CommitId),
+}
+
+impl BranchRead {
+    fn commit(&self) -> Option<CommitId> {
+        match self {
+            Self::At(commit) => Some(commit.clone()),
+            Self::Unread | Self::Missing => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Phase {
     Base,
     Finding,
+    /// Where the branch of the open pull request really is.
+    Heading(Proposal),
     Reading(Proposal),
     Judging,
     Branch,
@@ -273,9 +90,12 @@ enum Phase {
     /// That of a newer image, of which nothing is known but its files.
     OpeningOther(Message, String),
     Updating(Given, CommitId, Proposal),
+    /// Its text is written; is it this run's branch still?
+    Verifying(Given, CommitId, Proposal, Action),
     Decorating(Given, CommitId, Proposal),
     AutoMerging(CommitId, Proposal),
     Retitling(DeployOutcome, Proposal, Message),
+    Retitled(DeployOutcome, CommitId),
     Direct(Given),
     ClosingAfter(CommitId, Proposal),
     Closing(Proposal, String),
@@ -318,7 +138,7 @@ impl DeploySteps {
             known: DeployKnown::default(),
             rounds: 0,
             base: None,
-            branch: None,
+            branch: BranchRead::Unread,
             proposal: None,
             mistitled: false,
         }
@@ -330,8 +150,10 @@ impl DeploySteps {
             Phase::Base => DeployStep::ReadBase,
             Phase::Finding | Phase::FindingOther(..) => DeployStep::FindProposal,
             Phase::Reading(proposal) => DeployStep::ReadFiles(proposal.head.clone()),
-            Phase::Judging => self.question(self.decide().err()),
-            Phase::Branch => DeployStep::ReadBranch,
+            Phase::Judging => Self::question(self.decide().err()),
+            Phase::Branch | Phase::Heading(_) | Phase::Verifying(..) | Phase::Retitled(..) => {
+                DeployStep::ReadBranch
+            }
             Phase::FindingClosed(head) => DeployStep::FindClosed(head.clone()),
             Phase::NoAutoMerge(_) => match &self.proposal {
                 Some((proposal, _)) => DeployStep::AutoMerge { proposal: proposal.clone(), method: None },
@@ -420,12 +242,17 @@ impl DeploySteps {
                 Phase::Finding
             }
             (Phase::Finding, Reply::Proposal(None)) => {
-                (self.proposal, self.branch) = (None, None);
+                (self.proposal, self.branch) = (None, BranchRead::Unread);
                 Phase::Judging
             }
+            (Phase::Finding, Reply::Proposal(Some(proposal))) if self.rounds > 0 => Phase::Heading(proposal),
             (Phase::Finding, Reply::Proposal(Some(proposal))) => {
-                self.branch = Some(Some(proposal.head.clone()));
+                self.branch = BranchRead::At(proposal.head.clone());
                 Phase::Reading(proposal)
+            }
+            (Phase::Heading(proposal), Reply::Branch(Some(head))) => {
+                self.branch = BranchRead::At(head.clone());
+                Phase::Reading(Proposal { head, ..proposal })
             }
             (Phase::Reading(proposal), Reply::Files(files)) => {
                 self.proposal = Some((proposal, files));
@@ -438,7 +265,7 @@ impl DeploySteps {
                 Phase::Judging
             }
             (Phase::Branch, Reply::Branch(at)) => {
-                self.branch = Some(at.clone());
+                self.branch = at.clone().map_or(BranchRead::Missing, BranchRead::At);
                 at.map_or(Phase::Judging, Phase::FindingClosed)
             }
             (Phase::FindingClosed(_), Reply::Closed(true)) => Phase::Judging,
@@ -460,15 +287,10 @@ impl DeploySteps {
                 _ => Phase::Opening(given, to),
             },
             (Phase::Opening(given, to), Reply::Proposal(Some(proposal))) => {
-                if proposal.head == to {
-                    self.decorated(given, to, proposal)
-                } else {
-                    self.mistitled = true;
-                    self.again()
-                }
+                self.written(given, to, proposal, Action::Opened)
             }
             (Phase::Opening(given, to), Reply::Exists) => Phase::FindingOther(given, to),
-            (Phase::FindingOther(given, to), Reply::Proposal(Some(proposal))) if proposal.head == to => {
+            (Phase::FindingOther(given, to), Reply::Proposal(Some(proposal))) => {
                 Phase::Updating(given, to, proposal)
             }
             (Phase::OpeningOther(_, why), reply) => {
@@ -476,42 +298,67 @@ impl DeploySteps {
                     Reply::Proposal(opened) => opened,
                     _ => None,
                 };
-                Phase::Done(self.outcome(Action::HeldBack, opened.as_ref(), None, why))
+                Phase::Done(Self::outcome(Action::HeldBack, opened.as_ref(), None, why))
             }
-            (Phase::Updating(given, to, proposal), Reply::Proposal(Some(now))) => {
-                if now.is_open && now.head == to {
-                    let reason = given.undecided.unwrap_or(given.reason);
-                    Phase::Done(self.outcome(Action::Updated, Some(&proposal), Some(to), reason))
-                } else {
-                    self.mistitled = now.is_open;
-                    self.again()
-                }
+            (Phase::Updating(given, to, _), Reply::Proposal(Some(now))) => {
+                self.written(given, to, now, Action::Updated)
+            }
+            (Phase::Verifying(given, to, proposal, action), Reply::Branch(Some(at))) if at == to => {
+                self.settled(given, to, proposal, action)
+            }
+            (Phase::Verifying(..), Reply::Branch(_)) => {
+                self.mistitled = true;
+                self.again()
             }
             (Phase::Decorating(given, to, proposal), Reply::Done) => {
                 self.merged_by_itself(given, to, proposal)
             }
             (Phase::AutoMerging(to, proposal), Reply::Done) => {
                 let reason = "it is merged by itself when the branch's rules are met".to_owned();
-                Phase::Done(self.outcome(Action::Opened, Some(&proposal), Some(to), reason))
+                Phase::Done(Self::outcome(Action::Opened, Some(&proposal), Some(to), reason))
             }
             (Phase::Retitling(outcome, proposal, _), Reply::Proposal(Some(now))) => {
-                if now.is_open && now.head != proposal.head { self.again() } else { Phase::Done(outcome) }
+                if now.is_open {
+                    Phase::Retitled(outcome, proposal.head)
+                } else {
+                    Phase::Done(outcome)
+                }
             }
+            (Phase::Retitled(outcome, head), Reply::Branch(Some(at))) if at == head => Phase::Done(outcome),
             (Phase::Direct(given), Reply::Committed(commit)) => match self.proposal.clone() {
                 Some((proposal, _)) if proposal.is_open => Phase::ClosingAfter(commit, proposal),
-                _ => Phase::Done(self.outcome(Action::Committed, None, Some(commit), given.reason)),
+                _ => Phase::Done(Self::outcome(Action::Committed, None, Some(commit), given.reason)),
             },
             (Phase::ClosingAfter(commit, proposal), Reply::Done) => {
                 let reason = "the pull request that was open is closed".to_owned();
-                Phase::Done(self.outcome(Action::Committed, Some(&proposal), Some(commit), reason))
+                Phase::Done(Self::outcome(Action::Committed, Some(&proposal), Some(commit), reason))
             }
             (Phase::Closing(proposal, why), Reply::Done) => {
-                Phase::Done(self.outcome(Action::Closed, Some(&proposal), None, why))
+                Phase::Done(Self::outcome(Action::Closed, Some(&proposal), None, why))
             }
             (phase @ (Phase::Done(_) | Phase::Failed(_)), _) => phase,
             // Others have written, or what was there is gone.
             (_, _) => self.again(),
         }
+    }
+
+    /// A pull request was opened or renewed: for this run's image, if the branch is still where this run has moved it.
+    fn written(&mut self, given: Given, to: CommitId, now: Proposal, action: Action) -> Phase {
+        match (now.is_open, action == Action::Opened && now.head == to) {
+            // One that is new has just read its branch.
+            (true, true) => self.settled(given, to, now, action),
+            (true, false) => Phase::Verifying(given, to, now, action),
+            // Merged or closed meanwhile.
+            (false, _) => self.again(),
+        }
+    }
+
+    fn settled(&self, given: Given, to: CommitId, proposal: Proposal, action: Action) -> Phase {
+        if action == Action::Opened {
+            return self.decorated(given, to, proposal);
+        }
+        let reason = given.undecided.unwrap_or(given.reason);
+        Phase::Done(Self::outcome(action, Some(&proposal), Some(to), reason))
     }
 
     /// The new pull request gets what it is to have.
@@ -527,7 +374,7 @@ impl DeploySteps {
             return Phase::AutoMerging(to, proposal);
         }
         let reason = given.undecided.unwrap_or(given.reason);
-        Phase::Done(self.outcome(Action::Opened, Some(&proposal), Some(to), reason))
+        Phase::Done(Self::outcome(Action::Opened, Some(&proposal), Some(to), reason))
     }
 
     /// Goes on as far as nothing has to be asked.
@@ -550,8 +397,8 @@ impl DeploySteps {
         };
         match (decision, proposal) {
             (Decision::Direct(given), _) => Phase::Direct(given),
-            (Decision::Propose(_), None) if self.branch.is_none() => Phase::Branch,
-            (Decision::Propose(given), None) => Phase::Committing(given, self.branch.clone().flatten()),
+            (Decision::Propose(_), None) if matches!(self.branch, BranchRead::Unread) => Phase::Branch,
+            (Decision::Propose(given), None) => Phase::Committing(given, self.branch.commit()),
             (Decision::Propose(given), Some(proposal))
                 if given.undecided.is_some() && proposal.auto_merge =>
             {
@@ -582,7 +429,7 @@ impl DeploySteps {
     /// Nothing is written, but for a text that this run has spoilt.
     fn left(&self, action: Action, proposal: Option<&Proposal>, why: String) -> Phase {
         let proposal = proposal.filter(|proposal| proposal.is_open);
-        let outcome = self.outcome(action, proposal, None, why);
+        let outcome = Self::outcome(action, proposal, None, why);
         let spoilt = self.proposal.as_ref().filter(|_| self.mistitled);
         let message = spoilt.and_then(|(_, files)| self.message_of(files));
         match (proposal, message) {
@@ -613,7 +460,7 @@ impl DeploySteps {
         if self.rounds >= ROUNDS { Phase::Failed(DeployTrouble::Contended) } else { Phase::Base }
     }
 
-    fn question(&self, asked: Option<DeployQuestion>) -> DeployStep {
+    fn question(asked: Option<DeployQuestion>) -> DeployStep {
         // Settled phases have none.
         asked.map_or(DeployStep::ReadBase, DeployStep::Ask)
     }
@@ -631,7 +478,6 @@ impl DeploySteps {
     }
 
     fn outcome(
-        &self,
         action: Action,
         proposal: Option<&Proposal>,
         commit: Option<CommitId>,

@@ -38,14 +38,14 @@ fn environment(number: usize, when: &[DeployWhen], direct: bool) -> Environment 
         number,
         repository: GithubRepository::parse("acme/infra").unwrap(),
         when: when.to_vec(),
-        means: Means::Files(FileChange {
+        means: Means::Files(Box::new(FileChange {
             kind: FileKind::Kustomization { image: "api".into() },
             paths: vec!["apps/shop".into()],
             branch: None,
             title: None,
             body: None,
             pull_request: (!direct).then_some(options),
-        }),
+        })),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::world::{Deployment, SHOP, action, always, good};
 use crate::github_server::Fault;
+use crate::github_server::pull::Pull;
 use crate::legs::world::Ended;
 
 /// One pull request, and nothing left over.
 fn is_whole(deployment: &Deployment, ended: &Ended) {
-    let open: Vec<_> = deployment.infra.pulls().into_iter().filter(|pull| pull.is_open()).collect();
+    let open: Vec<_> = deployment.infra.pulls().into_iter().filter(Pull::is_open).collect();
     assert_eq!(open.len(), 1, "{}", ended.log);
     assert!(!deployment.infra.branches().iter().any(|branch| branch.contains("scratch")), "{}", ended.log);
     assert_eq!(deployment.github.pending(), Vec::<String>::new(), "{}", ended.log);
@@ -117,7 +118,7 @@ async fn two_runs_at_the_same_time() {
         let ended = thread.join().unwrap();
         assert!(ended.success, "{}", ended.log);
     }
-    let open: Vec<_> = deployment.infra.pulls().into_iter().filter(|pull| pull.is_open()).collect();
+    let open: Vec<_> = deployment.infra.pulls().into_iter().filter(Pull::is_open).collect();
     assert_eq!(open.len(), 1);
     assert!(
         deployment.file(&open[0].head).contains("newTag: v1.4.0\n"),

@@ -36,7 +36,7 @@ async fn a_release_opens_a_pull_request_that_kustomize_builds() {
         (outcome["number"].as_u64(), outcome["tag"].as_str(), outcome["branch"].as_str()),
         (Some(1), Some("v1.1.0"), Some(pull.head.as_str()))
     );
-    assert!(ended.summary.contains("| `acme/infra apps/shop (api)` | [open]("), "{}", ended.summary);
+    assert!(ended.summary.contains("| `acme/infra apps/shop (api)` | [page]("), "{}", ended.summary);
     assert!(ended.log.contains("acme/infra apps/shop (api)"), "{}", ended.log);
     // Its clone, built.
     let Some(program) = kustomize() else { return };

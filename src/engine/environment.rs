@@ -1,12 +1,14 @@
-//! Who writes to an environment's repository: `deploy_token`, an App, or the job itself in its own repository.
+//! An environment's repository, as it was opened before the build; and who writes to it: `deploy_token`, an App, or the job itself
+//! in its own repository.
 
 use tokio::time::{Duration, Instant};
 
-use crate::engine::retry::{hurry, retry};
-use crate::engine::run::Run;
+use super::retry::{hurry, retry};
+use super::run::Run;
 use crate::error::{DeployError, LoginKind};
 use crate::github::{App, GitHub, GitHubError};
 use crate::model::{DeployLogin, GithubRepository, Secret};
+use crate::plan::deploy::BaseRead;
 
 /// An App's token is good for an hour.
 const RENEW: Duration = Duration::from_mins(45);
@@ -16,8 +18,20 @@ const PERMISSIONS: &[(&str, &str)] = &[("contents", "write"), ("pull_requests", 
 /// The same where nothing but an event is sent.
 const EVENTS: &[(&str, &str)] = &[("contents", "write")];
 
+/// An environment's repository, with what was read of it before the build.
+pub(super) struct OpenEnvironment {
+    /// Its number in the input.
+    pub number: usize,
+    /// Who writes to it.
+    pub account: Account,
+    /// The repository's id in GraphQL.
+    pub node_id: String,
+    /// What was read of its base branch.
+    pub base: Option<BaseRead>,
+}
+
 /// A client for one repository.
-pub(in crate::engine) struct Account {
+pub(super) struct Account {
     /// With the login for it.
     pub github: GitHub,
     /// The repository.
@@ -30,7 +44,7 @@ pub(in crate::engine) struct Account {
 
 impl Account {
     /// Of this repository; `events_only`: nothing is to be written but events.
-    pub(in crate::engine) async fn open(
+    pub(super) async fn open(
         run: &Run<'_>,
         repository: &GithubRepository,
         events_only: bool,
@@ -54,7 +68,7 @@ impl Account {
     }
 
     /// The same with a token that is good for a while: a build may take long.
-    pub(in crate::engine) async fn renewed(self, run: &Run<'_>) -> Result<Self, DeployError> {
+    pub(super) async fn renewed(self, run: &Run<'_>) -> Result<Self, DeployError> {
         if self.login != LoginKind::App || self.made.elapsed() < RENEW {
             return Ok(self);
         }
@@ -62,7 +76,7 @@ impl Account {
     }
 
     /// Asks, and asks again where that is of use.
-    pub(in crate::engine) async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         run: &Run<'_>,
         question: impl AsyncFn(&GitHub, &str) -> Result<T, GitHubError>,
@@ -73,7 +87,7 @@ impl Account {
     }
 
     /// What GitHub said, of this repository.
-    pub(in crate::engine) fn failed(&self, error: GitHubError) -> DeployError {
+    pub(super) fn failed(&self, error: GitHubError) -> DeployError {
         failed(&self.repository, self.login, error)
     }
 }
