@@ -2,6 +2,8 @@
 //!
 //! An error says what was being done, to what, and what the other side said; what to change is its hint.
 
+mod deploy;
+
 use std::fmt::Write as _;
 
 use crate::buildkit::{BuildError, ConnectError, InvalidAddress};
@@ -21,6 +23,8 @@ use crate::progress::bug::Bug;
 use crate::registry::{JoinError, LegsError, NoImage, RegistryError};
 use crate::runner::context::ContextError;
 use crate::runner::event_file::EventFileError;
+
+pub use deploy::{DeployError, LoginKind};
 
 /// Why a run ended without its result.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +147,21 @@ pub enum RunError {
     /// What the legs have pushed makes no image.
     #[error("joining the legs: {0}")]
     JoinLegs(JoinError),
+    /// Environments that are not told of the image, each by itself.
+    #[error(
+        "{} of {} cannot be deployed to{}",
+        .errors.len(),
+        plural(*.of, "environment", "environments"),
+        if *.before { ", so that nothing is built" } else { "; the image is published" }
+    )]
+    Deploy {
+        /// How many the run deploys to.
+        of: usize,
+        /// This was found before anything was done.
+        before: bool,
+        /// What went wrong, at least one.
+        errors: Vec<(String, DeployError)>,
+    },
     /// The runner asked to stop.
     #[error("cancelled by {0}")]
     Stopped(Stop),
@@ -241,6 +260,14 @@ impl RunError {
         }
     }
 
+    /// What went wrong with environments, if anything did.
+    ///
+    /// # Errors
+    /// If there is something.
+    pub fn deploy(of: usize, before: bool, errors: Vec<(String, DeployError)>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self::Deploy { of, before, errors }) }
+    }
+
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -297,6 +324,14 @@ pub fn explain(error: &RunError) -> String {
     if let RunError::Each { errors, .. } = error {
         for (repository, error) in errors {
             let _ = write!(text, "\n`{repository}`: {}", explain(error));
+        }
+    }
+    if let RunError::Deploy { errors, .. } = error {
+        for (environment, error) in errors {
+            let _ = write!(text, "\n{environment}: {}", chain(error));
+            if let Some(hint) = error.hint() {
+                let _ = write!(text, "\nhint: {hint}");
+            }
         }
     }
     if let Some(hint) = error.hint() {

@@ -11,6 +11,7 @@
 //! obtain::image        ─► Image: built, promoted, merged or given; a digest in each registry, under no tag
 //! publish::all         ─► for each repository PublishPlan ─► Steps ─► tags on the digest, the image re-read
 //! export::all          ─► what else the plan names: the build cache
+//! deploy::all          ─► for each environment DeploySteps ─► a pull request, a commit or an event
 //! Report               ─► outputs, job summary, annotations, exit code
 //! ```
 //!
@@ -25,7 +26,7 @@
 //! | [`inputs`] | from `INPUT_*` to [`inputs::config::Config`]; one table makes `action.yml` and the README |
 //! | [`runner`] | the GitHub runner: event payloads, workflow commands, output files, the summary, paths |
 //! | [`git`] | what is checked out, read natively |
-//! | [`github`] | the REST API, for what a payload leaves open |
+//! | [`github`] | GitHub's API: what a payload leaves open, and what deployments change |
 //! | [`rules`] | the language of `tags` and `flavor`: rules, whole references, expressions |
 //! | [`metadata`] | which tags and labels, and why: pure |
 //! | [`plan`] | what will be done and what instead, as one value that prints and checks itself: pure |
@@ -37,10 +38,10 @@
 //! | [`registry`] | the OCI distribution protocol: logins, manifests, tags |
 //! | [`login`] | identities exchanged for logins: OIDC, AWS, Google, Azure, Docker Hub |
 //! | [`progress`] | the build's status stream folded into a state and rendered as a log; the only writer to the terminal |
-//! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `publish`, `export`, `report` |
+//! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `publish`, `export`, `deploy`, `report` |
 //! | [`error`] | the errors of a run and their one printer |
 //!
-//! Dependencies point one way, `model ← rules, inputs, runner, metadata, context, plan, kustomize, progress ← net ← buildkit, docker,
+//! Dependencies point one way, `model ← kustomize, rules, inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker,
 //! registry, github, git ← login ← engine ← main`; a test reads the `use` lines and holds them to it.
 //!
 //! # Invariants
@@ -52,7 +53,8 @@
 //! - A tag is put only on a digest that is in the registry. Whatever ends a run, each tag is either old or new.
 //! - A [`model::Secret`] cannot be printed and is masked before the first line of the log. It goes to its own host only.
 //!   Logins, tokens and the values of build secrets are in the [`model::Keyring`] and nowhere else; a login that ended is
-//!   renewed there, in place.
+//!   renewed there, in place. A token that an App's key buys is in the client of its one repository.
+//! - What is written to an environment's repository is written only if nobody has written there since it was read.
 //! - A phase is given the run and the values of those before it, and hands on one value; the report is only written.
 //! - Being told to stop is heard in one place, `engine/run.rs`.
 //! - Text from outside (build output, branch names, registries, daemons) is hostile: what becomes a part of a message passes

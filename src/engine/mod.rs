@@ -1,4 +1,4 @@
-//! The run: facts, plan, image, tags, exports, report, in this order and never back.
+//! The run: facts, plan, image, tags, exports, deployments, report, in this order and never back.
 //!
 //! [`execute`] is the whole of it. Each phase has a folder or a file of its own, which can be read alone: it is given the
 //! [`Run`] and the values that those before it have handed on, and hands on one value. A new phase is one more line there
@@ -10,7 +10,9 @@
 
 mod background;
 mod container;
+mod deploy;
 mod emulation;
+mod environment;
 mod export;
 mod gather;
 mod history;
@@ -86,21 +88,22 @@ async fn begin(process: &Process, report: &Report, closing: &Closing) -> Result<
 /// The phases of a run.
 async fn execute(run: &Run<'_>) -> Result<(), RunError> {
     let began = tokio::time::Instant::now();
-    let Some(Gathered { facts, open }) = gather::all(run).await? else { return Ok(()) };
+    let Some(Gathered { facts, open, environments }) = gather::all(run).await? else { return Ok(()) };
     let plan = plan::plan(run.asked, run.context, &facts)?;
     run.process.reporter.phase("facts and plan", began.elapsed());
     run.report.planned(&plan);
     if run.asked.dry_run {
-        return Box::pin(preview::foretell(run, &plan)).await;
+        return Box::pin(preview::foretell(run, &plan, environments)).await;
     }
     preview::print(run, &plan);
     let Some(mut image) = Box::pin(obtain::image(run, &plan, open)).await? else { return Ok(()) };
-    Box::pin(publish::all(run, &plan, &mut image)).await?;
-    if !plan.exports.is_empty() {
+    let published = Box::pin(publish::all(run, &plan, &mut image)).await?;
+    if !(plan.exports.is_empty() && plan.deploy.work.is_empty()) {
         // Whatever ends the run from here on, what was published is known.
         report::write_outputs(run.process, run.report, true);
     }
-    Box::pin(export::all(run, &plan.exports, image)).await
+    Box::pin(export::all(run, &plan.exports, image)).await?;
+    Box::pin(deploy::all(run, &plan, &published, environments)).await
 }
 
 fn read_context(process: &Process) -> Result<RunnerContext, RunError> {

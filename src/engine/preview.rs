@@ -1,5 +1,5 @@
 //! The plan as a person reads it before anything is done; in a dry run with what publishing would find under the planned
-//! tags, and whether an image would be promoted.
+//! tags, whether an image would be promoted, and what environments would be told.
 //!
 //! Reads only. No upload is begun, so that whether this job may push is not known; no helper container is started, so that
 //! a registry that takes one to be reached is not asked.
@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::deploy;
+use super::environment::OpenEnvironment;
 use super::history::Historian;
 use super::obtain::choose;
 use super::repository_view::RepositoryView;
@@ -30,13 +32,14 @@ pub(super) fn print(run: &Run<'_>, plan: &RunPlan) {
 }
 
 /// Prints the plan of a dry run, with what carrying it out would do now. The run ends with it.
-pub(super) async fn foretell(run: &Run<'_>, plan: &RunPlan) -> Result<(), RunError> {
-    let outlook = run.until_stopped(async { Ok(outlook(run, plan).await) }).await?;
-    let text = match &outlook {
-        Some(outlook) => display::foretell(plan, outlook),
-        None => display::render(plan),
-    };
-    show(run, plan, &text);
+pub(super) async fn foretell(
+    run: &Run<'_>,
+    plan: &RunPlan,
+    environments: Vec<OpenEnvironment>,
+) -> Result<(), RunError> {
+    let looking = async { Ok(tokio::join!(outlook(run, plan), deploy::foretell(run, plan, environments))) };
+    let (outlook, deployments) = run.until_stopped(looking).await?;
+    show(run, plan, &display::foretell(plan, outlook.as_ref(), &deployments));
     run.report.dry_run();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Trying again: requests to registries and to servers that give logins here, pushes in `obtain/push`. The only places
+//! Trying again: requests to registries, to GitHub for deployments, and to servers that give logins here, pushes in `obtain/push`. The only places
 //! that sleep; whether and for how long stands in [`crate::model::Patience`].
 
 use std::fmt;
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::process::Process;
 use super::run::Run;
+use crate::github::GitHubError;
 use crate::login::LoginError;
 use crate::model::{Patience, RegistryHost, Retries, Standing, Trouble};
 use crate::registry::RegistryError;
@@ -37,6 +38,46 @@ impl Troubled for LoginError {
     fn trouble(&self) -> Trouble {
         LoginError::trouble(self)
     }
+}
+
+impl Troubled for GitHubError {
+    fn trouble(&self) -> Trouble {
+        match (self.pause(), self) {
+            (Some(pause), _) => Trouble::Busy(Some(pause)),
+            (None, error) if error.is_unclear() => Trouble::Broken,
+            (None, _) => Trouble::Lasting,
+        }
+    }
+}
+
+/// A request that may have been carried out although no answer came, and must not be twice.
+struct Unsent<E>(E);
+
+impl fmt::Display for Unsent<GitHubError> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Troubled for Unsent<GitHubError> {
+    fn trouble(&self) -> Trouble {
+        self.0.pause().map_or(Trouble::Lasting, |pause| Trouble::Busy(Some(pause)))
+    }
+}
+
+/// Repeats a request to GitHub as long as it was not carried out for certain: where it was refused for a limit of requests.
+pub(super) async fn retry_unsent<T>(
+    process: &Process,
+    patience: Patience,
+    request: impl AsyncFn() -> Result<T, GitHubError>,
+) -> Result<T, GitHubError> {
+    let request = async || request().await.map_err(Unsent);
+    retry(process, patience, request).await.map_err(|Unsent(error)| error)
+}
+
+/// With what is written to GitHub, which has answered this run.
+pub(super) fn writing(run: &Run<'_>) -> Patience {
+    Patience::with_request(run.asked.retries, Standing { login: true, proven: true, reached: true })
 }
 
 /// With a request to a registry of the image, which has let this run push.

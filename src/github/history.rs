@@ -263,7 +263,7 @@ impl GitHub {
 }
 
 /// A ref's name as a part of a path: slashes stay.
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     name.bytes().fold(String::new(), |mut path, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             path.push(char::from(byte));

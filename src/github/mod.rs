@@ -1,11 +1,21 @@
-//! This GitHub server's REST API through octocrab: only what the payload of an event leaves open.
+//! This GitHub server's API through octocrab: what the payload of an event leaves open, and what deployments change.
+//!
+//! Owns the calls, one at a time (`call`): questions about commits and refs (`history`), and about the repositories of
+//! environments (`repositories`); their branches (`branches`) and pull requests (`pulls`); an App's token (`app`). Refuses to
+//! decide what comes after which, and to try anything again: an answer that asks for a pause says how long.
 //!
 //! The token goes to `GITHUB_API_URL` and nowhere else. Every call is bounded by [`TIMEOUT`]. Connections are `net`'s, as
 //! those to registries are: by the same proxies, and with the same certificate authorities.
 //! Source: <https://docs.github.com/rest>.
 
+mod app;
+mod branches;
 mod cache;
+mod call;
 mod history;
+mod limits;
+mod pulls;
+mod repositories;
 
 use std::time::Duration;
 
@@ -15,24 +25,29 @@ use octocrab::service::middleware::base_uri::BaseUriLayer;
 use octocrab::service::middleware::extra_headers::ExtraHeadersLayer;
 use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use tower::ServiceExt as _;
 
-use crate::model::{CommitId, Secret, text};
+use crate::model::{CommitId, Secret};
 use crate::net::Network;
 use crate::net::client::{client as http_client, outgoing};
 use crate::net::dial::{Dialer, said};
 
+pub use app::{App, InvalidAppKey};
+pub use branches::FileAddition;
 pub use cache::cache_trouble;
 pub use history::{CommitDetails, Listed, RefName};
+pub use pulls::{NewPullRequest, PullRequest};
+pub use repositories::{Contents, RepositoryDetails};
 
 /// How long one answer may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The REST API of one GitHub server.
-#[derive(Debug)]
+/// The API of one GitHub server.
+#[derive(Clone, Debug)]
 pub struct GitHub {
     client: Octocrab,
+    /// For GraphQL, where that is not below the REST API.
+    graphql: Option<Octocrab>,
     api_url: String,
 }
 
@@ -53,6 +68,24 @@ pub enum GitHubError {
         status: u16,
         /// GitHub's own words.
         message: String,
+        /// It was refused for a limit of requests, and not carried out: how long to wait.
+        pause: Option<Duration>,
+        /// The permissions that would do, as GitHub names them.
+        accepts: Option<String>,
+    },
+    /// GitHub answered a mutation with an error.
+    #[error("asking {api_url} for {what}: {message}")]
+    Mutation {
+        /// The API's address.
+        api_url: String,
+        /// What was asked for.
+        what: String,
+        /// Its kind, where GitHub names one: `FORBIDDEN`, `STALE_DATA`.
+        kind: Option<String>,
+        /// GitHub's own words.
+        message: String,
+        /// It was refused for a limit of requests, and not carried out: how long to wait.
+        pause: Option<Duration>,
     },
     /// No answer, or none that can be read.
     #[error("asking {api_url} for {what}: {}", said(.cause.as_ref()))]
@@ -64,13 +97,15 @@ pub enum GitHubError {
         /// What went wrong.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It took longer than [`TIMEOUT`].
-    #[error("asking {api_url} for {what}: no answer within {} s", TIMEOUT.as_secs())]
+    /// It took longer than it may.
+    #[error("asking {api_url} for {what}: no answer within {seconds} s")]
     Timeout {
         /// The API's address.
         api_url: String,
         /// What was asked for.
         what: String,
+        /// How long it may take.
+        seconds: u64,
     },
 }
 
@@ -78,6 +113,43 @@ impl GitHubError {
     /// Whether GitHub does not know what it was asked about, or hides it from this token.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Refused { status: 404 | 409 | 422, .. })
+    }
+
+    /// The HTTP status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// How long GitHub wants to be left alone, if that is why it has refused; what it refuses so was not done.
+    pub fn pause(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { pause, .. } | Self::Mutation { pause, .. } => *pause,
+            _ => None,
+        }
+    }
+
+    /// Whether it is not known if what was asked for was done: no answer came, or one of a server in trouble.
+    pub fn is_unclear(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status >= 500,
+            // As GitHub tells its own faults, and a ref that is not where it was expected.
+            Self::Mutation { kind, pause, .. } => kind.is_none() && pause.is_none(),
+            Self::Transport { .. } | Self::Timeout { .. } => true,
+            Self::Address(_) => false,
+        }
+    }
+
+    /// Whether a branch was not where it was expected, so that nothing was done.
+    pub fn is_stale(&self) -> bool {
+        self.is_kind("STALE_DATA")
+    }
+
+    /// Whether a mutation was refused with an error of this kind.
+    fn is_kind(&self, wanted: &str) -> bool {
+        matches!(self, Self::Mutation { kind: Some(kind), .. } if kind == wanted)
     }
 }
 
@@ -110,8 +182,12 @@ impl GitHub {
     /// A client for the API at `api_url`, with `token` if there is one. Connects to nothing yet.
     pub fn new(api_url: &str, token: Option<&Secret>, network: &Network) -> Result<Self, GitHubError> {
         let client = client(api_url, token, network, TIMEOUT);
-        let client = client.ok_or_else(|| GitHubError::Address(api_url.to_owned()))?;
-        Ok(Self { client, api_url: api_url.to_owned() })
+        let address = || GitHubError::Address(api_url.to_owned());
+        let client = client.ok_or_else(address)?;
+        let own = api_url.trim_end_matches('/').strip_suffix("/v3");
+        let graphql =
+            own.map(|url| self::client(url, token, network, TIMEOUT).ok_or_else(address)).transpose()?;
+        Ok(Self { client, graphql, api_url: api_url.to_owned() })
     }
 
     /// The head of pull request `number` of `repository` (`owner/name`): for events that do not carry it.
@@ -125,35 +201,13 @@ impl GitHub {
         Ok(PullRequestHead { sha: pull.head.sha, repository: pull.head.repo.map(|repo| repo.full_name) })
     }
 
-    /// One question, whose answer is JSON.
-    async fn ask<T: DeserializeOwned>(&self, what: String, route: String) -> Result<T, GitHubError> {
-        let answer = self.answer(&what, &route).await?;
-        serde_json::from_str(&answer).map_err(|error| self.transport(&what, error))
-    }
-
-    /// The answer as it came: what is the same for all questions is in the program once.
-    async fn answer(&self, what: &str, route: &str) -> Result<String, GitHubError> {
-        let asked = async {
-            let response = octocrab::map_github_error(self.client._get(route).await?).await?;
-            self.client.body_to_string(response).await
-        };
-        let Ok(answer) = tokio::time::timeout(TIMEOUT, asked).await else {
-            return Err(GitHubError::Timeout { api_url: self.api_url.clone(), what: what.to_owned() });
-        };
-        answer.map_err(|error| match error {
-            octocrab::Error::GitHub { source, .. } => GitHubError::Refused {
-                api_url: self.api_url.clone(),
-                what: what.to_owned(),
-                status: source.status_code.as_u16(),
-                message: text::line(&source.message),
-            },
-            cause => self.transport(what, cause),
-        })
-    }
-
-    fn transport(&self, what: &str, cause: impl std::error::Error + Send + Sync + 'static) -> GitHubError {
+    fn transport(
+        &self,
+        what: &str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> GitHubError {
         let (api_url, what) = (self.api_url.clone(), what.to_owned());
-        GitHubError::Transport { api_url, what, cause: Box::new(cause) }
+        GitHubError::Transport { api_url, what, cause: cause.into() }
     }
 }
 

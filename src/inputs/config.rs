@@ -13,7 +13,7 @@ use super::image::NamedTargets;
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    build_args, build_options, builder, cache, docker_env, dockerfile, files, from, image, logins,
+    build_args, build_options, builder, cache, deploy, docker_env, dockerfile, files, from, image, logins,
     metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script, tag_options, tags,
     tags_key::tags_key, version,
 };
@@ -27,6 +27,10 @@ pub use super::attestations::AttestationInput;
 pub use super::build_options::BuildOptions;
 pub use super::builder::BuilderOptions;
 pub use super::cache::{CacheMode, CacheOptions};
+pub use super::deploy::{
+    DeployInputs, DeployWhen, Environment, FileChange, Means, MergeMethod, Placeholder, PullRequestOptions,
+    Template,
+};
 pub use super::docker_env::MetadataEnv;
 pub use super::dockerfile::Dockerfile;
 pub use super::metadata_context::MetadataContext;
@@ -95,6 +99,8 @@ pub struct Config {
     /// The image that [`Mode::Tag`] puts the tags on. None where another job should have named it and did not, which matters
     /// where something is to be pushed.
     pub from: Option<ImageName>,
+    /// Environments that are to run the image.
+    pub deploy: DeployInputs,
     /// Only print the plan.
     pub dry_run: bool,
     /// Write a job summary.
@@ -218,9 +224,7 @@ fn read(
     let (build_args, build_args_of_env) = build_args::read(inputs, findings);
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
-    let push = findings.take(push::parse(&inputs.push));
-    let is_nowhere = named.as_ref().is_some_and(|named| named.is_nowhere);
-    let push = push.map(|push| if is_nowhere { push.to_nowhere() } else { push });
+    let push = pushed(inputs, named.as_ref(), findings);
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
     let docker = docker_env::read(inputs, findings);
     let summary = findings.take(parse::boolean("summary", &inputs.summary, docker.summary));
@@ -230,11 +234,13 @@ fn read(
     let stranger = context.stranger().is_some();
     let builder =
         builder::read(inputs, platforms.as_deref().unwrap_or_default(), stranger, &shared, findings);
+    let (deploy, deploy_login) = deploy::read(inputs, findings);
     let (source, dockerfile) = places?;
     let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
     let keyring = Keyring::new(given.logins, given.identities)
         .with_token(&inputs.token)
+        .with_deploy(deploy_login)
         .with_secrets(secrets)
         .with_proxies(given.proxies);
     let tags_key = tags_key(inputs, named.targets.iter());
@@ -267,6 +273,7 @@ fn read(
         push: push?,
         mode: mode?,
         from: from?,
+        deploy,
         dry_run: dry_run?,
         summary: summary?,
         retries: retries?,
@@ -294,6 +301,12 @@ fn targets(
         owner_and_name: filled.repository_path.as_deref().unwrap_or(&context.repository.full_name),
     });
     named.map_err(|faults| findings.faults.extend(faults)).ok()
+}
+
+/// Reads whether to push; nowhere, if no line of `repository` is enabled.
+fn pushed(inputs: &RawInputs, named: Option<&NamedTargets>, findings: &mut Findings) -> Option<Push> {
+    let push = findings.take(push::parse(&inputs.push))?;
+    Some(if named.is_some_and(|named| named.is_nowhere) { push.to_nowhere() } else { push })
 }
 
 /// The notices for names with upper case in them.

@@ -21,6 +21,7 @@ pub mod config;
 #[cfg(test)]
 mod config_tests_support;
 mod credentials;
+mod deploy;
 mod docker_config;
 mod docker_env;
 mod dockerfile;

@@ -35,5 +35,11 @@ pub const OUTPUTS: &[(&str, &str)] = &[
         "held_back",
         "JSON: tags that were not put or moved, each with the reason and, where there are several, the repository.",
     ),
+    (
+        "pull_requests",
+        "JSON: what became of each environment in `deploy` that this run deploys to: `action` (`opened`, `updated`, `closed`, \
+         `committed`, `dispatched`, `unchanged`, `held_back` or `failed`), the `reason`, and `number` and `url` of its pull \
+         request.",
+    ),
     ("plan", "JSON: what was planned, with the reason for each tag."),
 ];

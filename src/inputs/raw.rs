@@ -84,6 +84,12 @@ pub struct RawInputs {
     pub push: String,
     pub mode: String,
     pub from: String,
+    pub deploy: String,
+    #[serde(deserialize_with = "secret")]
+    pub deploy_token: Secret,
+    pub deploy_app_id: String,
+    #[serde(deserialize_with = "secret")]
+    pub deploy_app_key: Secret,
     pub dry_run: String,
     pub summary: String,
     pub retries: String,
@@ -112,7 +118,7 @@ impl RawInputs {
             };
             match names::check(&input.to_ascii_lowercase()) {
                 // Blanks at the ends of a build secret may be the secret's, those before YAML are its indentation.
-                Ok(()) if matches!(input, "SECRETS" | "REGISTRY_AUTH") => {
+                Ok(()) if matches!(input, "SECRETS" | "REGISTRY_AUTH" | "DEPLOY") => {
                     drop(given.insert(variable, value.clone()));
                 }
                 Ok(()) => drop(given.insert(variable, value.trim().to_owned())),

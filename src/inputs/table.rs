@@ -348,6 +348,36 @@ pub const INPUTS: &[Input] = &[
     )
     .accepts("a whole reference: `ghcr.io/acme/api:main`, or `ghcr.io/acme/api@sha256:…`"),
     row(
+        "deploy",
+        Kind::Block,
+        Default::None,
+        "Environments that are to run the image, as a YAML list: when it is published, each gets a pull request that sets its tag and digest, and one that is open already is moved on. Never one for an older image.",
+    )
+    .accepts("entries of `repository`, `path` and `image`, and more: docs/deploy.md")
+    .misspelt(&["deployments", "environments"]),
+    row(
+        "deploy_token",
+        Kind::Secret,
+        Default::Phrase("`token`, for the run's own repository only"),
+        "Token for the repositories in `deploy`, on this GitHub server: it needs to write their contents and pull requests.",
+    )
+    .misspelt(&["deploy_pat"]),
+    row(
+        "deploy_app_id",
+        Kind::Text,
+        Default::None,
+        "Instead of `deploy_token`: a GitHub App that is installed there. Its key buys a token for exactly these repositories.",
+    )
+    .accepts("the App's id or client id"),
+    row(
+        "deploy_app_key",
+        Kind::Secret,
+        Default::None,
+        "The private key of that App.",
+    )
+    .accepts("the text of the PEM file")
+    .misspelt(&["deploy_app_private_key"]),
+    row(
         "dry_run",
         Kind::Boolean,
         Default::Text("false"),
@@ -393,10 +423,6 @@ pub(super) const LATER: &[&str] = &[
     "load",
     "archive",
     "check_level",
-    "deploy",
-    "deploy_token",
-    "deploy_app_id",
-    "deploy_app_key",
 ];
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ pub fn manifest_images(file: &SourceFile, image: &NewImage) -> Result<Vec<(usize
     Ok(found)
 }
 
+/// The file has no image of the repository.
+pub(super) fn none(file: &SourceFile, image: &NewImage) -> EditError {
+    file.fault(None, Why::NoImage(image.repository.to_string()))
+}
+
 /// Sets all images of the repository.
 ///
 /// # Errors
@@ -70,7 +75,7 @@ pub fn edit_manifest(file: &SourceFile, image: &NewImage) -> Result<Edited, Edit
         Ok(())
     })?;
     if !found {
-        return Err(file.fault(None, Why::NoImage(image.repository.to_string())));
+        return Err(none(file, image));
     }
     if changes.is_empty() {
         return Ok(Edited::Unchanged);

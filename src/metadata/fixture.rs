@@ -124,6 +124,7 @@ pub(crate) fn config() -> Config {
         push: Push::Auto,
         mode: Mode::Build,
         from: None,
+        deploy: crate::inputs::config::DeployInputs::default(),
         dry_run: false,
         summary: true,
         retries: crate::model::Retries::Auto,

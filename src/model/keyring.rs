@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{BuildSecret, Credentials, Identity, Logins, RegistryHost, Secret};
+use super::{BuildSecret, Credentials, DeployLogin, Identity, Logins, RegistryHost, Secret};
 
 /// What a run may show to whom. Clones are the same ring.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,7 @@ pub struct Keyring {
     logins: Arc<RwLock<Logins>>,
     identities: Vec<Identity>,
     token: Option<Secret>,
+    deploy: Option<DeployLogin>,
     secrets: Vec<BuildSecret>,
     proxies: Vec<(String, Secret)>,
 }
@@ -28,6 +29,12 @@ impl Keyring {
     #[must_use]
     pub fn with_token(self, token: &Secret) -> Self {
         Self { token: Some(token.clone()).filter(|token| !token.is_empty()), ..self }
+    }
+
+    /// With what deployments write with, if anything was given for that.
+    #[must_use]
+    pub fn with_deploy(self, deploy: Option<DeployLogin>) -> Self {
+        Self { deploy, ..self }
     }
 
     /// With the values of the build's secrets.
@@ -80,6 +87,11 @@ impl Keyring {
     /// The token of this GitHub server's API.
     pub fn token(&self) -> Option<&Secret> {
         self.token.as_ref()
+    }
+
+    /// What deployments write with.
+    pub fn deploy(&self) -> Option<&DeployLogin> {
+        self.deploy.as_ref()
     }
 
     /// The build's secrets, each id once.

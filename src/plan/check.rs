@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::attached::place;
 use super::build::{BuildPlan, Export};
+use super::deploy::DeployWork;
 use super::export::ExportPlan;
 use super::given::GivenWork;
 use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
@@ -38,6 +39,7 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
         check(!platforms.is_empty(), "there is no platform");
         check(platforms.len() == plan.platforms().len(), "a platform is there twice");
     }
+    deploy(plan, config, &mut check);
     check(plan.stage.is_none() || plan.image.build().is_some() && !leg, "what is staged is not built");
     let later = leg || plan.stage.is_some();
     check(later || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
@@ -224,6 +226,34 @@ fn parts(work: &BuildWork, check: &mut impl FnMut(bool, &str)) {
         Stalled::Scratch(solves) => as_before(solves, true),
     };
     check(as_before(&without.solves, false) && scratch, "building without the cache is another build");
+}
+
+/// Who is told of the image: each environment once, of an image that is out, by a tag that leads to it for good.
+fn deploy(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let asked = config.deploy.environments.len();
+    let plan_of = &plan.deploy;
+    check(
+        plan_of.work.len() + plan_of.skipped.len() == asked,
+        "an environment is neither deployed to nor left out",
+    );
+    check(plan_of.work.is_empty() == plan_of.image.is_none(), "an environment gets no image");
+    check(plan_of.work.is_empty() || plan.push.pushes(), "an image is deployed that is not pushed");
+    let of_request = matches!(plan.subject, Subject::PullRequest(_));
+    check(plan_of.work.is_empty() || !of_request, "an image of a pull request is deployed");
+    if let Some(image) = &plan_of.image {
+        check(*plan.targets.first() == image.repository, "an image is deployed from another repository");
+        let tag = tags_in(plan, &image.repository).find(|tag| tag.tag == image.tag);
+        let lasts = tag.is_some_and(|tag| matches!(tag.policy.moves, Moves::Fixed | Moves::Free));
+        check(lasts, "a tag is deployed that moves, or that is not put");
+    }
+    let places: Vec<_> = plan_of
+        .work
+        .iter()
+        .filter_map(|work| work.place.as_ref().map(|place| (&work.environment.repository, &place.branch)))
+        .collect();
+    check(distinct(&places), "two environments share a pull request");
+    let has_files = |work: &DeployWork| work.place.as_ref().is_none_or(|place| !place.files.is_empty());
+    check(plan_of.work.iter().all(has_files), "an environment has no files");
 }
 
 fn merge(plan: &RunPlan, work: &MergeWork, config: &Config, check: &mut impl FnMut(bool, &str)) {

@@ -11,6 +11,7 @@ use super::build::Export;
 use super::build_text::{self, BuildFields};
 use super::builder::host_network;
 use super::cache::place;
+use super::deploy::{DeployPlan, DeployWork, NotDeployed};
 use super::export::ExportPlan;
 use super::given::{CommitSource, GivenWork};
 use super::image::{ImageWork, Made, Stalled};
@@ -21,7 +22,7 @@ use super::run::RunPlan;
 use crate::metadata::rules::Nothing;
 use crate::metadata::{Moves, PlannedTag, Subject};
 use crate::model::{
-    CacheEntry, CommitId, Digest, Platform, RegistryHost, RegistryProtocol, Repository, Targets, text,
+    CacheEntry, CommitId, Digest, Platform, RegistryHost, RegistryProtocol, Repository, Tag, Targets, text,
 };
 
 /// Widest left column.
@@ -45,15 +46,15 @@ pub fn title(plan: &RunPlan) -> String {
 
 /// The plan for the log: lines that end with a line feed.
 pub fn render(plan: &RunPlan) -> String {
-    text(plan, None)
+    text(plan, None, &[])
 }
 
-/// The same with what carrying it out would do now.
-pub fn foretell(plan: &RunPlan, outlook: &Outlook) -> String {
-    text(plan, Some(outlook))
+/// The same with what carrying it out would do now: to tags, and to each environment that is deployed to, in the plan's order.
+pub fn foretell(plan: &RunPlan, outlook: Option<&Outlook>, deployments: &[String]) -> String {
+    text(plan, outlook, deployments)
 }
 
-fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
+fn text(plan: &RunPlan, outlook: Option<&Outlook>, deployments: &[String]) -> String {
     let mut rows = Vec::new();
     for (number, repository) in plan.targets.iter().enumerate() {
         rows.push((if number == 0 { "repository" } else { "" }, repository.to_string()));
@@ -131,6 +132,10 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
             section(&mut text, "no tag from", &rows.collect::<Vec<_>>());
         }
     }
+    let environments = environments(&plan.deploy, deployments);
+    if !environments.is_empty() {
+        section(&mut text, "deploy", &environments);
+    }
     section(&mut text, "labels", &plan.labels().clone().into_iter().collect::<Vec<_>>());
     for notice in &plan.notices {
         let _ = writeln!(text, "notice: {}", tame(notice));
@@ -147,6 +152,33 @@ fn name(tag: &PlannedTag) -> String {
         Some(repository) => format!("{repository}:{}", tag.tag),
         None => tag.tag.to_string(),
     }
+}
+
+/// Who is told of the image, and how; and who is not, and why.
+fn environments(plan: &DeployPlan, fates: &[String]) -> Vec<(String, String)> {
+    let told = |(number, work): (usize, &DeployWork)| {
+        let tag = plan.image.as_ref().map(|image| image.tag.to_string()).unwrap_or_default();
+        let how = match work.change() {
+            None => "an event".to_owned(),
+            Some((change, place)) => {
+                let files = place.files.join(", ");
+                match &change.pull_request {
+                    Some(_) => format!("{files} on {}, by a pull request from {}", place.base, place.branch),
+                    None => {
+                        format!(
+                            "{files} on {} itself; a pull request if nobody can tell which image is newer",
+                            place.base
+                        )
+                    }
+                }
+            }
+        };
+        let fate = fates.get(number).map(|fate| format!("; {fate}")).unwrap_or_default();
+        (work.environment.to_string(), format!("`{tag}`: {how}{fate}"))
+    };
+    let skipped =
+        plan.skipped.iter().map(|one| (one.environment.clone(), format!("not now: {}", one.reason)));
+    plan.work.iter().enumerate().map(told).chain(skipped).collect()
 }
 
 /// How a registry is spoken to.
@@ -222,6 +254,8 @@ pub fn json(plan: &RunPlan) -> String {
         tags: &plan.tags,
         platform_tags: &plan.platform_tags,
         no_tag: plan.no_tag.iter().map(NoTag::of).collect(),
+        deploy: plan.deploy.work.iter().map(|work| DeployFields::of(&plan.deploy, work)).collect(),
+        not_deployed: &plan.deploy.skipped,
         labels: plan.labels(),
         notices: &plan.notices,
         warnings: &plan.warnings,
@@ -264,6 +298,10 @@ struct Document<'a> {
     platform_tags: &'a [PlatformTag],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     no_tag: Vec<NoTag<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deploy: Vec<DeployFields<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    not_deployed: &'a [NotDeployed],
     labels: &'a std::collections::BTreeMap<String, String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notices: &'a [String],
@@ -295,6 +333,34 @@ impl<'a> GivenFields<'a> {
             digest: &work.digest,
             platform: work.platform.as_ref(),
             commit_source: work.commit_source,
+        }
+    }
+}
+
+/// An environment that is told of the image.
+#[derive(Serialize)]
+struct DeployFields<'a> {
+    environment: String,
+    repository: &'a str,
+    tag: Option<&'a Tag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    files: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<&'a str>,
+}
+
+impl<'a> DeployFields<'a> {
+    fn of(plan: &'a DeployPlan, work: &'a DeployWork) -> Self {
+        let place = work.place.as_ref();
+        Self {
+            environment: work.environment.to_string(),
+            repository: work.environment.repository.as_str(),
+            tag: plan.image.as_ref().map(|image| &image.tag),
+            base: place.map(|place| place.base.as_str()),
+            files: place.map_or(&[], |place| &place.files),
+            branch: place.map(|place| place.branch.as_str()),
         }
     }
 }

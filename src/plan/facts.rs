@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::deploy::EnvironmentFacts;
 use super::given::GivenWork;
 use crate::metadata::{ContextCommit, Metadata};
 use crate::model::{CacheTrouble, Platform, Targets};
@@ -23,6 +24,8 @@ pub struct Facts {
     pub cache_trouble: Option<CacheTrouble>,
     /// The image that the input `from` names, where one is to be tagged.
     pub given: Option<Box<GivenWork>>,
+    /// The repositories of the environments that are deployed to.
+    pub deploy: Vec<EnvironmentFacts>,
 }
 
 /// What can build.

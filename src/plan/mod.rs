@@ -5,7 +5,7 @@
 //! `stage` whether its tags come later, `publish` and `order` which tags move, `platform_tags` what goes with them, `export` what else is made of it. `builder`
 //! decides who builds, `emulation` what that takes, `cache` what is kept, `attached` what hangs on an image, `git_context`
 //! which commit of a Git context is built, `remote` the token for remote contexts, `prepare` what can be made before the
-//! run, `access` what a registry's refusal changes, `outlook` what all that comes to now. `check` has the invariants that
+//! run, `deploy` which environments are told of it, `access` what a registry's refusal changes, `outlook` what all that comes to now. `check` has the invariants that
 //! every plan keeps, `display` and `build_text` its text. Refuses to read anything: no file, clock, network or handle. The
 //! engine carries a plan out and decides nothing.
 
@@ -16,6 +16,7 @@ mod build_text;
 pub mod builder;
 pub mod cache;
 pub mod check;
+pub mod deploy;
 pub mod display;
 pub mod dockerfile;
 pub mod emulation;

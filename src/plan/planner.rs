@@ -8,6 +8,7 @@ use super::build::{BuildPlan, Export, VersionControl};
 use super::builder::{BuilderPlan, Needs, NodeAddress, plan_builder};
 use super::cache::{CachePlan, CacheWrites, for_node, plan_cache};
 use super::check::violations;
+use super::deploy::{DeployPlan, plan_deploy};
 use super::emulation::emulation;
 use super::error::PlanError;
 use super::export::{CacheExport, ExportPlan};
@@ -37,11 +38,14 @@ use crate::runner::context::RunnerContext;
 /// # Errors
 /// When nothing would do what was asked, and when the plan breaks a rule that every plan keeps.
 pub fn plan(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<RunPlan, PlanError> {
-    let plan = match config.mode {
+    let mut plan = match config.mode {
         Mode::Merge => plan_merge(config, context, facts)?,
         Mode::Build | Mode::Leg | Mode::Stage => plan_build(config, context, facts)?,
         Mode::Tag => plan_given(config, facts)?,
     };
+    plan.deploy = plan_deploy(config, context, &facts.metadata, &facts.targets, plan.commit(), &facts.deploy);
+    let found = facts.deploy.iter().flat_map(|one| one.warnings.iter().cloned());
+    plan.warnings.extend(found);
     match violations(&plan, config) {
         broken if broken.is_empty() => Ok(plan),
         broken => Err(PlanError::Contradiction(broken)),
@@ -208,6 +212,7 @@ fn about(image: ImageWork, config: &Config, facts: &Facts, push: PushPlan, stamp
         stamp,
         forced: facts.metadata.forced,
         exports: Vec::new(),
+        deploy: DeployPlan::default(),
         notices: Vec::new(),
         warnings: Vec::new(),
     }

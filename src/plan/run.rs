@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::deploy::DeployPlan;
 use super::export::ExportPlan;
 use super::image::ImageWork;
 use super::platform_tags::PlatformTag;
@@ -48,6 +49,8 @@ pub struct RunPlan {
     pub forced: bool,
     /// What else is made of the image when it is published, in order.
     pub exports: Vec<ExportPlan>,
+    /// Who is told of it, when it is published.
+    pub deploy: DeployPlan,
     /// What a person may want to know and need not act on, one sentence each.
     pub notices: Vec<String>,
     /// What a person should know, one sentence each.

@@ -37,6 +37,7 @@ pub(super) fn facts(daemon: DaemonFacts, config: &Config, metadata: Metadata) ->
         context: None,
         cache_trouble: None,
         given: None,
+        deploy: Vec::new(),
     }
 }
 
@@ -227,7 +228,7 @@ fn what_a_dry_run_foretells() {
     ];
     let digest = Digest::of(b"");
     let outlook = Outlook::Known { tags: tags.into(), promotion: Some(Ok((named("1111111-main"), digest))) };
-    let text = display::foretell(&plan, &outlook);
+    let text = display::foretell(&plan, Some(&outlook), &[]);
     let from = text.find("push  ").unwrap();
     assert_eq!(
         &text[from..text.find("labels:").unwrap()],
@@ -241,7 +242,7 @@ tags:
   latest        branch `main` is `latest_branch`; would be held back: it is on the newer commit 333333333333\\n::error::
 "
     );
-    let unknown = display::foretell(&plan, &Outlook::Unknown("cannot reach\u{1b} it".into()));
+    let unknown = display::foretell(&plan, Some(&Outlook::Unknown("cannot reach\u{1b} it".into())), &[]);
     assert!(unknown.contains("\ntags now    not known: cannot reach\\u{1b} it\n"), "{unknown}");
     assert_eq!(
         unknown.replace("tags now    not known: cannot reach\\u{1b} it\n", ""),

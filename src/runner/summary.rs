@@ -69,6 +69,17 @@ pub struct PlatformRow {
     pub tags: Vec<String>,
 }
 
+/// What became of an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentRow {
+    /// Which.
+    pub name: String,
+    /// What was done, and why.
+    pub text: String,
+    /// The page of the pull request.
+    pub url: Option<String>,
+}
+
 /// The step that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
@@ -93,6 +104,8 @@ pub struct SummaryInput {
     pub tags: Vec<(String, String)>,
     /// Tags that were not moved, and why.
     pub held_back: Vec<(String, String)>,
+    /// Environments that were told of it.
+    pub environments: Vec<EnvironmentRow>,
     /// The result by platform.
     pub platforms: Vec<PlatformRow>,
     /// Parts of the run in order.
@@ -124,6 +137,7 @@ pub fn render(input: &SummaryInput) -> String {
     }
     page.push_str(&pairs("Tag", "Why", &input.tags));
     page.push_str(&pairs("Held back", "Why", &input.held_back));
+    page.push_str(&environments(&input.environments));
     page.push_str(&platforms(&input.platforms));
     page.push_str(&phases(&input.phases));
     page.push_str(&cache(&input.cache));
@@ -177,6 +191,25 @@ fn pairs(left: &str, right: &str, rows: &[(String, String)]) -> String {
     let mut text = format!("| {left} | {right} |\n| --- | --- |\n");
     for (name, reason) in rows.iter().take(MAX_TAGS) {
         let _ = writeln!(text, "| {} | {} |", code(name), escape(reason));
+    }
+    if rows.len() > MAX_TAGS {
+        let _ = writeln!(text, "| and {} more | |", rows.len() - MAX_TAGS);
+    }
+    text + "\n"
+}
+
+fn environments(rows: &[EnvironmentRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("| Environment | Deployed |\n| --- | --- |\n");
+    for row in rows.iter().take(MAX_TAGS) {
+        // Where a link leads is GitHub's word; what could end it is in no page's address.
+        let sound = |url: &&String| {
+            url.starts_with("http") && url.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-".contains(&b))
+        };
+        let link = row.url.as_ref().filter(sound).map_or_else(String::new, |url| format!("[page]({url}): "));
+        let _ = writeln!(text, "| {} | {link}{} |", code(&row.name), escape(&row.text));
     }
     if rows.len() > MAX_TAGS {
         let _ = writeln!(text, "| and {} more | |", rows.len() - MAX_TAGS);

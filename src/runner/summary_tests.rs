@@ -13,6 +13,7 @@ fn step(number: usize, name: &str, start: u64, time: u64) -> StepRow {
 
 fn empty(outcome: Outcome) -> SummaryInput {
     SummaryInput {
+        environments: Vec::new(),
         outcome,
         repositories: Vec::new(),
         references: Vec::new(),

@@ -124,6 +124,7 @@ impl Told {
             dockerfile: DockerfileText::Known("FROM scratch\n".into()),
             context: None,
             cache_trouble: None,
+            deploy: Vec::new(),
         };
         let plan = plan(&config, &self.context, &facts).expect("a plan");
         let told = display::render(&plan).len() + display::json(&plan).len();

@@ -9,6 +9,7 @@ mod checkout;
 #[allow(clippy::disallowed_methods, reason = "a server has a clock")]
 mod clouds;
 mod daemon;
+mod deploy;
 mod diffcopy;
 #[path = "../runner/fault_proxy/mod.rs"]
 #[allow(dead_code, reason = "the live suite uses the rest")]

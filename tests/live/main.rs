@@ -26,6 +26,7 @@ mod cancel;
 mod compression;
 mod context_parity;
 mod default_run;
+mod deploy;
 mod emulation;
 mod emulator;
 mod events;

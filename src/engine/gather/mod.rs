@@ -7,6 +7,7 @@
 mod access;
 mod builders;
 mod context;
+mod deploy;
 mod given;
 mod prestart;
 mod sources;
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 use super::background::Background;
+use super::environment::OpenEnvironment;
 use super::login;
 use super::run::Run;
 use crate::error::RunError;
@@ -25,6 +27,7 @@ use crate::inputs::config::Mode;
 use crate::login::Session;
 use crate::model::CacheTrouble;
 use crate::plan::cache::reads_github;
+use crate::plan::deploy::EnvironmentFacts;
 use crate::plan::facts::{BuilderFacts, DockerfileText, Facts};
 
 pub(super) use access::{AccessCheck, Existing};
@@ -38,6 +41,8 @@ pub(super) struct Gathered {
     pub facts: Facts,
     /// What the next phases go on with.
     pub open: Open,
+    /// The repositories of the environments that are deployed to, in the plan's order.
+    pub environments: Vec<OpenEnvironment>,
 }
 
 /// What was opened or begun while facts were read.
@@ -65,10 +70,19 @@ pub(super) async fn all(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
 
 /// What a run depends on that builds nothing: what it is about, and where it goes.
 async fn without_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
-    let Some(subject) = subject(run).await? else { return Ok(None) };
+    let Some((subject, (deploy, environments))) = subject_and_environments(run).await? else {
+        return Ok(None);
+    };
     let dockerfile = DockerfileText::Unknown("nothing is built".into());
-    let facts = facts(&subject, BuilderFacts::default(), dockerfile, None);
-    Ok(Some(Gathered { facts, open: open(subject, Builders::none(), Prestart::none()) }))
+    let facts = facts(&subject, BuilderFacts::default(), dockerfile, None, deploy);
+    Ok(Some(Gathered { facts, open: open(subject, Builders::none(), Prestart::none()), environments }))
+}
+
+/// What a run is about, and who will be told of it.
+async fn subject_and_environments(run: &Run<'_>) -> Result<Option<(Subject, deploy::Looked)>, RunError> {
+    let Some(subject) = subject(run).await? else { return Ok(None) };
+    let looked = deploy::look(run, &subject).await?;
+    Ok(Some((subject, looked)))
 }
 
 async fn for_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
@@ -85,17 +99,17 @@ async fn for_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
         builders
     };
     let (subject, dockerfile, logins, builders, trouble) = tokio::join!(
-        subject(run),
+        subject_and_environments(run),
         sources::dockerfile(run.asked),
         login::exchange(run, login::Of::Others),
         builders,
         cache.take(),
     );
-    let Some(subject) = subject? else { return Ok(None) };
+    let Some((subject, (deploy, environments))) = subject? else { return Ok(None) };
     logins.needed_at(run, &BTreeSet::new())?;
     let builders = builders?;
-    let facts = facts(&subject, builders.facts(), dockerfile, trouble.flatten());
-    Ok(Some(Gathered { facts, open: open(subject, builders, prestart) }))
+    let facts = facts(&subject, builders.facts(), dockerfile, trouble.flatten(), deploy);
+    Ok(Some(Gathered { facts, open: open(subject, builders, prestart), environments }))
 }
 
 fn facts(
@@ -103,11 +117,12 @@ fn facts(
     builders: BuilderFacts,
     dockerfile: DockerfileText,
     cache_trouble: Option<CacheTrouble>,
+    deploy: Vec<EnvironmentFacts>,
 ) -> Facts {
     let (metadata, targets) = (subject.metadata.clone(), subject.targets.clone());
     let context = subject.context.clone();
     let given = subject.given.clone();
-    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given }
+    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given, deploy }
 }
 
 fn open(subject: Subject, builders: Builders, prestart: Prestart) -> Open {

@@ -7,14 +7,13 @@ mod platforms;
 mod stage;
 mod tags;
 
-use std::collections::BTreeSet;
-
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use super::history::Historian;
 use super::login::Renewals;
 use super::obtain::{Image, Origin, clear};
+use super::report::TargetOutcome;
 use super::run::Run;
 use crate::error::RunError;
 use crate::model::Repository;
@@ -23,11 +22,15 @@ use crate::plan::RunPlan;
 /// Publishes the image in every repository that it is in, unless the run is stopped.
 ///
 /// A failure leaves each tag either old or new; what was put is in the report, and a re-run completes it. One repository's
-/// failure does not keep the others from being finished.
-pub(super) async fn all(run: &Run<'_>, plan: &RunPlan, image: &mut Image<'_>) -> Result<(), RunError> {
+/// failure does not keep the others from being finished. What became of it in each is in the image's order.
+pub(super) async fn all(
+    run: &Run<'_>,
+    plan: &RunPlan,
+    image: &mut Image<'_>,
+) -> Result<Vec<TargetOutcome>, RunError> {
     let failed = std::mem::take(&mut image.failed);
     if image.located.is_empty() && failed.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     run.until_stopped(publish(run, plan, image, failed)).await
 }
@@ -37,7 +40,7 @@ async fn publish(
     plan: &RunPlan,
     image: &Image<'_>,
     mut failed: Vec<(Repository, RunError)>,
-) -> Result<(), RunError> {
+) -> Result<Vec<TargetOutcome>, RunError> {
     let began = tokio::time::Instant::now();
     let renewals = Renewals::new(run);
     let historian = Mutex::new(Historian::new(run, plan));
@@ -50,14 +53,12 @@ async fn publish(
         };
         renewals.doing(publish).await
     });
-    let mut tagged = BTreeSet::new();
+    let mut outcomes = Vec::new();
     for (located, published) in image.located.iter().zip(join_all(publishing).await) {
         match published {
             Ok(outcome) => {
-                if !outcome.published.is_empty() {
-                    tagged.insert(&located.repository);
-                }
                 run.report.target(&outcome);
+                outcomes.push(outcome);
             }
             Err(error) => failed.push((located.repository.clone(), error)),
         }
@@ -72,9 +73,10 @@ async fn publish(
         clear(run, &merged.records).await;
     }
     if let Some(work) = plan.image.given() {
-        stage::release(run, plan, work, &tagged).await;
+        let tagged = outcomes.iter().filter(|outcome| !outcome.published.is_empty());
+        stage::release(run, plan, work, &tagged.map(|outcome| &outcome.repository).collect()).await;
     }
-    Ok(())
+    Ok(outcomes)
 }
 
 /// In how many repositories the image was to be.

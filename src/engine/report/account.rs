@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::deployed::EnvironmentOutcome;
 use super::target::TargetOutcome;
 use crate::inputs::config::Config;
 use crate::model::{Annotation, Digest};
@@ -59,6 +60,8 @@ enum Entry {
     Image(ImageSummary),
     /// What became of it in one repository so far.
     Target(TargetOutcome),
+    /// What became of an environment.
+    Environment(EnvironmentOutcome),
     /// Caches were written, or not.
     CacheWritten(Vec<Written>),
     /// The outputs are in their file.
@@ -115,6 +118,11 @@ impl Report {
         self.add(Entry::Target(outcome.clone()));
     }
 
+    /// What became of an environment.
+    pub(in crate::engine) fn environment(&self, outcome: EnvironmentOutcome) {
+        self.add(Entry::Environment(outcome));
+    }
+
     /// Caches were written, or not.
     pub(in crate::engine) fn cache_written(&self, written: Vec<Written>) {
         self.add(Entry::CacheWritten(written));
@@ -149,6 +157,8 @@ pub(super) struct Account<'a> {
     pub progress: Option<&'a State>,
     /// What the cache did for the build.
     pub cache_used: Option<&'a CacheUse>,
+    /// What became of environments, as they were told.
+    pub environments: Vec<&'a EnvironmentOutcome>,
     /// Caches that were written, or not.
     pub cache_written: Vec<&'a Written>,
     /// The outputs are in their file.
@@ -185,6 +195,7 @@ impl<'a> Account<'a> {
                     account.annotations = image.annotations.as_deref();
                 }
                 Entry::Target(outcome) => account.target(outcome),
+                Entry::Environment(outcome) => account.environments.push(outcome),
                 Entry::CacheWritten(written) => account.cache_written.extend(written),
                 Entry::OutputsWritten => account.outputs_written = true,
             }

@@ -1,6 +1,7 @@
 //! What a run leaves behind: its last lines, the outputs (`outputs`), the job summary. Also of a run that failed.
 
 mod account;
+mod deployed;
 mod outputs;
 mod target;
 
@@ -14,11 +15,12 @@ use crate::progress::state::Step;
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
-use crate::runner::summary::{self, Outcome, PlatformRow, SummaryInput};
+use crate::runner::summary::{self, EnvironmentRow, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use account::Account;
 pub(super) use account::{ImageSummary, Report, Written};
+pub(super) use deployed::EnvironmentOutcome;
 use outputs::{put, reference};
 pub(super) use target::TargetOutcome;
 
@@ -31,10 +33,12 @@ pub(super) fn finish(process: &Process, report: &Report, result: &Result<(), Run
 }
 
 /// Writes the outputs, once. A run that went `well` leaves a bake file, too. Called before the end by a run that has
-/// published and goes on: whatever ends it then, what was published is known.
+/// published and goes on: whatever ends it then, what was published is known; only what was deployed is written again.
 pub(super) fn write_outputs(process: &Process, report: &Report, well: bool) {
     report.account(|account| {
-        if !account.outputs_written {
+        if account.outputs_written {
+            outputs::write_deployed(process, account);
+        } else {
             outputs::write(process, account, well);
         }
     });
@@ -204,6 +208,15 @@ fn page(
             .collect(),
         tags: rows(tags.collect()),
         held_back: rows(account.targets.iter().map(held).collect()),
+        environments: account
+            .environments
+            .iter()
+            .map(|one| EnvironmentRow {
+                name: one.environment.clone(),
+                text: one.text(),
+                url: one.pull_request.as_ref().map(|pull| pull.url.clone()),
+            })
+            .collect(),
         platforms: account.first().map(platforms).unwrap_or_default(),
         phases: process.reporter.phases(),
         retries: process.reporter.retries(),

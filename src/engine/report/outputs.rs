@@ -49,6 +49,26 @@ fn write_bake_file(process: &Process, paths: &Paths, content: &Value) -> Result<
     Ok(paths.to_host(&file).unwrap_or(file))
 }
 
+/// Writes what was deployed by a run that has written its outputs before: the last text of an output counts.
+pub(super) fn write_deployed(process: &Process, account: &Account<'_>) {
+    let paths = account.context.map(|context| &context.paths);
+    let Some((paths, file)) = paths.and_then(|paths| Some((paths, paths.output.as_ref()?))) else { return };
+    if account.environments.is_empty() {
+        return;
+    }
+    let deployed = deployed(account);
+    let outputs = [("pull_requests", deployed.as_str())];
+    if let Err(error) = append_outputs(file, &paths.workspace, &outputs, || delimiter(process.random_u128()))
+    {
+        process.reporter.warn(&format!("no output `pull_requests`: {}", chain(&error)));
+    }
+}
+
+/// The output `pull_requests`.
+fn deployed(account: &Account<'_>) -> String {
+    account.environments.iter().map(|one| one.json()).collect::<Value>().to_string()
+}
+
 /// Outputs in the order of need, should they ever be too long together.
 fn outputs(account: &Account<'_>) -> Vec<(&'static str, String)> {
     let Some(plan) = account.plan else { return vec![("pushed", "false".into())] };
@@ -70,6 +90,7 @@ fn outputs(account: &Account<'_>) -> Vec<(&'static str, String)> {
         ("tag_names", names(&put).join("\n")),
         ("version", plan.version.clone().unwrap_or_default()),
         ("held_back", held_back(account).to_string()),
+        ("pull_requests", deployed(account)),
         ("metadata", metadata(account)),
         ("plan", plan::display::json(plan)),
         ("labels", labels.join("\n")),

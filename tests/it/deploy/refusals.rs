@@ -1,0 +1,131 @@
+//! What is wrong with an environment is found before anything is tagged, and all of it is told at once.
+
+use super::world::{Deployment, FILE, SHOP, good};
+use crate::legs::world::Ended;
+
+/// Nothing was done: no tag, and nothing but reads.
+async fn is_refused(deployment: &Deployment, ended: &Ended, tag: &str, said: &[&str]) {
+    assert!(!ended.success, "{}", ended.log);
+    for text in said {
+        assert!(ended.log.contains(text), "{text}\n{}", ended.log);
+    }
+    assert_eq!(deployment.world.under(tag).await, None, "{}", ended.log);
+    let calls = deployment.calls_to("acme/infra");
+    assert!(calls.iter().all(|call| call.starts_with("GET ")), "{calls:#?}");
+}
+
+#[tokio::test]
+async fn what_is_not_there() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    deployment.infra.push(
+        "main",
+        "More",
+        &[("docs/README.md", "x"), ("broken/kustomization.yaml", "images: [")],
+    );
+    deployment.github.calls();
+    let deploy = "- { repository: acme/nothing, path: x, image: api }
+- { repository: acme/infra, path: apps/web, image: api }
+- { repository: acme/infra, path: docs, image: api }
+- { repository: acme/infra, path: broken, image: api }
+- { repository: acme/infra, path: apps/shop, image: api, branch: staging }
+- { repository: acme/infra, path: apps/shop, kind: manifest }
+- { repository: acme/infra, path: apps/shop/deployment.yaml, kind: manifest }
+- { repository: acme/infra, path: apps/shop/deployment.yaml, kind: values }
+";
+    let ended = deployment.run(&release, deploy);
+    let said = [
+        "8 of 8 environments cannot be deployed to, so that nothing is built",
+        "acme/nothing x (api): asking ",
+        "404 Not Found",
+        "the token has access to `acme/nothing`",
+        "`apps/web` in `acme/infra` on branch `main` cannot be read: it is not there",
+        "the directory `docs` has no kustomization",
+        "`broken/kustomization.yaml`",
+        "`acme/infra` has no branch `staging`",
+        "it is a directory, which only a kustomization can be",
+        "no `image:` of the repository",
+        "`image.tag` is not in the file",
+    ];
+    is_refused(&deployment, &ended, "v1.1.0", &said).await;
+}
+
+#[tokio::test]
+async fn who_may_not() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    deployment.github.calls();
+    let wrong = [("deploy_token", "github_pat_wrong")];
+    let ended = deployment.run_with(&release, SHOP, &wrong);
+    is_refused(&deployment, &ended, "v1.1.0", &["401 Bad credentials", "is wrong, or has ended"]).await;
+    let ended = deployment.run_with(&release, SHOP, &[]);
+    let said = ["there is no login for `acme/infra`: neither", "give `deploy_token`"];
+    is_refused(&deployment, &ended, "v1.1.0", &said).await;
+    let ended = deployment.run_with(&release, SHOP, &[("deploy_app_id", "42")]);
+    is_refused(
+        &deployment,
+        &ended,
+        "v1.1.0",
+        &["there is no login for `acme/infra`: `deploy_app_key` is empty"],
+    )
+    .await;
+    deployment.infra.archive();
+    let ended = deployment.run(&release, SHOP);
+    is_refused(&deployment, &ended, "v1.1.0", &["the repository `acme/infra` is archived"]).await;
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    for (granted, needs) in [
+        ("contents:read, pull_requests:write", "contents: write"),
+        ("contents:write, pull_requests:read", "pull_requests: write"),
+    ] {
+        let token = deployment.github.token("reader", &["acme/infra"], granted);
+        let ended = deployment.run_with(&release, SHOP, &[("deploy_token", &token)]);
+        assert!(!ended.success, "{}", ended.log);
+        let said = format!("lacks a permission in `acme/infra`: {needs}");
+        assert!(ended.log.contains(&said), "{said}\n{}", ended.log);
+        // The image is out.
+        assert_eq!(ended.outputs["pushed"], "true");
+        assert!(!deployment.infra.branches().iter().any(|branch| branch.contains("scratch")));
+    }
+}
+
+#[tokio::test]
+async fn faults_of_the_input_come_first() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    deployment.github.calls();
+    let deploy = "- repository: acme/infra\n  pth: apps/shop\n  image: api\n  when: sometimes\n";
+    let ended = deployment.run(&release, deploy);
+    let said =
+        ["line 2: entry 1 (`acme/infra`): no key `pth`", "`when` has `sometimes`", "did you mean `path`?"];
+    is_refused(&deployment, &ended, "v1.1.0", &said).await;
+    assert_eq!(deployment.github.calls(), []);
+}
+
+#[tokio::test]
+async fn runs_that_do_not_deploy_ask_nothing() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let build = deployment.build("a commit").await;
+    deployment.github.calls();
+    // An environment that waits for versions, and a job without the secret.
+    let ended = good(deployment.run_with(&build, SHOP, &[]));
+    assert!(ended.log.contains("not now: it waits for a Git tag, a release or a `version`"), "{}", ended.log);
+    assert_eq!(ended.outputs["pull_requests"], "[]");
+    assert_eq!(deployment.calls_to("acme/infra"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_image_that_a_kustomization_does_not_have_is_added_with_a_warning() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let deploy = "- { repository: acme/infra, path: apps/shop, image: web }";
+    let ended = good(deployment.run(&deployment.release("v1.1.0").await, deploy));
+    let said = "has no image `web`, and gets one (there are `api`)";
+    assert!(ended.log.contains(said), "{}", ended.log);
+    let head = deployment.infra.pull(1).head;
+    let text = deployment.infra.read(&head, FILE).unwrap();
+    assert!(text.contains("- name: web\n"), "{text}");
+}
