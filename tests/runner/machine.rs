@@ -121,6 +121,11 @@ impl Machine {
         files
     }
 
+    /// `GITHUB_GRAPHQL_URL`: an Enterprise Server's is beside its REST API, not below it.
+    pub fn graphql_url(&self) -> String {
+        format!("{}/graphql", self.api_url.strip_suffix("/v3").unwrap_or(&self.api_url))
+    }
+
     /// `GITHUB_*`, `RUNNER_*` and `ACTIONS_*`, with host paths.
     pub fn variables(
         &self,
@@ -142,7 +147,7 @@ impl Machine {
             ("API_URL", &self.api_url),
             ("BASE_REF", &event.base_ref),
             ("EVENT_NAME", &event.name),
-            ("GRAPHQL_URL", "https://api.github.com/graphql"),
+            ("GRAPHQL_URL", &self.graphql_url()),
             ("HEAD_REF", &event.head_ref),
             ("JOB", "docker"),
             ("REF", &event.reference),

@@ -7,8 +7,8 @@ use crate::runner::machine::Machine;
 use crate::runner::repository::{Repository, git};
 use crate::runner::step::{Killed, Launch, Step};
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 const ACTION: &str = "
@@ -34,8 +34,12 @@ impl Shell {
     fn new(body: &str) -> Self {
         let machine = Machine::new("acme/shop");
         let script = machine.temp().join("action.sh");
-        std::fs::write(&script, format!("#!/bin/bash\n{body}\n")).unwrap();
-        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        let text = machine.temp().join("action.txt");
+        std::fs::write(&text, format!("#!/bin/bash\n{body}\n")).unwrap();
+        // Not written by this process: whatever another test starts at that moment would hold it open, and what is
+        // open for writing cannot be started (ETXTBSY).
+        let installed = Command::new("install").args(["-m", "755"]).args([&text, &script]).status().unwrap();
+        assert!(installed.success());
         Self { machine, action: serde_yaml::from_str(ACTION).unwrap(), script }
     }
 

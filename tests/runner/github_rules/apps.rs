@@ -31,7 +31,8 @@ fn with_app() -> (GithubServer, u64) {
     let (server, ..) = infra();
     server.repository("acme/shop").push("main", "First", &[("a", "b")]);
     server.repository("acme/other").push("main", "First", &[("a", "b")]);
-    server.app(4711, "deployer", AppKey::shared());
+    let client_id = server.app(4711, "deployer", AppKey::shared());
+    assert!(client_id.starts_with("Iv"), "{client_id}");
     let installation = server.install(4711, &["acme/infra", "acme/shop"], &format!("{ALL}, issues:read"));
     (server, installation)
 }
@@ -44,7 +45,7 @@ fn find(server: &GithubServer, token: &str) -> Reply {
 fn a_jwt_is_taken_for_ten_minutes_at_most() {
     let (server, installation) = with_app();
     let key = AppKey::shared();
-    for issuer in [json!(4711), json!("4711")] {
+    for issuer in [json!(4711), json!("4711"), json!("Iv23li00000000004711")] {
         let found = find(&server, &jwt(key, &issuer, -60, 540));
         assert_eq!((found.status, &found.json()["id"]), (200, &json!(installation)));
     }
@@ -91,6 +92,8 @@ fn an_installation_gives_tokens_for_what_was_asked() {
     assert_eq!(body["repositories"][0]["full_name"], "acme/infra");
     let secret = body["token"].as_str().unwrap();
     assert!(secret.starts_with("ghs_") && server.secrets().contains(&secret.to_owned()));
+    // As long as they have become, with dots.
+    assert!(secret.len() > 500 && secret.split('.').count() == 3, "{secret}");
     assert!(body["expires_at"].as_str().unwrap().ends_with('Z'));
     let client = Client::new(&server, secret);
     let reference = |name: &str| client.get(&format!("/repos/acme/{name}/git/ref/heads/main")).status;

@@ -10,7 +10,7 @@ mod refs;
 use crate::runner::github_server::{GithubServer, Hosted};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
 /// An answer: status, headers by lower-cased name, body.
@@ -85,13 +85,20 @@ impl Client {
         }
         let _ = write!(request, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
         let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(crate::runner::wait::PATIENCE)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let (mut reader, mut head) = (BufReader::new(stream), String::new());
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).unwrap() == 0 {
+                return None;
+            }
+        }
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some(Reply { status, head, body: bytes[end + 4..].to_vec() })
+        let mut reply = Reply { status, head, body: Vec::new() };
+        let length = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
+        reply.body.resize(length, 0);
+        reader.read_exact(&mut reply.body).unwrap();
+        Some(reply)
     }
 
     /// A mutation: the whole answer's JSON.

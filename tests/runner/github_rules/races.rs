@@ -81,6 +81,20 @@ fn a_fault_stands_before_or_after_the_effect() {
         assert_eq!((make(name), hosted.head(name).is_some()), (status, there), "{name}");
     }
     assert_eq!(make("z"), Some(201));
+    server.fault(pattern, 1, Fault::answer(418, &[("retry-after", "1")], "tea"));
+    let body = json!({});
+    let tea = client.post("/repos/acme/infra/git/refs", &body);
+    assert_eq!(
+        (tea.status, tea.header("retry-after"), tea.body.as_slice()),
+        (418, Some("1"), b"tea".as_slice())
+    );
+    server.fault(
+        "createCommitOnBranch *",
+        1,
+        Fault::graphql("createCommitOnBranch", "NOT_FOUND", "Branch not found"),
+    );
+    let body = client.commit("acme/infra", "main", &sha, FILE, "1");
+    assert_eq!((&body["errors"][0]["type"], hosted.head("main")), (&json!("NOT_FOUND"), Some(sha.clone())));
     server.always(pattern, Fault::server_error(503));
     server.fault(pattern, 2, Fault::Cut);
     assert_eq!([make("x"), make("x"), make("x")], [Some(503), Some(503), Some(503)]);
@@ -133,6 +147,35 @@ fn a_repository_on_disk_is_served_as_it_is() {
 }
 
 #[test]
+fn the_api_that_asks_nobody_answers_the_same() {
+    use crate::runner::github_api::GithubApi;
+    let origin = crate::runner::repository::Repository::new();
+    let first = origin.commit("First");
+    origin.tag("v1", Some("One"));
+    let second = origin.commit("Second");
+    let api = GithubApi::start("127.0.0.1", origin.path());
+    let client = Client { root: api.url.clone(), graphql: String::new(), authorization: String::new() };
+    let get = |path: &str| client.get(&format!("/repos/any/name{path}"));
+    assert_eq!(get("").json()["default_branch"], "main");
+    assert_eq!(get("/git/ref/heads/main").json()["object"], json!({ "sha": second, "type": "commit" }));
+    let tag = get("/git/ref/tags/v1").json()["object"].clone();
+    assert_eq!(tag["type"], "tag");
+    let tagged = get(&format!("/git/tags/{}", tag["sha"].as_str().unwrap())).json();
+    assert_eq!(tagged["object"]["sha"], json!(first));
+    let compare = get(&format!("/compare/{second}...{first}?per_page=1&page=2")).json();
+    assert_eq!((&compare["status"], &compare["commits"]), (&json!("behind"), &json!([])));
+    assert_eq!(get("/branches?per_page=100&page=1").json(), json!([{ "name": "main" }]));
+    let commits = get(&format!("/commits?sha={second}&per_page=50")).json();
+    let expected = json!([{ "sha": second, "parents": [{ "sha": first }] }, { "sha": first, "parents": [] }]);
+    assert_eq!(commits, expected);
+    let details = get(&format!("/git/commits/{second}")).json();
+    assert_eq!(details["parents"], json!([{ "sha": first }]));
+    let date = details["committer"]["date"].as_str().unwrap();
+    assert_eq!(date.parse::<jiff::Timestamp>().unwrap().to_string(), origin.created());
+    assert_eq!(get("/git/ref/heads/none").status, 404);
+}
+
+#[test]
 fn connections_are_kept() {
     use std::io::{BufRead as _, Read as _, Write as _};
     let (server, ..) = infra();
@@ -156,4 +199,20 @@ fn connections_are_kept() {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
     }
+}
+
+#[test]
+fn silence_lasts_until_the_client_has_had_enough() {
+    use std::io::{ErrorKind, Read as _, Write as _};
+    let (server, ..) = infra();
+    server.fault("GET /repos/acme/infra", 1, Fault::Silence);
+    let host = server.api_url().trim_start_matches("http://").to_owned();
+    let mut stream = std::net::TcpStream::connect(&host).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+    let request = format!("GET /repos/acme/infra HTTP/1.1\r\nhost: {host}\r\nuser-agent: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let waited = stream.read(&mut [0]).unwrap_err().kind();
+    assert!(matches!(waited, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{waited:?}");
+    drop(stream);
+    assert!(crate::runner::wait::until(|| server.pending().is_empty()));
 }

@@ -2,6 +2,7 @@
 
 use super::{ALL, Client, FILE, infra};
 use crate::runner::github_server::{GithubServer, Level};
+use crate::runner::machine::Machine;
 use serde_json::json;
 
 const REFS: &str = "/repos/acme/infra/git/refs";
@@ -221,6 +222,12 @@ fn an_enterprise_server_is_below_its_paths() {
     let head = hosted.push("main", "First", &[(FILE, "a")]);
     let client = Client::new(&server, &server.token("octo", &["acme/infra"], ALL));
     assert!(server.api_url().ends_with("/api/v3") && server.graphql_url().ends_with("/api/graphql"));
+    // A job is told the same.
+    for server in [&server, &GithubServer::start("127.0.0.1")] {
+        let mut machine = Machine::new("acme/shop");
+        machine.api_url = server.api_url();
+        assert_eq!(machine.graphql_url(), server.graphql_url());
+    }
     assert_eq!(client.get("/repos/acme/infra").status, 200);
     let body = client.commit("acme/infra", "main", &head, FILE, "b");
     assert_eq!(body["data"]["createCommitOnBranch"]["commit"]["oid"], json!(hosted.head("main")));
@@ -234,4 +241,23 @@ fn an_enterprise_server_is_below_its_paths() {
     let lines = server.lines();
     assert_eq!(lines[0], "GET /repos/acme/infra 200");
     assert_eq!(lines[1], "POST createCommitOnBranch acme/infra 200");
+}
+
+#[test]
+fn a_repository_that_was_renamed_is_pointed_to() {
+    let (server, hosted, client) = infra();
+    let head = hosted.head("main").unwrap();
+    hosted.rename("acme/platform");
+    let old = client.get("/repos/acme/infra/contents/README.md?ref=main");
+    let location = format!("{}/repositories/1000/contents/README.md?ref=main", server.api_url());
+    assert_eq!((old.status, old.header("location")), (301, Some(location.as_str())));
+    assert_eq!(old.json()["message"], "Moved Permanently");
+    let there = client.try_send("GET", &location, None, "x: y").unwrap();
+    assert_eq!((there.status, &there.json()["name"]), (200, &json!("README.md")));
+    let body = json!({ "ref": "refs/heads/x", "sha": head });
+    assert_eq!(client.post(REFS, &body).status, 307);
+    assert_eq!(client.post("/repositories/1000/git/refs", &body).status, 201);
+    assert_eq!(client.get("/repos/acme/platform").json()["full_name"], "acme/platform");
+    let stranger = Client::new(&server, &server.installation_token("x", &[], ALL));
+    assert_eq!(stranger.get("/repos/acme/infra").status, 404);
 }

@@ -67,8 +67,8 @@ pub struct Token {
     /// The person, or `SLUG[bot]`.
     pub login: String,
     pub kind: Kind,
-    /// By lower-cased `owner/name`; a classic token has none and sees what its person sees.
-    pub grants: BTreeMap<String, Permissions>,
+    /// By the repository's number; a classic token has none and sees what its person sees.
+    pub grants: BTreeMap<u64, Permissions>,
     /// Expired or revoked.
     pub ended: bool,
 }
@@ -121,7 +121,7 @@ impl Token {
     }
 
     fn has(&self, home: &Home, needs: Needs) -> bool {
-        let Some(granted) = self.grants.get(&home.key()) else { return false };
+        let Some(granted) = self.grants.get(&home.id) else { return false };
         let held = |(name, level): &(&str, Level)| granted.get(*name).is_some_and(|held| held >= level);
         needs.is_empty() || needs.iter().any(|set| set.iter().all(held))
     }
@@ -138,10 +138,10 @@ pub fn access(token: Option<&Token>, home: &Home, needs: Needs, writes: bool) ->
     };
     let role = home.roles.get(&token.login).copied();
     let (sees, may) = match token.kind {
-        Kind::Installation => (token.grants.contains_key(&home.key()), token.has(home, needs)),
+        Kind::Installation => (token.grants.contains_key(&home.id), token.has(home, needs)),
         Kind::FineGrained => {
             let by_role = !writes || role == Some(Level::Write);
-            (token.grants.contains_key(&home.key()) && role.is_some(), token.has(home, needs) && by_role)
+            (token.grants.contains_key(&home.id) && role.is_some(), token.has(home, needs) && by_role)
         }
         Kind::Classic => (role.is_some(), !writes && role.is_some() || role == Some(Level::Write)),
     };

@@ -5,7 +5,7 @@
 //! by ten minutes at most. Source: GitHub's page "Generating a JSON Web Token (JWT) for a GitHub App", and the words
 //! of its refusals.
 
-use super::access::{Kind, Level, Permissions, Token, secret};
+use super::access::{Kind, Level, Permissions, secret};
 use super::hosted::user;
 use super::http::{Answer, Request};
 use super::refusal::Refusal;
@@ -23,6 +23,8 @@ use std::sync::OnceLock;
 pub struct App {
     pub id: u64,
     pub slug: String,
+    /// What GitHub would rather have as issuer than the number.
+    pub client_id: String,
     /// RFC 8017's `RSAPublicKey`, in DER.
     key: Vec<u8>,
 }
@@ -33,8 +35,8 @@ pub struct Installation {
     pub id: u64,
     pub app: u64,
     pub account: String,
-    /// Lower-cased `owner/name`.
-    pub repositories: Vec<String>,
+    /// Their numbers.
+    pub repositories: Vec<u64>,
     pub permissions: Permissions,
     pub suspended: bool,
 }
@@ -84,7 +86,8 @@ fn openssl(args: &[&str], input: &str) -> String {
 
 impl App {
     pub fn new(id: u64, slug: &str, key: &AppKey) -> Self {
-        Self { id, slug: slug.to_owned(), key: key.pair().public_key().as_ref().to_vec() }
+        let client_id = format!("Iv23li{id:014}");
+        Self { id, slug: slug.to_owned(), client_id, key: key.pair().public_key().as_ref().to_vec() }
     }
 }
 
@@ -101,12 +104,12 @@ fn authenticated<'a>(state: &'a State, request: &Request) -> Result<&'a App, Ref
     if header["alg"] != "RS256" {
         return Err(undecodable());
     }
-    let issuer = claims["iss"].as_u64().or_else(|| claims["iss"].as_str()?.parse().ok());
-    let issuer = issuer.ok_or_else(|| {
+    let issuer = claims["iss"].as_u64().map(|id| id.to_string());
+    let issuer = issuer.or_else(|| claims["iss"].as_str().map(str::to_owned)).ok_or_else(|| {
         no(401, "'Issuer' claim ('iss') must be an Integer or a String which is the GitHub App ID")
     })?;
-    let app =
-        state.apps.iter().find(|app| app.id == issuer).ok_or_else(|| no(404, "Integration not found"))?;
+    let app = state.apps.iter().find(|app| app.client_id == issuer || app.id.to_string() == issuer);
+    let app = app.ok_or_else(|| no(404, "Integration not found"))?;
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| undecodable())?;
     let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &app.key);
     key.verify(signed.as_bytes(), &signature).map_err(|_| undecodable())?;
@@ -128,8 +131,8 @@ fn authenticated<'a>(state: &'a State, request: &Request) -> Result<&'a App, Ref
 /// `GET /repos/O/N/installation`.
 pub fn find(state: &State, request: &Request, repository: &str) -> Reply {
     let app = authenticated(state, request)?;
-    let key = repository.to_lowercase();
-    let found = state.installations.iter().find(|one| one.app == app.id && one.repositories.contains(&key));
+    let id = state.find(repository).map(|at| state.homes[at].id).ok_or_else(Refusal::not_found)?;
+    let found = state.installations.iter().find(|one| one.app == app.id && one.repositories.contains(&id));
     let found = found.ok_or_else(Refusal::not_found)?;
     let api = state.api();
     let body = json!({
@@ -156,35 +159,24 @@ pub fn issue(state: &mut State, request: &Request, id: &str) -> Reply {
         return Err(Refusal::new(403, "This installation has been suspended"));
     }
     let body = request.json().ok_or_else(|| Refusal::new(400, "Problems parsing JSON"))?;
-    let repositories = match body.get("repositories") {
-        None | Some(Value::Null) => found.repositories.clone(),
+    let words = "There is at least one repository that does not exist or is not accessible to the parent installation.";
+    let known = |name: &str| {
+        let id = state.homes[state.find(&format!("{}/{name}", found.account))?].id;
+        found.repositories.contains(&id).then_some(id)
+    };
+    let repositories = match body["repositories"].as_array() {
+        None => found.repositories.clone(),
         Some(names) => {
-            let names = names.as_array().into_iter().flatten().map(|name| name.as_str().unwrap_or_default());
-            let whole = names.map(|name| format!("{}/{name}", found.account).to_lowercase());
-            whole.collect()
+            let ids = names.iter().map(|name| known(name.as_str().unwrap_or_default()));
+            ids.collect::<Option<Vec<u64>>>().ok_or_else(|| Refusal::unprocessable(words))?
         }
     };
-    if repositories.iter().any(|name| !found.repositories.contains(name)) {
-        let words = "There is at least one repository that does not exist or is not accessible to the parent installation.";
-        return Err(Refusal::unprocessable(words));
-    }
     let permissions = asked(&body, &found.permissions)?;
     let selected = body.get("repositories").is_some();
     let (api, web) = (state.api(), state.web());
-    let shown: Vec<Value> = repositories
-        .iter()
-        .filter_map(|name| state.find(name))
-        .map(|at| state.homes[at].json(&api, &web))
-        .collect();
-    let grants = repositories.iter().map(|name| (name.clone(), permissions.clone())).collect();
-    let secret = state.secret("ghs_");
-    state.tokens.push(Token {
-        secret: secret.clone(),
-        login,
-        kind: Kind::Installation,
-        grants,
-        ended: false,
-    });
+    let homes = state.homes.iter().filter(|home| repositories.contains(&home.id));
+    let shown: Vec<Value> = homes.map(|home| home.json(&api, &web)).collect();
+    let secret = state.give("ghs_", Kind::Installation, &login, &repositories, &permissions);
     let mut body = json!({
         "token": secret,
         "expires_at": super::time(now() + 3600),

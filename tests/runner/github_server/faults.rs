@@ -3,7 +3,7 @@
 
 use super::http::Answer;
 use super::now;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How a call goes wrong.
 #[derive(Debug, Clone)]
@@ -16,9 +16,23 @@ pub enum Fault {
     Cut,
     /// It is done, and the connection breaks before the answer.
     CutAfter,
+    /// Nothing is done and nothing is answered, as long as the client waits.
+    Silence,
 }
 
 impl Fault {
+    /// Any answer instead.
+    pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let answer = Answer { status, headers: Vec::new(), body: body.into() };
+        Self::Instead(headers.iter().fold(answer, |answer, (name, value)| answer.header(name, *value)))
+    }
+
+    /// GraphQL's error of this type, and the mutation's result null.
+    pub fn graphql(mutation: &str, kind: &str, message: &str) -> Self {
+        let error = json!({ "type": kind, "path": [mutation], "message": message });
+        Self::Instead(Answer::json(200, &json!({ "data": { mutation: Value::Null }, "errors": [error] })))
+    }
+
     /// An answer with this status and message instead.
     pub fn refused(status: u16, message: &str) -> Self {
         let body = json!({ "message": message, "status": status.to_string() });
@@ -69,7 +83,7 @@ impl Fault {
     pub fn after(self) -> Self {
         match self {
             Self::Instead(answer) | Self::After(answer) => Self::After(answer),
-            Self::Cut | Self::CutAfter => Self::CutAfter,
+            Self::Cut | Self::CutAfter | Self::Silence => Self::CutAfter,
         }
     }
 }

@@ -16,10 +16,7 @@ pub fn ask(ask: &mut Ask<'_>) -> Reply {
     if home.is_empty() {
         return Err(Refusal::new(409, "Git Repository is empty."));
     }
-    // `/repos/O/N/` is before it, and the API's root before that.
-    let parts = ask.request.parts();
-    let at = parts.iter().position(|part| part == "repos").map_or(0, |at| at + 3);
-    let found = answer(&home.store, &parts[at..].join("/"), &ask.request.query);
+    let found = answer(&home.store, &ask.rest, &ask.request.query);
     found.map(|body| Answer::json(200, &body)).ok_or_else(Refusal::not_found)
 }
 

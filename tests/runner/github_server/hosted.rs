@@ -18,6 +18,8 @@ pub struct Home {
     pub id: u64,
     pub owner: String,
     pub name: String,
+    /// What it was called before: lower-cased `owner/name`.
+    pub former: Vec<String>,
     pub store: Store,
     pub default_branch: String,
     pub archived: bool,
@@ -48,6 +50,7 @@ impl Home {
             id,
             owner: owner.to_owned(),
             name: name.to_owned(),
+            former: Vec::new(),
             store,
             default_branch: branch.to_owned(),
             archived: false,
@@ -115,16 +118,21 @@ pub fn user(login: &str) -> Value {
 #[derive(Clone)]
 pub struct Hosted {
     state: Arc<Mutex<State>>,
-    full_name: String,
+    id: u64,
 }
 
 impl Hosted {
-    pub fn new(state: &Arc<Mutex<State>>, full_name: &str) -> Self {
-        Self { state: Arc::clone(state), full_name: full_name.to_owned() }
+    pub fn new(state: &Arc<Mutex<State>>, id: u64) -> Self {
+        Self { state: Arc::clone(state), id }
     }
 
-    pub fn full_name(&self) -> &str {
-        &self.full_name
+    /// It is called otherwise from now on; under its old name, REST says where it is.
+    pub fn rename(&self, full_name: &str) {
+        self.set(|home| {
+            home.former.push(home.key());
+            let (owner, name) = full_name.split_once('/').expect("owner/name");
+            (home.owner, home.name) = (owner.to_owned(), name.to_owned());
+        });
     }
 
     /// Somebody pushes files with these texts to a branch, which is made off the default branch if it is not there;
@@ -268,8 +276,8 @@ impl Hosted {
     fn with<T>(&self, act: impl FnOnce(&mut Home, u64) -> T) -> T {
         let mut state: MutexGuard<'_, State> = super::lock(&self.state);
         let second = state.tick();
-        let at = state.find(&self.full_name).expect("a repository of this server");
-        act(&mut state.homes[at], second)
+        let home = state.homes.iter_mut().find(|home| home.id == self.id);
+        act(home.expect("a repository of this server"), second)
     }
 }
 

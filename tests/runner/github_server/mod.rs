@@ -4,6 +4,9 @@
 //! Everything that an answer claims is in a repository on disk, which can be cloned. Statuses, fields and words are
 //! GitHub's own, from its documentation and from answers that people have reported; each file names its page. A test is
 //! somebody else who pushes and looks (`Hosted`), makes calls go wrong (`Fault`), and reads what was asked (`Call`).
+//! Guessed, since no answer of GitHub's was found: the words for deleting the default branch, for a commit's contents or
+//! path that are none, for auto-merge of a draft and for switching it off, and the type with which GraphQL refuses an
+//! archived repository. Nothing should depend on them.
 //! Not here: forks, reviews, checks as objects, rule sets beyond a protected branch, and time: nothing expires by itself.
 
 mod access;
@@ -25,7 +28,7 @@ mod routes;
 mod state;
 pub mod store;
 
-use access::{Kind, Token, permissions};
+use access::{Kind, permissions};
 use apps::{App, Installation};
 use faults::{Rule, What};
 use hosted::Home;
@@ -128,61 +131,50 @@ impl GithubServer {
         let id = 1000 + state.homes.len() as u64;
         state.homes.push(Home::new(id, full_name, store, branch));
         drop(state);
-        Hosted::new(&self.state, full_name)
+        Hosted::new(&self.state, id)
     }
 
     /// A person's fine-grained token: `contents:write, pull_requests:write` for each of these repositories, in which
     /// the person may write as well.
     pub fn token(&self, login: &str, repositories: &[&str], granted: &str) -> String {
-        let granted = permissions(granted);
-        let grants = repositories.iter().map(|name| (name.to_lowercase(), granted.clone())).collect();
         let mut state = self.lock();
-        for name in repositories {
-            let at = state.find(name).unwrap_or_else(|| panic!("there is no repository `{name}`"));
-            state.homes[at].roles.entry(login.to_owned()).or_insert(Level::Write);
+        let ids = state.ids(repositories);
+        for home in state.homes.iter_mut().filter(|home| ids.contains(&home.id)) {
+            home.roles.entry(login.to_owned()).or_insert(Level::Write);
         }
-        let secret = state.secret("github_pat_");
-        let kind = Kind::FineGrained;
-        state.tokens.push(Token { secret: secret.clone(), login: login.into(), kind, grants, ended: false });
-        secret
+        state.give("github_pat_", Kind::FineGrained, login, &ids, &permissions(granted))
     }
 
     /// A person's classic token with the scope `repo`: it may what the person may.
     pub fn classic_token(&self, login: &str) -> String {
-        let mut state = self.lock();
-        let secret = state.secret("ghp_");
-        let (login, kind) = (login.to_owned(), Kind::Classic);
-        let grants = std::collections::BTreeMap::new();
-        state.tokens.push(Token { secret: secret.clone(), login, kind, grants, ended: false });
-        secret
+        self.lock().give("ghp_", Kind::Classic, login, &[], &permissions(""))
     }
 
     /// A token of an App's installation as it stands in a job already, such as `GITHUB_TOKEN`.
     pub fn installation_token(&self, slug: &str, repositories: &[&str], granted: &str) -> String {
-        let granted = permissions(granted);
-        let grants = repositories.iter().map(|name| (name.to_lowercase(), granted.clone())).collect();
         let mut state = self.lock();
-        let secret = state.secret("ghs_");
-        let (login, kind) = (format!("{slug}[bot]"), Kind::Installation);
-        state.tokens.push(Token { secret: secret.clone(), login, kind, grants, ended: false });
-        secret
+        let ids = state.ids(repositories);
+        state.give("ghs_", Kind::Installation, &format!("{slug}[bot]"), &ids, &permissions(granted))
     }
 
-    /// An App with its key.
-    pub fn app(&self, id: u64, slug: &str, key: &AppKey) {
-        self.lock().apps.push(App::new(id, slug, key));
+    /// An App with its key; its client id, which may stand for its number.
+    pub fn app(&self, id: u64, slug: &str, key: &AppKey) -> String {
+        let app = App::new(id, slug, key);
+        let client_id = app.client_id.clone();
+        self.lock().apps.push(app);
+        client_id
     }
 
     /// Installs an App for repositories of one account; the installation.
     pub fn install(&self, app: u64, repositories: &[&str], granted: &str) -> u64 {
         let mut state = self.lock();
-        let id = 7000 + state.installations.len() as u64;
+        let (id, ids) = (7000 + state.installations.len() as u64, state.ids(repositories));
         let account = repositories.first().and_then(|name| name.split_once('/')).expect("owner/name").0;
         state.installations.push(Installation {
             id,
             app,
             account: account.to_owned(),
-            repositories: repositories.iter().map(|name| name.to_lowercase()).collect(),
+            repositories: ids,
             permissions: permissions(granted),
             suspended: false,
         });

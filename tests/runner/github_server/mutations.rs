@@ -119,6 +119,13 @@ pub fn committed(sha: &str, url: &str, branch: &str) -> Value {
     })
 }
 
+/// What GitHub says of faults of its own, and of refs that are not where they were expected: without a type.
+fn went_wrong() -> No {
+    let words = "Something went wrong while executing your query. This may be the result of a timeout, or it could be a \
+                 GitHub bug. Please include `0401:1234:5678` when reporting this issue.";
+    (None, words.to_owned())
+}
+
 /// `updateRefs`: all of them or none.
 pub fn update_refs(state: &mut State, token: &Token, input: &Value) -> Result<Value, No> {
     let id = input["repositoryId"].as_str().unwrap_or_default();
@@ -138,6 +145,14 @@ pub fn update_refs(state: &mut State, token: &Token, input: &Value) -> Result<Va
             return no("UNPROCESSABLE", "Changes must be made through a pull request.");
         }
         let now = home.store.reference(name);
+        let expected = match before {
+            "" => true,
+            NOTHING => now.is_none(),
+            before => now.as_deref() == Some(before),
+        };
+        if !expected {
+            return Err(went_wrong());
+        }
         let forced = update["force"].as_bool().unwrap_or_default();
         let onward = now.is_none_or(|now| after == NOTHING || home.store.is_ancestor(&now, after));
         if after != NOTHING && home.store.kind(after).as_deref() != Some("commit") {
@@ -153,9 +168,7 @@ pub fn update_refs(state: &mut State, token: &Token, input: &Value) -> Result<Va
         branches.extend(branch.map(str::to_owned));
     }
     if !home.store.transact(&commands.concat()) {
-        let words = "Something went wrong while executing your query. This may be the result of a timeout, or it could \
-                     be a GitHub bug. Please include `0401:1234:5678` when reporting this issue.";
-        return Err((None, words.to_owned()));
+        return Err(went_wrong());
     }
     for branch in &branches {
         home.moved(branch);

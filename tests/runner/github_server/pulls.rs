@@ -157,7 +157,10 @@ pub fn create(ask: &mut Ask<'_>) -> Reply {
         sealed: false,
     });
     let pull = ask.home().pull(number).expect("it was just made");
-    Ok(Answer::json(201, &pull.json(ask, true)))
+    let mut body = pull.json(ask, true);
+    // Nobody has looked yet.
+    (body["mergeable"], body["mergeable_state"]) = (Value::Null, "unknown".into());
+    Ok(Answer::json(201, &body))
 }
 
 /// `PATCH …/pulls/N`: title, body, base, state.

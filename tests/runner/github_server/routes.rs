@@ -6,7 +6,7 @@ use super::hosted::Home;
 use super::http::{Answer, Request};
 use super::refusal::Refusal;
 use super::{State, apps, contents, history, issues, pulls, refs};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub type Reply = Result<Answer, Refusal>;
 
@@ -16,6 +16,8 @@ pub struct Ask<'a> {
     /// The repository's place in the state.
     at: usize,
     pub request: &'a Request,
+    /// What stands below the repository's own path.
+    pub rest: String,
     pub body: Value,
     /// What the route left open, in order.
     pub captured: Vec<String>,
@@ -125,39 +127,77 @@ pub fn answer(state: &mut State, request: &Request, parts: &[String]) -> Answer 
             apps::find(state, request, &format!("{owner}/{name}")).unwrap_or_else(|no| no.answer(&docs, page))
         }
         ["repos", owner, name, rest @ ..] => {
-            let found =
-                ROUTES.iter().find_map(|route| Some((route, captured(route, &request.method, rest)?)));
-            let Some((route, captured)) = found else {
-                return Refusal::not_found().answer(&docs, "/rest");
-            };
-            let answer = ask(state, request, route, captured, &format!("{owner}/{name}"));
-            let answer = answer.unwrap_or_else(|no| no.answer(&docs, route.page));
-            answer.header("x-accepted-github-permissions", access::accepted(route.needs))
+            let name = format!("{owner}/{name}");
+            let at = state.find(&name);
+            let former = || state.homes.iter().position(|home| home.former.contains(&name.to_lowercase()));
+            let moved = if at.is_none() { former() } else { None };
+            below(state, request, at.or(moved), moved.is_some(), rest)
+        }
+        ["repositories", id, rest @ ..] => {
+            let at = state.homes.iter().position(|home| home.id.to_string() == *id);
+            below(state, request, at, false, rest)
         }
         _ => Refusal::not_found().answer(&docs, "/rest"),
     }
 }
 
-fn ask(state: &mut State, request: &Request, route: &Route, captured: Vec<String>, name: &str) -> Reply {
+/// The answer to what is below a repository's path; `moved` if it is called otherwise now.
+fn below(state: &mut State, request: &Request, at: Option<usize>, moved: bool, rest: &[&str]) -> Answer {
+    let docs = state.docs();
+    let found = ROUTES.iter().find_map(|route| Some((route, captured(route, &request.method, rest)?)));
+    let Some((route, captured)) = found else {
+        return Refusal::not_found().answer(&docs, "/rest");
+    };
+    let rest = rest.join("/");
+    // Whoever asks is known first.
+    let answer = state.token(request).and_then(|token| match at {
+        Some(at) if moved => elsewhere(state, request, token.as_ref(), at, &rest),
+        Some(at) => {
+            let body = Value::Null;
+            ask(route, Ask { state, at, request, rest, body, captured, token })
+        }
+        None => Err(Refusal::not_found()),
+    });
+    let answer = answer.unwrap_or_else(|no| no.answer(&docs, route.page));
+    answer.header("x-accepted-github-permissions", access::accepted(route.needs))
+}
+
+/// A repository that has another name now is found under its number.
+fn elsewhere(state: &State, request: &Request, token: Option<&Token>, at: usize, rest: &str) -> Reply {
+    let home = &state.homes[at];
+    if access(token, home, METADATA, false) != Access::Allowed {
+        return Err(Refusal::not_found());
+    }
+    let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    let tail = if rest.is_empty() { String::new() } else { format!("/{rest}") };
+    let url = format!("{}/repositories/{}{tail}{query}", state.api(), home.id);
+    let (status, message) =
+        if request.method == "GET" { (301, "Moved Permanently") } else { (307, "Temporary Redirect") };
+    let page = "/rest/guides/best-practices-for-using-the-rest-api#follow-redirects";
+    let page = format!("{}{page}", state.docs());
+    let body = json!({ "message": message, "url": url, "documentation_url": page });
+    Ok(Answer::json(status, &body).header("location", url))
+}
+
+/// A request for a repository, refused in order, or carried out.
+fn ask(route: &Route, mut ask: Ask<'_>) -> Reply {
+    let (request, token) = (ask.request, ask.token.as_ref());
     let writes = request.method != "GET";
-    let token = state.token(request)?;
-    let at = state.find(name).ok_or_else(Refusal::not_found)?;
-    match access(token.as_ref(), &state.homes[at], route.needs, writes) {
+    match access(token, ask.home(), route.needs, writes) {
         Access::Allowed => (),
         Access::Hidden => return Err(Refusal::not_found()),
         Access::Anonymous => return Err(Refusal::new(401, "Requires authentication")),
-        Access::Forbidden => {
-            return Err(Refusal::new(403, token.as_ref().map(Token::denied).unwrap_or_default()));
-        }
+        Access::Forbidden => return Err(Refusal::new(403, token.map(Token::denied).unwrap_or_default())),
     }
-    if writes && state.homes[at].archived {
+    if writes && ask.home().archived {
         return Err(Refusal::new(403, "Repository was archived so is read-only."));
     }
-    let body = request.json().ok_or_else(|| Refusal::new(400, "Problems parsing JSON"))?;
-    if !body.is_object() {
+    ask.body = request.json().ok_or_else(|| Refusal::new(400, "Problems parsing JSON"))?;
+    if !ask.body.is_object() {
         return Err(Refusal::new(400, "Body should be a JSON object"));
     }
-    (route.handler)(&mut Ask { state, at, request, body, captured, token })
+    (route.handler)(&mut ask)
 }
 
 /// What a route leaves open; None when it is another's request.

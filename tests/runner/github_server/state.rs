@@ -1,12 +1,15 @@
 //! What the server knows, and the way of a request through it: what was planned for the call, the answer, the record.
 
-use super::access::{self, Token, secret};
+use super::access::{self, Kind, Permissions, Token, secret};
 use super::apps::{App, Installation};
 use super::faults::{Fault, Rule, at_call};
 use super::hosted::Home;
 use super::http::{self, Answer, Request};
 use super::refusal::Refusal;
 use super::{graphql, lock, now, routes};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 use std::io::BufReader;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
@@ -90,10 +93,38 @@ impl State {
         FIRST + 60 * self.ticks
     }
 
-    /// A secret of its own.
-    pub fn secret(&mut self, prefix: &str) -> String {
-        let number = self.tokens.len();
-        format!("{prefix}{:036}", 123_456_789_012_345_u64 * (number as u64 + 7))
+    /// The numbers of repositories that there are.
+    pub fn ids(&self, names: &[&str]) -> Vec<u64> {
+        let id = |name: &&str| self.find(name).map(|at| self.homes[at].id);
+        names
+            .iter()
+            .map(|name| id(name).unwrap_or_else(|| panic!("there is no repository `{name}`")))
+            .collect()
+    }
+
+    /// A new token; its secret.
+    pub fn give(
+        &mut self,
+        prefix: &str,
+        kind: Kind,
+        login: &str,
+        ids: &[u64],
+        granted: &Permissions,
+    ) -> String {
+        let number = self.tokens.len() as u64 + 7;
+        let secret = match (kind, self.shape) {
+            (Kind::Installation, Shape::Cloud) => stateless(prefix, login, number),
+            _ => format!("{prefix}{:036}", 123_456_789_012_345 * number),
+        };
+        let grants = ids.iter().map(|id| (*id, granted.clone())).collect();
+        self.tokens.push(Token {
+            secret: secret.clone(),
+            login: login.to_owned(),
+            kind,
+            grants,
+            ended: false,
+        });
+        secret
     }
 
     /// The token of a request; none for nobody, refused when it is not known.
@@ -110,7 +141,7 @@ impl State {
         match self.token(request) {
             Ok(None) => String::new(),
             Ok(Some(token)) => token.login,
-            Err(_) if secret(request).is_some_and(|secret| secret.split('.').count() == 3) => "app".into(),
+            Err(_) if secret(request).is_some_and(|secret| secret.starts_with("eyJ")) => "app".into(),
             Err(_) => "?".into(),
         }
     }
@@ -124,7 +155,15 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, stopped: &AtomicBool) -> s
         if stopped.load(Ordering::SeqCst) {
             break;
         }
-        let Some(answer) = handle(state, &request) else { break };
+        let answer = match handle(state, &request) {
+            Ok(answer) => answer,
+            Err(Broken::Cut) => break,
+            // Until it hangs up.
+            Err(Broken::Silent) => {
+                http::read(&mut reader)?;
+                break;
+            }
+        };
         http::write(reader.get_mut(), &answer)?;
         if request.header("connection").eq_ignore_ascii_case("close") {
             break;
@@ -133,8 +172,14 @@ pub fn serve(stream: TcpStream, state: &Mutex<State>, stopped: &AtomicBool) -> s
     Ok(())
 }
 
-/// One request with all that was planned for it; None cuts the connection.
-fn handle(state: &Mutex<State>, request: &Request) -> Option<Answer> {
+/// How a connection ends without an answer.
+enum Broken {
+    Cut,
+    Silent,
+}
+
+/// One request with all that was planned for it.
+fn handle(state: &Mutex<State>, request: &Request) -> Result<Answer, Broken> {
     let (what, graphql) = lock(state).named(request);
     let call = if graphql { what.clone() } else { format!("{} {what}", request.method) };
     let (hooks, fault) = at_call(&mut lock(state).rules, &call);
@@ -146,13 +191,14 @@ fn handle(state: &Mutex<State>, request: &Request) -> Option<Answer> {
     // A minted token is known only afterwards.
     let who = state.who(request);
     let done = match fault {
-        Some(Fault::Instead(_) | Fault::Cut) => None,
+        Some(Fault::Instead(_) | Fault::Cut | Fault::Silence) => None,
         _ => Some(state.answer(request, graphql)),
     };
     let answer = match fault {
-        None => done,
-        Some(Fault::Instead(answer) | Fault::After(answer)) => Some(answer),
-        Some(Fault::Cut | Fault::CutAfter) => None,
+        None => done.ok_or(Broken::Cut),
+        Some(Fault::Instead(answer) | Fault::After(answer)) => Ok(answer),
+        Some(Fault::Cut | Fault::CutAfter) => Err(Broken::Cut),
+        Some(Fault::Silence) => Err(Broken::Silent),
     };
     let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     state.calls.push(Call {
@@ -219,6 +265,16 @@ impl State {
             if missing(&answer, name) { answer.header(name, value) } else { answer }
         })
     }
+}
+
+/// An installation's token as GitHub gives it since 2026: about 520 characters, the App's number and a JWT of its own.
+fn stateless(prefix: &str, login: &str, number: u64) -> String {
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "2026-04" });
+    let claims = json!({ "iss": "github", "sub": login, "jti": number, "iat": FIRST, "exp": FIRST + 3600 });
+    let parts = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let seed = (0..256_u64).map(|at| (at * 31 + number * 17) % 256);
+    let signature: Vec<u8> = seed.map(|byte| u8::try_from(byte).unwrap_or_default()).collect();
+    format!("{prefix}{}_{}.{}", 4_000_000 + number, parts.join("."), URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// A time as HTTP writes it.
