@@ -260,7 +260,7 @@ impl Hand<'_> {
         let repository = match written.repository.as_deref().map(Repository::of_image) {
             None => image.repository.clone(),
             Some(Ok(repository)) if repository == image.repository => repository,
-            Some(_) => return Err("it is in another repository".into()),
+            Some(_) => return Err("the image is in another repository".into()),
         };
         let host = repository.registry();
         let client = self.run.registries.client(host);
@@ -277,11 +277,11 @@ impl Hand<'_> {
                 let found = view.read(&[tag]).await;
                 found.map(|found| found.into_iter().next().flatten().map(|found| found.stamp))
             }
-            (None, None) => return Err("its tag is none".into()),
+            (None, None) => return Err("that is no tag".into()),
         };
         match found {
             Ok(stamp) => Ok(stamp.and_then(|stamp| stamp.commit)),
-            Err(error) if error.is_absence() => Err("the registry does not have it any more".into()),
+            Err(error) if error.is_absence() => Err("the registry does not have the image any more".into()),
             Err(error) => Err(format!("the registry does not tell: {}", chain(&error))),
         }
     }
