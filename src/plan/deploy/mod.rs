@@ -243,5 +243,4 @@ fn tag<'a>(metadata: &'a Metadata, targets: &Targets) -> Option<&'a PlannedTag> 
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
