@@ -8,22 +8,21 @@ use std::sync::{Mutex as Lock, PoisonError};
 
 use tokio::sync::Mutex;
 
+use super::questions::answer;
 use crate::engine::environment::Account;
 use crate::engine::history::Historian;
-use crate::engine::repository_view::RepositoryView;
-use crate::engine::retry::{hurry, patience, retry, retry_unsent, writing};
+use crate::engine::retry::{retry, retry_unsent, writing};
 use crate::engine::run::Run;
 use crate::error::DeployError;
 use crate::github::{Contents, FileAddition, GitHub, GitHubError, NewPullRequest, PullRequest};
 use crate::inputs::config::MergeMethod;
-use crate::kustomize::{SourceFile, WrittenImage};
-use crate::model::{CommitId, Digest, Repository, Tag, chain};
+use crate::kustomize::SourceFile;
+use crate::model::{CommitId, Digest, chain};
 use crate::plan::RunPlan;
 use crate::plan::deploy::{
-    BaseRead, ChangedFile, DeployAnswer, DeployOutcome, DeployPlace, DeployQuestion, DeployReply, DeployStep,
-    DeploySteps, DeployTrouble, DeployWork, DeployedImage, Message, Proposal,
+    BaseRead, ChangedFile, DeployOutcome, DeployPlace, DeployReply, DeployStep, DeploySteps, DeployTrouble,
+    DeployWork, DeployedImage, Message, Proposal,
 };
-use crate::plan::order::{Answer, Question};
 
 /// Before the name of a branch that a commit is made on.
 const SCRATCH: &str = "docker-push-action/scratch";
@@ -130,7 +129,9 @@ impl Hand<'_> {
                     async |github: &GitHub, name: &str| github.was_proposed(name, branch, base, &head).await;
                 DeployReply::Closed(self.ask(asked).await?)
             }
-            DeployStep::Ask(question) => DeployReply::Answer(self.answer(&question, image).await),
+            DeployStep::Ask(question) => {
+                DeployReply::Answer(answer(self.run, self.historian, &question, image).await)
+            }
             DeployStep::Open(opening) => {
                 let Message { title, body } = &opening.message;
                 let new = NewPullRequest {
@@ -234,56 +235,6 @@ impl Hand<'_> {
         let (branch, base) = (&place.branch, &place.base);
         let found = self.ask(async |github, name| github.open_pull_request(name, branch, base).await).await?;
         Ok(found.map(proposal))
-    }
-
-    /// The commit of an image, or how two commits stand.
-    async fn answer(&self, question: &DeployQuestion, image: &DeployedImage) -> DeployAnswer {
-        match question {
-            DeployQuestion::CommitOf(written) => DeployAnswer::Commit(self.commit_of(written, image).await),
-            DeployQuestion::Relate(old, new) => {
-                let question = Question::Relate(old.clone(), new.clone());
-                let answer = self.historian.lock().await.answer(&question).await;
-                match answer {
-                    Answer::Related(relation) => DeployAnswer::Related(relation),
-                    _ => DeployAnswer::Commit(Err("nobody answered".into())),
-                }
-            }
-        }
-    }
-
-    /// What the registry says of an image in our repository.
-    async fn commit_of(
-        &self,
-        written: &WrittenImage,
-        image: &DeployedImage,
-    ) -> Result<Option<CommitId>, String> {
-        let repository = match written.repository.as_deref().map(Repository::of_image) {
-            None => image.repository.clone(),
-            Some(Ok(repository)) if repository == image.repository => repository,
-            Some(_) => return Err("it is in another repository".into()),
-        };
-        let host = repository.registry();
-        let client = self.run.registries.client(host);
-        let digest = written.digest.as_deref().and_then(|digest| Digest::parse(digest).ok());
-        let tag = written.tag.as_deref().and_then(|tag| Tag::parse(tag).ok());
-        let found = match (digest, tag) {
-            (Some(digest), _) => {
-                let read = async || client.stamp(&repository, &digest).await;
-                retry(self.run.process, hurry(self.run.asked.retries), read).await.map(Some)
-            }
-            (None, Some(tag)) => {
-                let view =
-                    RepositoryView::new(self.run.process, patience(self.run, host), &client, &repository);
-                let found = view.read(&[tag]).await;
-                found.map(|found| found.into_iter().next().flatten().map(|found| found.stamp))
-            }
-            (None, None) => return Err("its tag is none".into()),
-        };
-        match found {
-            Ok(stamp) => Ok(stamp.and_then(|stamp| stamp.commit)),
-            Err(error) if error.is_absence() => Err("the registry does not have it any more".into()),
-            Err(error) => Err(format!("the registry does not tell: {}", chain(&error))),
-        }
     }
 
     /// Makes a commit on a scratch branch; the branch's name and the commit.

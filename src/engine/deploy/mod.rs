@@ -5,6 +5,7 @@
 
 mod carry_out;
 mod foretell;
+mod questions;
 
 use futures_util::future::join_all;
 use serde_json::json;

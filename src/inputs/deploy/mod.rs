@@ -97,5 +97,4 @@ fn list(text: &str) -> Result<Vec<Value>, InputFault> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -245,5 +245,4 @@ fn tag<'a>(metadata: &'a Metadata, targets: &Targets) -> Option<&'a PlannedTag> 
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -373,6 +373,17 @@ fn direct_commits() {
     assert_eq!(state(&world), ("v1.2.0".into(), None), "and the proposal is closed");
 }
 
+#[test]
+fn who_asks_for_it_goes_back() {
+    let mut world = World::new("v1.5.0");
+    let work = work(false);
+    let plan = DeployPlan { hold_back: false, ..plan_of(&work) };
+    let steps = DeploySteps::new(&plan, (&work, &image("v1.1.0")), digest_of("v1.1.0"), &run_context());
+    let back = Run { steps, ended: false, did: Vec::new() };
+    assert_eq!(back.finish(&mut world).0, Action::Opened);
+    assert_eq!(state(&world), ("v1.5.0".into(), Some(proposed("v1.1.0"))));
+}
+
 /// What a person does in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Person {

@@ -69,7 +69,7 @@ impl DeployKnown {
         Ok(match self.answer(DeployQuestion::CommitOf(image.clone()))? {
             DeployAnswer::Commit(Ok(Some(commit))) => Ok(commit.clone()),
             DeployAnswer::Commit(Err(why)) => Err(why.clone()),
-            _ => Err("it does not say its commit".into()),
+            _ => Err("the image does not say it".into()),
         })
     }
 }
@@ -103,7 +103,7 @@ pub fn standing(
     let their = match known.commit(theirs)? {
         Ok(commit) => commit,
         Err(why) => {
-            return Ok(Standing::Undecided(format!("of the image {} {why}", shown(theirs))));
+            return Ok(Standing::Undecided(format!("the commit of {} is not known: {why}", shown(theirs))));
         }
     };
     if their == *our {
@@ -217,9 +217,15 @@ mod tests {
                 2,
                 "bare",
                 Relation::Ahead,
-                undecided("of the image `bare` it does not say its commit"),
+                undecided("the commit of `bare` is not known: the image does not say it"),
             ),
-            (&main(2), 2, "x\ny", Relation::Ahead, undecided("of the image `x\\ny` the registry is gone")),
+            (
+                &main(2),
+                2,
+                "x\ny",
+                Relation::Ahead,
+                undecided("the commit of `x\\ny` is not known: the registry is gone"),
+            ),
             ("v1.2.3", 0, "latest", Relation::Ahead, undecided("the image does not say its commit")),
             (
                 &main(2),

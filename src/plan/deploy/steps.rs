@@ -235,6 +235,20 @@ impl DeploySteps {
     }
 
     fn after(&mut self, phase: Phase, reply: DeployReply) -> Phase {
+        match phase {
+            Phase::Base
+            | Phase::Finding
+            | Phase::Heading(_)
+            | Phase::Reading(_)
+            | Phase::Judging
+            | Phase::Branch
+            | Phase::FindingClosed(_) => self.after_reading(phase, reply),
+            Phase::Done(_) | Phase::Failed(_) => phase,
+            _ => self.after_writing(phase, reply),
+        }
+    }
+
+    fn after_reading(&mut self, phase: Phase, reply: DeployReply) -> Phase {
         use DeployReply as Reply;
         match (phase, reply) {
             (Phase::Base, Reply::Base(base)) => {
@@ -277,6 +291,14 @@ impl DeploySteps {
                 is_open: false,
                 auto_merge: false,
             }),
+            // What was there is gone.
+            (_, _) => self.again(),
+        }
+    }
+
+    fn after_writing(&mut self, phase: Phase, reply: DeployReply) -> Phase {
+        use DeployReply as Reply;
+        match (phase, reply) {
             (Phase::NoAutoMerge(given), Reply::Done) => {
                 let head = self.proposal.as_ref().map(|(proposal, _)| proposal.head.clone());
                 Phase::Committing(given, head)
@@ -336,7 +358,6 @@ impl DeploySteps {
             (Phase::Closing(proposal, why), Reply::Done) => {
                 Phase::Done(Self::outcome(Action::Closed, Some(&proposal), None, why))
             }
-            (phase @ (Phase::Done(_) | Phase::Failed(_)), _) => phase,
             // Others have written, or what was there is gone.
             (_, _) => self.again(),
         }

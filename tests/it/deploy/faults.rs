@@ -1,5 +1,8 @@
 //! A GitHub in trouble, and others who write at the same time.
 
+use std::process::Command;
+use std::sync::mpsc::channel;
+
 use super::world::{Deployment, SHOP, action, always, good};
 use crate::github_server::Fault;
 use crate::github_server::pull::Pull;
@@ -126,4 +129,42 @@ async fn two_runs_at_the_same_time() {
         deployment.file(&open[0].head)
     );
     assert_eq!(open[0].title, "Deploy api v1.4.0 to apps/shop");
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_leaves_no_scratch_branch() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    let (tell, pid) = channel::<u32>();
+    // Once the scratch branch has its commit.
+    deployment.github.before("updateRefs acme/infra", 1, move || {
+        let pid = pid.recv().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    });
+    deployment.github.always("updateRefs acme/infra", Fault::server_error(502));
+    let login = [("deploy_token", deployment.token.as_str())];
+    let child = deployment.start_in(&deployment.world, &release, SHOP, &login);
+    tell.send(child.id()).unwrap();
+    let ended = deployment.world.end(child);
+    assert!(!ended.success && ended.log.contains("cancelled by SIGTERM"), "{}", ended.log);
+    assert_eq!(deployment.infra.branches(), ["main"], "{}", ended.log);
+    assert_eq!(ended.outputs["pushed"], "true", "the image is out, and that is said");
+    assert_eq!(deployment.infra.pulls().len(), 0);
+}
+
+#[tokio::test]
+async fn a_branch_whose_pull_request_was_never_opened_counts() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let (one, two) = (deployment.release("v1.1.0").await, deployment.release("v1.2.0").await);
+    // This run is refused right before it opens the pull request.
+    deployment.github.fault("POST /repos/acme/infra/pulls", 1, Fault::refused(403, "No"));
+    assert!(!deployment.run(&two, SHOP).success);
+    assert_eq!(deployment.infra.pulls().len(), 0);
+    // An older one opens it for it, and leaves the branch as it is.
+    let ended = good(deployment.run(&one, SHOP));
+    assert_eq!(action(&ended), "held_back", "{}", ended.log);
+    is_whole(&deployment, &ended);
+    let pull = deployment.infra.pull(1);
+    assert_eq!(pull.title, "Deploy api v1.2.0 to apps/shop");
+    assert!(deployment.file(&pull.head).contains("newTag: v1.2.0\n"));
 }

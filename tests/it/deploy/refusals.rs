@@ -1,6 +1,6 @@
 //! What is wrong with an environment is found before anything is tagged, and all of it is told at once.
 
-use super::world::{Deployment, FILE, SHOP, good};
+use super::world::{Deployment, FILE, SHOP, action, good};
 use crate::legs::world::Ended;
 
 /// Nothing was done: no tag, and nothing but reads.
@@ -128,4 +128,43 @@ async fn an_image_that_a_kustomization_does_not_have_is_added_with_a_warning() {
     let head = deployment.infra.pull(1).head;
     let text = deployment.infra.read(&head, FILE).unwrap();
     assert!(text.contains("- name: web\n"), "{text}");
+}
+
+#[tokio::test]
+async fn hostile_files_say_nothing_to_the_runner_and_mention_nobody() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let tag = r#""v1\n::error::pwned ##[error]pwned @octocat [x](https://evil.example) \u202e""#;
+    let file = format!("images:\n- name: api\n  newTag: {tag}\n");
+    deployment.infra.push("main", "Hostile", &[(FILE, &file)]);
+    let ended = good(deployment.run(&deployment.release("v1.1.0").await, SHOP));
+    assert_eq!(action(&ended), "opened", "{}", ended.log);
+    for line in ended.log.lines() {
+        assert!(!line.trim_start().starts_with("::error") && !line.contains("##[error]"), "{line}");
+    }
+    let pull = deployment.infra.pull(1);
+    let body = pull.body.unwrap();
+    let row = body.lines().find(|line| line.starts_with("| From |")).unwrap();
+    assert!(row.starts_with("| From | `v1\\n::error::pwned") && row.ends_with("` |"), "{row}");
+    assert_eq!(body.matches("@octocat").count(), 1, "in code, and parted where it is not: {body}");
+    assert!(!body.contains('\u{202e}'), "{body}");
+}
+
+#[tokio::test]
+async fn each_token_goes_to_its_own_repositories() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let (one, two) = (deployment.build("one").await, deployment.build("two").await);
+    let shop = super::world::always(SHOP);
+    deployment.github.calls();
+    good(deployment.run(&one, &shop));
+    good(deployment.run(&two, &shop));
+    let calls = deployment.github.calls();
+    for call in &calls {
+        let home = match call.who.as_str() {
+            "deployer" => "acme/infra",
+            "github-actions[bot]" => "acme/shop",
+            other => panic!("{other} asks for {}", call.what),
+        };
+        assert!(call.what.contains(home), "{} {}", call.who, call.what);
+    }
+    assert!(calls.iter().any(|call| call.what.contains("/compare/")), "the source repository was asked");
 }

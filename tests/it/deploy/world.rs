@@ -2,6 +2,7 @@
 //! repositories, the registry is real, and the program itself is started with `mode: tag`, which needs no Docker.
 
 use std::path::PathBuf;
+use std::process::Child;
 
 use docker_push_action::model::{Digest, Tag};
 use docker_push_action::registry::Manifest;
@@ -117,6 +118,11 @@ impl Deployment {
     }
 
     fn run_in(&self, world: &World, build: &Build, deploy: &str, more: &[(&str, &str)]) -> Ended {
+        world.end(self.start_in(world, build, deploy, more))
+    }
+
+    /// Starts the run of a build's event.
+    pub fn start_in(&self, world: &World, build: &Build, deploy: &str, more: &[(&str, &str)]) -> Child {
         let reference = match &build.version {
             Some(version) => format!("refs/tags/{version}"),
             None => "refs/heads/main".to_owned(),
@@ -140,7 +146,7 @@ impl Deployment {
             ("deploy", deploy),
             ("retries", "2"),
         ];
-        world.end(world.start_with(1, &[&usual[..], more].concat(), &runner))
+        world.start_with(1, &[&usual[..], more].concat(), &runner)
     }
 
     /// The same beside other runs: with files of its own.
