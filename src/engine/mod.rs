@@ -1,4 +1,4 @@
-//! The run: facts, plan, image, tags, exports, report, in this order and never back.
+//! The run: facts, plan, image, its verification, tags, exports, report, in this order and never back.
 //!
 //! [`execute`] is the whole of it. Each phase has a folder or a file of its own, which can be read alone: it is given the
 //! [`Run`] and the values that those before it have handed on, and hands on one value. A new phase is one more line there
@@ -27,6 +27,7 @@ mod repository_view;
 mod retry;
 mod run;
 mod solving;
+mod verify;
 
 use crate::buildkit::Address;
 use crate::error::RunError;
@@ -95,6 +96,7 @@ async fn execute(run: &Run<'_>) -> Result<(), RunError> {
     }
     preview::print(run, &plan);
     let Some(mut image) = Box::pin(obtain::image(run, &plan, open)).await? else { return Ok(()) };
+    Box::pin(verify::all(run, &plan, &image)).await?;
     Box::pin(publish::all(run, &plan, &mut image)).await?;
     if !plan.exports.is_empty() {
         // Whatever ends the run from here on, what was published is known.

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::{
     build_args, build_options, builder, cache, docker_env, dockerfile, files, from, image, logins,
     metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script, tag_options, tags,
-    tags_key::tags_key, version,
+    tags_key::tags_key, verify, version,
 };
 use crate::model::{
     ContextSource, Digest, ImageName, Keyring, Platform, RegistryHost, Repository, Retries, Targets,
@@ -35,6 +35,7 @@ pub use super::mode::Mode;
 pub use super::platform_tags::PlatformTagName;
 pub use super::push::Push;
 pub use super::tag_options::{ExistingVersion, Promote, TagOptions};
+pub use super::verify::{Check, CheckKind, VerifyOptions};
 pub use super::version::VersionInput;
 
 /// A run, as it was asked for. What is secret of it is in the [`Keyring`].
@@ -107,6 +108,8 @@ pub struct Config {
     pub cache: CacheOptions,
     /// Who builds.
     pub builder: BuilderOptions,
+    /// How the image is verified before it gets a tag.
+    pub verify: VerifyOptions,
 }
 
 /// What inputs that are all right come to.
@@ -218,9 +221,7 @@ fn read(
     let (build_args, build_args_of_env) = build_args::read(inputs, findings);
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
-    let push = findings.take(push::parse(&inputs.push));
-    let is_nowhere = named.as_ref().is_some_and(|named| named.is_nowhere);
-    let push = push.map(|push| if is_nowhere { push.to_nowhere() } else { push });
+    let push = push(inputs, named.as_ref(), findings);
     let dry_run = findings.take(parse::boolean("dry_run", &inputs.dry_run, false));
     let docker = docker_env::read(inputs, findings);
     let summary = findings.take(parse::boolean("summary", &inputs.summary, docker.summary));
@@ -230,12 +231,14 @@ fn read(
     let stranger = context.stranger().is_some();
     let builder =
         builder::read(inputs, platforms.as_deref().unwrap_or_default(), stranger, &shared, findings);
+    let (verify, verify_env) = verify::read(inputs, platforms.as_deref(), findings);
     let (source, dockerfile) = places?;
     let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
     let keyring = Keyring::new(given.logins, given.identities)
         .with_token(&inputs.token)
         .with_secrets(secrets)
+        .with_verify_env(verify_env)
         .with_proxies(given.proxies);
     let tags_key = tags_key(inputs, named.targets.iter());
     let config = Config {
@@ -273,6 +276,7 @@ fn read(
         build,
         cache,
         builder,
+        verify,
     };
     Some((config, keyring))
 }
@@ -294,6 +298,12 @@ fn targets(
         owner_and_name: filled.repository_path.as_deref().unwrap_or(&context.repository.full_name),
     });
     named.map_err(|faults| findings.faults.extend(faults)).ok()
+}
+
+/// Reads whether to push; where each line of `repository` is disabled, there is nowhere to push to.
+fn push(inputs: &RawInputs, named: Option<&NamedTargets>, findings: &mut Findings) -> Option<Push> {
+    let push = findings.take(push::parse(&inputs.push))?;
+    Some(if named.is_some_and(|named| named.is_nowhere) { push.to_nowhere() } else { push })
 }
 
 /// The notices for names with upper case in them.

@@ -155,10 +155,13 @@ pub(super) fn without_build(inputs: &mut RawInputs, paths: &Paths) {
         &mut inputs.builder,
         &mut inputs.builder_image,
         &mut inputs.builder_keep,
-        &mut inputs.emulation,
-        &mut inputs.emulator_image,
     ] {
         text.clear();
+    }
+    // What verifies an image may have to be emulated all the same.
+    if inputs.verify.trim().is_empty() {
+        inputs.emulation.clear();
+        inputs.emulator_image.clear();
     }
     for secret in [&mut inputs.secrets, &mut inputs.cache, &mut inputs.cache_from, &mut inputs.cache_to] {
         *secret = Secret::default();

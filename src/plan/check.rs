@@ -40,12 +40,37 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     }
     check(leg || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
     check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
+    verify(plan, config, &mut check);
     match plan.image.made() {
         Made::Built(work) => build(plan, work, config, &mut check),
         Made::Joined(work) => merge(plan, work, config, &mut check),
         Made::Given(work) => given(plan, work, config, &mut check),
     }
     broken
+}
+
+/// What an image must pass is what was asked for, on platforms of its own.
+fn verify(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let asked = !config.verify.checks.is_empty();
+    check(asked == plan.verify.is_some(), "what the image must pass is not what was asked for");
+    let Some(verify) = &plan.verify else { return };
+    check(verify.checks == config.verify.checks, "the image must pass something else than was asked for");
+    check(!verify.platforms.is_empty(), "the image must pass on no platform");
+    check(distinct(&verify.platforms), "a platform is verified twice");
+    // An image that is there may not say what it runs on.
+    let known = plan.platforms();
+    let own = known.is_empty() || verify.platforms.iter().all(|platform| known.contains(platform));
+    check(own, "a platform is verified that the image does not have");
+    check(
+        verify.emulate.iter().all(|platform| verify.foreign.contains(platform))
+            && verify.foreign.iter().all(|platform| verify.platforms.contains(platform)),
+        "an emulator for what is not verified",
+    );
+    check(config.builder.emulation || verify.emulate.is_empty(), "an emulator, though `emulation` is `off`");
+    check(
+        verify.memory > 0 && !verify.timeout.is_zero(),
+        "a container that verifies has nothing to do it with",
+    );
 }
 
 fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {

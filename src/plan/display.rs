@@ -18,6 +18,8 @@ use super::outlook::{self, Outlook};
 use super::platform_tags::PlatformTag;
 use super::push::PushPlan;
 use super::run::RunPlan;
+use super::verify::VerifyPlan;
+use crate::inputs::config::Check;
 use crate::metadata::rules::Nothing;
 use crate::metadata::{Moves, PlannedTag, Subject};
 use crate::model::{
@@ -88,6 +90,7 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
     };
     rows.extend(cache(plan).into_iter().map(|text| ("cache", text)));
     rows.extend(fallback(plan).map(|text| ("fallback", text.to_owned())));
+    rows.extend(plan.verify.as_ref().map(|verify| ("verify", verify.text())));
     let mut text = String::new();
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<11} {}", tame(&value));
@@ -95,6 +98,10 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
     let contexts = plan.image.build().map(|work| build_text::contexts(&work.image)).unwrap_or_default();
     if !contexts.is_empty() {
         section(&mut text, "build contexts", &contexts);
+    }
+    if let Some(verify) = &plan.verify {
+        let line = |check: &Check| (format!("line {}", check.line), check.text.clone());
+        section(&mut text, "before any tag", &verify.checks.iter().map(line).collect::<Vec<_>>());
     }
     if plan.image.leg().is_some() {
         let _ = writeln!(text, "tags: none, as this is one leg: the job with `mode: merge` puts them");
@@ -203,6 +210,7 @@ pub fn json(plan: &RunPlan) -> String {
         cache_to: written(plan).map(place).collect(),
         cache_notes: work.map_or(&[], |work| &work.cache_notes),
         fallback: fallback(plan),
+        verify: plan.verify.as_ref().map(VerifyFields::of),
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
@@ -243,6 +251,8 @@ struct Document<'a> {
     cache_notes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify: Option<VerifyFields<'a>>,
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
@@ -254,6 +264,36 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notices: &'a [String],
     warnings: &'a [String],
+}
+
+/// What the image must pass before it gets a tag.
+#[derive(Serialize)]
+struct VerifyFields<'a> {
+    checks: &'a [Check],
+    platforms: &'a [Platform],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    emulate: &'a [Platform],
+    /// Names.
+    env: &'a [String],
+    network: &'a str,
+    /// Seconds for each check.
+    timeout: u64,
+    /// Bytes.
+    memory: u64,
+}
+
+impl<'a> VerifyFields<'a> {
+    fn of(plan: &'a VerifyPlan) -> Self {
+        Self {
+            checks: &plan.checks,
+            platforms: &plan.platforms,
+            emulate: &plan.emulate,
+            env: &plan.env,
+            network: plan.network.as_deref().unwrap_or("none"),
+            timeout: plan.timeout.as_secs(),
+            memory: plan.memory,
+        }
+    }
 }
 
 /// The image that is there already and gets the tags.

@@ -23,6 +23,19 @@ pub struct Facts {
     pub cache_trouble: Option<CacheTrouble>,
     /// The image that the input `from` names, where one is to be tagged.
     pub given: Option<Box<GivenWork>>,
+    /// The machine of the Docker daemon, where the image is to be run.
+    pub machine: Option<MachineFacts>,
+}
+
+/// The machine of the Docker daemon, as one that runs the image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineFacts {
+    /// What it runs, by itself or emulated, its own platform first; empty when nobody said.
+    pub platforms: Vec<Platform>,
+    /// Its memory in bytes; none when it did not say.
+    pub memory: Option<u64>,
+    /// The daemon keeps images in containerd's store.
+    pub containerd_image_store: bool,
 }
 
 /// What can build.

@@ -61,6 +61,7 @@ fn facts(config: &Config, metadata: Metadata, work: Option<GivenWork>) -> Facts 
         context: None,
         cache_trouble: None,
         given: work.map(Box::new),
+        machine: None,
     }
 }
 

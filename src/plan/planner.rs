@@ -20,6 +20,7 @@ use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
 use super::remote::TokenSecrets;
 use super::run::{RunPlan, versions};
+use super::verify::plan_verify;
 use super::{VERSION_ARGUMENT, git_context, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
 use crate::metadata::labels::{labels, written};
@@ -39,7 +40,7 @@ pub fn plan(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<R
     let plan = match config.mode {
         Mode::Merge => plan_merge(config, context, facts)?,
         Mode::Build | Mode::Leg => plan_build(config, context, facts)?,
-        Mode::Tag => plan_given(config, facts)?,
+        Mode::Tag => plan_given(config, context, facts)?,
     };
     match violations(&plan, config) {
         broken if broken.is_empty() => Ok(plan),
@@ -119,10 +120,11 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         (metadata.tags.clone(), image)
     };
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
+    let verify = plan_verify(config, context, facts, image.platforms())?;
     let notices = withheld.into_iter().collect();
     let no_tag = metadata.no_tag.clone();
     let about = about(image, config, facts, push, stamp);
-    Ok(RunPlan { tags, platform_tags, no_tag, exports, notices, warnings, ..about })
+    Ok(RunPlan { tags, platform_tags, no_tag, verify, exports, notices, warnings, ..about })
 }
 
 /// A run that joins what other jobs have built.
@@ -154,13 +156,14 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let image = ImageWork::Merge(MergeWork { merge, index });
     let tags = metadata.tags.clone();
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
+    let verify = plan_verify(config, context, facts, image.platforms())?;
     let no_tag = metadata.no_tag.clone();
-    Ok(RunPlan { tags, platform_tags, no_tag, warnings, ..about(image, config, facts, push, stamp) })
+    Ok(RunPlan { tags, platform_tags, no_tag, verify, warnings, ..about(image, config, facts, push, stamp) })
 }
 
 /// A run that puts tags on an image that is there already. What that says of itself decides which tags move; the ref is the
 /// run's.
-fn plan_given(config: &Config, facts: &Facts) -> Result<RunPlan, PlanError> {
+fn plan_given(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<RunPlan, PlanError> {
     let metadata = &facts.metadata;
     let mut warnings = metadata.warnings.clone();
     let push = push_plan(config.push, metadata, &mut warnings)?;
@@ -176,7 +179,9 @@ fn plan_given(config: &Config, facts: &Facts) -> Result<RunPlan, PlanError> {
     let (tags, no_tag) = (metadata.tags.clone(), metadata.no_tag.clone());
     let image = ImageWork::Given(given);
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
-    Ok(RunPlan { tags, platform_tags, no_tag, notices, warnings, ..about(image, config, facts, push, stamp) })
+    let verify = plan_verify(config, context, facts, image.platforms())?;
+    let about = about(image, config, facts, push, stamp);
+    Ok(RunPlan { tags, platform_tags, no_tag, verify, notices, warnings, ..about })
 }
 
 /// What a plan says of the run itself.
@@ -198,6 +203,7 @@ fn about(image: ImageWork, config: &Config, facts: &Facts, push: PushPlan, stamp
         tag_options: config.tag_options,
         stamp,
         forced: facts.metadata.forced,
+        verify: None,
         exports: Vec::new(),
         notices: Vec::new(),
         warnings: Vec::new(),

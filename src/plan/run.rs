@@ -7,6 +7,7 @@ use super::image::ImageWork;
 use super::platform_tags::PlatformTag;
 use super::promote::Candidates;
 use super::push::PushPlan;
+use super::verify::VerifyPlan;
 use crate::inputs::config::TagOptions;
 use crate::metadata::rules::Nothing;
 use crate::metadata::{PlannedTag, Subject};
@@ -43,6 +44,8 @@ pub struct RunPlan {
     pub stamp: Stamp,
     /// The run's event is a push that threw commits away.
     pub forced: bool,
+    /// What it must pass before it gets a tag, if anything.
+    pub verify: Option<VerifyPlan>,
     /// What else is made of the image when it is published, in order.
     pub exports: Vec<ExportPlan>,
     /// What a person may want to know and need not act on, one sentence each.

@@ -37,6 +37,7 @@ pub(super) fn facts(daemon: DaemonFacts, config: &Config, metadata: Metadata) ->
         context: None,
         cache_trouble: None,
         given: None,
+        machine: None,
     }
 }
 

@@ -55,3 +55,4 @@ mod tags;
 mod transports;
 mod trust;
 mod untrusted;
+mod verify;

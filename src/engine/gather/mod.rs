@@ -8,6 +8,7 @@ mod access;
 mod builders;
 mod context;
 mod given;
+mod machine;
 mod prestart;
 mod sources;
 mod subject;
@@ -25,7 +26,7 @@ use crate::inputs::config::Mode;
 use crate::login::Session;
 use crate::model::CacheTrouble;
 use crate::plan::cache::reads_github;
-use crate::plan::facts::{BuilderFacts, DockerfileText, Facts};
+use crate::plan::facts::{BuilderFacts, DockerfileText, Facts, MachineFacts};
 
 pub(super) use access::{AccessCheck, Existing};
 pub(super) use builders::{Builders, builders};
@@ -65,9 +66,10 @@ pub(super) async fn all(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
 
 /// What a run depends on that builds nothing: what it is about, and where it goes.
 async fn without_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
-    let Some(subject) = subject(run).await? else { return Ok(None) };
+    let (subject, machine) = tokio::join!(subject(run), machine::machine(run));
+    let Some(subject) = subject? else { return Ok(None) };
     let dockerfile = DockerfileText::Unknown("nothing is built".into());
-    let facts = facts(&subject, BuilderFacts::default(), dockerfile, None);
+    let facts = Facts { machine: machine?, ..facts(&subject, BuilderFacts::default(), dockerfile, None) };
     Ok(Some(Gathered { facts, open: open(subject, Builders::none(), Prestart::none()) }))
 }
 
@@ -84,17 +86,19 @@ async fn for_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
         }
         builders
     };
-    let (subject, dockerfile, logins, builders, trouble) = tokio::join!(
+    let (subject, dockerfile, logins, builders, trouble, machine) = tokio::join!(
         subject(run),
         sources::dockerfile(run.asked),
         login::exchange(run, login::Of::Others),
         builders,
         cache.take(),
+        machine::machine(run),
     );
     let Some(subject) = subject? else { return Ok(None) };
     logins.needed_at(run, &BTreeSet::new())?;
     let builders = builders?;
-    let facts = facts(&subject, builders.facts(), dockerfile, trouble.flatten());
+    let machine = machine?;
+    let facts = Facts { machine, ..facts(&subject, builders.facts(), dockerfile, trouble.flatten()) };
     Ok(Some(Gathered { facts, open: open(subject, builders, prestart) }))
 }
 
@@ -107,7 +111,8 @@ fn facts(
     let (metadata, targets) = (subject.metadata.clone(), subject.targets.clone());
     let context = subject.context.clone();
     let given = subject.given.clone();
-    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given }
+    let machine: Option<MachineFacts> = None;
+    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given, machine }
 }
 
 fn open(subject: Subject, builders: Builders, prestart: Prestart) -> Open {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::target::TargetOutcome;
 use crate::inputs::config::Config;
-use crate::model::{Annotation, Digest};
+use crate::model::{Annotation, Digest, Platform};
 use crate::plan::RunPlan;
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
@@ -22,6 +22,19 @@ pub(in crate::engine) struct Written {
     pub new_layers: Option<usize>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+/// A check that an image has passed, or has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Verified {
+    /// Where.
+    pub platform: Platform,
+    /// The line of the input.
+    pub text: String,
+    /// How long it took.
+    pub time: Duration,
+    /// It has passed.
+    pub well: bool,
 }
 
 /// What is reported of an image.
@@ -59,6 +72,8 @@ enum Entry {
     Image(ImageSummary),
     /// What became of it in one repository so far.
     Target(TargetOutcome),
+    /// A check has ended.
+    Verified(Verified),
     /// Caches were written, or not.
     CacheWritten(Vec<Written>),
     /// The outputs are in their file.
@@ -115,6 +130,11 @@ impl Report {
         self.add(Entry::Target(outcome.clone()));
     }
 
+    /// A check has ended.
+    pub(in crate::engine) fn verified(&self, verified: Verified) {
+        self.add(Entry::Verified(verified));
+    }
+
     /// Caches were written, or not.
     pub(in crate::engine) fn cache_written(&self, written: Vec<Written>) {
         self.add(Entry::CacheWritten(written));
@@ -151,6 +171,8 @@ pub(super) struct Account<'a> {
     pub cache_used: Option<&'a CacheUse>,
     /// Caches that were written, or not.
     pub cache_written: Vec<&'a Written>,
+    /// Checks that have ended, in order.
+    pub verified: Vec<&'a Verified>,
     /// The outputs are in their file.
     pub outputs_written: bool,
     /// What was built, or was there already; a version that was there before it counts more.
@@ -185,6 +207,7 @@ impl<'a> Account<'a> {
                     account.annotations = image.annotations.as_deref();
                 }
                 Entry::Target(outcome) => account.target(outcome),
+                Entry::Verified(verified) => account.verified.push(verified),
                 Entry::CacheWritten(written) => account.cache_written.extend(written),
                 Entry::OutputsWritten => account.outputs_written = true,
             }

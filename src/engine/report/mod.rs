@@ -17,7 +17,7 @@ use crate::runner::summary::{self, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use account::Account;
-pub(super) use account::{ImageSummary, Report, Written};
+pub(super) use account::{ImageSummary, Report, Verified, Written};
 use outputs::{put, reference};
 pub(super) use target::TargetOutcome;
 

@@ -1,0 +1,297 @@
+//! What the image must pass before it gets a tag: which checks, on which platforms, in what kind of container.
+//!
+//! The containers run the very digest that will be tagged. Which platforms they can run on is known before the build, so
+//! that one that nothing here runs is refused then. Values of their variables are in the keyring; here are their names.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::builder::{job_of, runner_of};
+use super::emulation::can_emulate;
+use super::error::PlanError;
+use super::facts::{Facts, MachineFacts, can_run};
+use crate::inputs::config::{Check, CheckKind, Config};
+use crate::model::{Platform, text};
+use crate::runner::context::RunnerContext;
+use crate::runner::units;
+
+/// The most memory that a container has, in bytes, where the machine has twice as much.
+const MEMORY: u64 = 2 << 30;
+
+/// How the image is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyPlan {
+    /// What it must pass on each platform, in order, at least one.
+    pub checks: Vec<Check>,
+    /// The platforms that are verified, in order, at least one.
+    pub platforms: Vec<Platform>,
+    /// Those of them that are not the machine's own: `docker run` has to be told.
+    pub foreign: Vec<Platform>,
+    /// Those of them whose emulators are registered before.
+    pub emulate: Vec<Platform>,
+    /// Why these platforms, where nobody has named them and they are not the machine's own.
+    pub why: Option<String>,
+    /// Names of the variables of the containers.
+    pub env: Vec<String>,
+    /// The network of the containers; none if they have none.
+    pub network: Option<String>,
+    /// Longest time for each check.
+    pub timeout: Duration,
+    /// Memory of a container, in bytes.
+    pub memory: u64,
+    /// The job that containers are made for: run, attempt and job.
+    pub job: String,
+    /// The runner that they are made on, as builders' labels say it.
+    pub runner: String,
+}
+
+impl VerifyPlan {
+    /// Whether a container is started as the image says, to become healthy.
+    pub fn waits_for_health(&self) -> bool {
+        self.checks.iter().any(|check| check.kind == CheckKind::Healthcheck)
+    }
+
+    /// In what kind of container, and where, in one line.
+    pub(super) fn text(&self) -> String {
+        let platforms: Vec<String> = self.platforms.iter().map(ToString::to_string).collect();
+        let mut said = format!("on {}", platforms.join(", "));
+        if let Some(why) = &self.why {
+            let _ = write!(said, " ({why})");
+        }
+        let network =
+            self.network.as_ref().map_or_else(|| "no network".into(), |name| format!("network {name}"));
+        let _ = write!(
+            said,
+            "; {network}, {} of memory, at most {} for each line",
+            units::bytes(self.memory),
+            units::seconds(self.timeout)
+        );
+        if !self.env.is_empty() {
+            let _ = write!(said, ", with {}", self.env.join(", "));
+        }
+        if !self.emulate.is_empty() {
+            let names: Vec<String> = self.emulate.iter().map(ToString::to_string).collect();
+            let _ = write!(said, "; QEMU is registered for {}", names.join(", "));
+        }
+        said
+    }
+}
+
+/// Plans the verification of an image of these platforms; nothing if none is asked for.
+///
+/// # Errors
+/// Nothing here runs a platform that is to be verified, or any of the image.
+pub(super) fn plan_verify(
+    config: &Config,
+    context: &RunnerContext,
+    facts: &Facts,
+    built: &[Platform],
+) -> Result<Option<VerifyPlan>, PlanError> {
+    let asked = &config.verify;
+    if asked.checks.is_empty() {
+        return Ok(None);
+    }
+    let machine = facts.machine.as_ref().ok_or(PlanError::NoMachine)?;
+    let (platforms, why) = platforms(&asked.platforms, built, machine);
+    let own = machine.platforms.get(..1).unwrap_or_default();
+    let missing = |runs: &[Platform]| -> Vec<Platform> {
+        platforms.iter().filter(|platform| !can_run(runs, platform)).cloned().collect()
+    };
+    let (foreign, emulate) = (missing(own), missing(&machine.platforms));
+    if let Some(platform) = emulate.iter().find(|one| !config.builder.emulation || !can_emulate(one)) {
+        let runs = machine.platforms.iter().map(|one| format!("`{one}`")).collect();
+        let can_emulate = can_emulate(platform);
+        return Err(PlanError::CannotVerify { platform: platform.clone(), runs, can_emulate });
+    }
+    Ok(Some(VerifyPlan {
+        checks: asked.checks.clone(),
+        foreign,
+        emulate,
+        platforms,
+        why,
+        env: asked.env.clone(),
+        network: asked.network.clone(),
+        timeout: asked.timeout,
+        memory: machine.memory.map_or(MEMORY, |all| MEMORY.min(all / 2)),
+        job: job_of(context),
+        runner: runner_of(context),
+    }))
+}
+
+/// The platforms that are verified: those that are asked for, else the machine's own, else the first that it runs at all, else
+/// the first; why, where that has to be said.
+fn platforms(
+    asked: &[Platform],
+    built: &[Platform],
+    machine: &MachineFacts,
+) -> (Vec<Platform>, Option<String>) {
+    if !asked.is_empty() {
+        return (asked.to_vec(), None);
+    }
+    let Some(own) = machine.platforms.first() else {
+        return (built.first().cloned().into_iter().collect(), None);
+    };
+    // An image that is there may not say what it runs on.
+    let Some(first) = built.first() else { return (vec![own.clone()], None) };
+    if let Some(native) = built.iter().find(|platform| can_run(std::slice::from_ref(own), platform)) {
+        return (vec![native.clone()], None);
+    }
+    let chosen = built.iter().find(|platform| can_run(&machine.platforms, platform)).unwrap_or(first);
+    (vec![chosen.clone()], Some(format!("the image has none for {own}, which the runner is")))
+}
+
+/// How a container that verified an image ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this code.
+    Exit(i64),
+    /// The kernel ended it: it had no more than these bytes of memory.
+    OutOfMemory(u64),
+    /// It was killed after this time.
+    TimedOut(Duration),
+    /// It could not be started: the exit code that stands for it, and the daemon's words.
+    NotStarted(i64, String),
+}
+
+impl Ending {
+    /// Whether the check is passed.
+    pub fn is_well(&self) -> bool {
+        *self == Self::Exit(0)
+    }
+}
+
+/// A check that an image did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCheck {
+    /// Which.
+    pub check: Check,
+    /// Where.
+    pub platform: Platform,
+    /// The image: `repository@digest`.
+    pub image: String,
+    /// The platform is not the machine's own, which `docker run` has to be told.
+    pub foreign: bool,
+    /// How its container ended.
+    pub ending: Ending,
+    /// The last lines of its output. Hostile text.
+    pub last: Vec<String>,
+}
+
+/// The image has not passed: what, on each platform, at least one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(FailedCheck::text).collect::<Vec<_>>().join("\n"))]
+pub struct NotVerified(pub Vec<FailedCheck>);
+
+impl NotVerified {
+    /// What to change, or how to look at it.
+    pub fn hint(&self) -> String {
+        let mut hint = String::from("no tag was moved");
+        let Some(first) = self.0.first() else { return hint };
+        if let Some(why) = first.likely() {
+            let _ = write!(hint, "; {why}");
+        }
+        let platform = if first.foreign { format!("--platform {} ", first.platform) } else { String::new() };
+        let _ = write!(hint, "; to look at it: docker run --rm -it {platform}{}", first.image);
+        if let CheckKind::Arguments(words) = &first.check.kind {
+            for word in words {
+                let _ = write!(hint, " {}", quoted(&text::value(word)));
+            }
+        }
+        hint
+    }
+}
+
+impl FailedCheck {
+    fn text(&self) -> String {
+        let Self { check, platform, ending, last, .. } = self;
+        let mut said = format!(
+            "`verify`, line {}: `{}` failed on {platform}: {}",
+            check.line,
+            text::name(&check.text),
+            ended(ending)
+        );
+        if last.is_empty() {
+            said.push_str("; it has printed nothing");
+        } else {
+            said.push_str("; its last output:");
+            for line in last {
+                let _ = write!(said, "\n  {}", text::line(line));
+            }
+        }
+        said
+    }
+
+    /// What is probably the matter, by what it said.
+    fn likely(&self) -> Option<&'static str> {
+        let says = |part: &str| self.last.iter().any(|line| line.to_ascii_lowercase().contains(part));
+        match &self.ending {
+            Ending::TimedOut(_) => Some("`verify_timeout` gives it more time"),
+            Ending::NotStarted(_, why) if why.contains("exec format error") => Some(
+                "the program is for another processor than the image's platform says, or a script without `#!`",
+            ),
+            Ending::NotStarted(_, why) if why.contains("network") => {
+                Some("`verify_network` names a network that the daemon has (`docker network ls`)")
+            }
+            _ if says("read-only file system") => {
+                Some("its file system is read-only, only /tmp can be written to")
+            }
+            _ if says("network is unreachable") || says("name resolution") || says("no such host") => {
+                Some("it has no network unless `verify_network` names one")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How a container ended, and what its exit code means by convention (POSIX's shell, `docker run`, `signal(7)`).
+fn ended(ending: &Ending) -> String {
+    match ending {
+        Ending::Exit(code) => match code_means(*code) {
+            Some(means) => format!("exit code {code} ({means})"),
+            None => format!("exit code {code}"),
+        },
+        Ending::OutOfMemory(limit) => {
+            format!("it ran out of memory, of which it has {}", units::bytes(*limit))
+        }
+        Ending::TimedOut(limit) => {
+            format!("it had not ended after {} and was killed", units::seconds(*limit))
+        }
+        Ending::NotStarted(code @ (126 | 127), why) => {
+            let means =
+                if *code == 127 { "the image has no such command" } else { "the command cannot be run" };
+            format!("exit code {code}: {means}: {why}")
+        }
+        Ending::NotStarted(_, why) => format!("its container could not be started: {why}"),
+    }
+}
+
+fn code_means(code: i64) -> Option<&'static str> {
+    Some(match code {
+        125 => "what started the command failed itself",
+        126 => "a command cannot be run",
+        127 => "there is no such command",
+        129..=136 | 138..=159 => match code - 128 {
+            4 => "SIGILL: an instruction that this processor does not have",
+            6 => "SIGABRT: it gave itself up",
+            11 => "SIGSEGV: it crashed",
+            13 => "SIGPIPE",
+            15 => "SIGTERM",
+            _ => "ended by a signal",
+        },
+        137 => "SIGKILL: killed, perhaps for want of memory",
+        _ => return None,
+    })
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;
