@@ -68,9 +68,9 @@ pub(super) async fn ensure_image(
     Ok(name)
 }
 
-/// An image of a registry that the daemon has now. What was pulled for it goes with this value.
+/// An image that the daemon has. What was put there for it goes with this value.
 #[derive(Debug)]
-pub struct PulledImage {
+pub struct HeldImage {
     socket: PathBuf,
     name: String,
     /// The daemon had it before.
@@ -88,24 +88,29 @@ pub async fn pull_platform(
     platform: &Platform,
     logins: &Logins,
     heard: &(dyn Fn(&Pulled) + Send + Sync),
-) -> Result<PulledImage, ImageError> {
+) -> Result<HeldImage, ImageError> {
     let image = ImageName::parse(reference).map_err(|why| ImageError::Pull(why.to_string()))?;
     let was_there = daemon.has_image(reference).await?;
-    let pulled = PulledImage { socket: daemon.socket().to_owned(), name: reference.to_owned(), was_there };
+    let pulled = HeldImage { socket: daemon.socket().to_owned(), name: reference.to_owned(), was_there };
     if !was_there {
         pull(daemon, &image, Some(platform), logins, heard).await?;
     }
     Ok(pulled)
 }
 
-impl PulledImage {
+impl HeldImage {
+    /// One that is put into the daemon's store under this name, or will be.
+    pub fn temporary(daemon: &DaemonClient, name: &str) -> Self {
+        Self { socket: daemon.socket().to_owned(), name: name.to_owned(), was_there: false }
+    }
+
     /// The name that the daemon knows it by.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl Drop for PulledImage {
+impl Drop for HeldImage {
     fn drop(&mut self) {
         if !self.was_there {
             // Nothing can be awaited here. One that is used by somebody else meanwhile stays.

@@ -43,6 +43,7 @@ use crate::runner::event_file;
 
 pub use prepare::{prepare, prepare_builder};
 pub use process::Process;
+pub use verify::PROBE;
 
 use gather::Gathered;
 use registries::{Clients, Registries};

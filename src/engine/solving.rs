@@ -47,5 +47,6 @@ pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
         secrets: run.keyring.secrets().iter().cloned().chain(tokens).collect(),
         ssh: run.asked.build.ssh.clone(),
         github_cache: run.process.github_cache(),
+        archive: None,
     }
 }

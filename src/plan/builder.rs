@@ -440,7 +440,7 @@ pub(super) fn runner_of(context: &RunnerContext) -> String {
     format!("{name}-{}", short_hash(&[context.server_url.clone(), name.clone(), place]))
 }
 
-fn short_hash(parts: &[String]) -> String {
+pub(super) fn short_hash(parts: &[String]) -> String {
     Digest::of(parts.join("\0").as_bytes()).as_str()["sha256:".len()..][..16].to_owned()
 }
 

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 
 use super::attached::place;
 use super::build::{BuildPlan, Export};
+use super::builder::NodeAddress;
 use super::export::ExportPlan;
 use super::given::GivenWork;
 use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
 use super::platform_tags::PlatformTag;
 use super::publish::tags_in;
 use super::run::RunPlan;
+use super::verify::VerifyPlan;
 use crate::inputs::config::Config;
 use crate::metadata::{Moves, Stage, Subject, TagSource, date, labels};
 use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform, Targets};
@@ -67,10 +69,33 @@ fn verify(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
         "an emulator for what is not verified",
     );
     check(config.builder.emulation || verify.emulate.is_empty(), "an emulator, though `emulation` is `off`");
+    unpushed(plan, verify, check);
     check(
         verify.memory > 0 && !verify.timeout.is_zero(),
         "a container that verifies has nothing to do it with",
     );
+}
+
+/// Where it is not certain that the image is pushed, each platform can be loaded from where it was built.
+fn unpushed(plan: &RunPlan, verify: &VerifyPlan, check: &mut impl FnMut(bool, &str)) {
+    let work = plan.image.build().filter(|_| !plan.push.pushes() || plan.push.tolerates_refusal());
+    let loaded = verify.unpushed.iter().map(|load| &load.platform);
+    check(
+        if work.is_some() { loaded.eq(&verify.platforms) } else { verify.unpushed.is_empty() },
+        "what may not be pushed cannot be run, or is loaded without need",
+    );
+    let names: Vec<_> = verify.unpushed.iter().map(|load| &load.name).collect();
+    check(distinct(&names), "two platforms are loaded under one name");
+    for load in &verify.unpushed {
+        let node = work.and_then(|work| work.builder.nodes.get(load.node));
+        let names = vec![load.name.clone()];
+        let export = match node.map(|node| &node.address) {
+            Some(NodeAddress::Docker) => Export::Store(names),
+            _ => Export::Archive(names),
+        };
+        let built = node.is_some_and(|node| node.platforms.contains(&load.platform));
+        check(built && load.export == export, "an image is loaded from where it is not");
+    }
 }
 
 fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
@@ -195,6 +220,10 @@ fn export(plan: &RunPlan, solve: &BuildPlan, check: &mut impl FnMut(bool, &str))
     let destination = match &solve.export {
         Export::PushByDigest(targets) => Some(targets),
         Export::Digest | Export::Nothing => None,
+        Export::Store(_) | Export::Archive(_) => {
+            check(false, "the build itself is exported to the daemon");
+            None
+        }
     };
     check(plan.push.pushes() == destination.is_some(), "the export is not what the push decision says");
     let elsewhere = destination.is_some_and(|targets| *targets != plan.targets);

@@ -120,7 +120,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         (metadata.tags.clone(), image)
     };
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
-    let verify = plan_verify(config, context, facts, image.platforms())?;
+    let verify = plan_verify(config, context, facts, (&image, &push))?;
     let notices = withheld.into_iter().collect();
     let no_tag = metadata.no_tag.clone();
     let about = about(image, config, facts, push, stamp);
@@ -156,7 +156,7 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let image = ImageWork::Merge(MergeWork { merge, index });
     let tags = metadata.tags.clone();
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
-    let verify = plan_verify(config, context, facts, image.platforms())?;
+    let verify = plan_verify(config, context, facts, (&image, &push))?;
     let no_tag = metadata.no_tag.clone();
     Ok(RunPlan { tags, platform_tags, no_tag, verify, warnings, ..about(image, config, facts, push, stamp) })
 }
@@ -179,7 +179,7 @@ fn plan_given(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let (tags, no_tag) = (metadata.tags.clone(), metadata.no_tag.clone());
     let image = ImageWork::Given(given);
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
-    let verify = plan_verify(config, context, facts, image.platforms())?;
+    let verify = plan_verify(config, context, facts, (&image, &push))?;
     let about = about(image, config, facts, push, stamp);
     Ok(RunPlan { tags, platform_tags, no_tag, verify, notices, warnings, ..about })
 }

@@ -6,10 +6,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::builder::{job_of, runner_of};
+use super::build::Export;
+use super::builder::{NodeAddress, job_of, runner_of, short_hash};
 use super::emulation::can_emulate;
 use super::error::PlanError;
 use super::facts::{Facts, MachineFacts, can_run};
+use super::image::{BuildWork, ImageWork};
+use super::push::PushPlan;
 use crate::inputs::config::{Check, CheckKind, Config};
 use crate::model::{Platform, text};
 use crate::runner::context::RunnerContext;
@@ -17,6 +20,9 @@ use crate::runner::units;
 
 /// The most memory that a container has, in bytes, where the machine has twice as much.
 const MEMORY: u64 = 2 << 30;
+
+/// The repository of images that are in the daemon's store for a while.
+const TEMPORARY: &str = "docker-push-action.invalid/verify";
 
 /// How the image is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +45,26 @@ pub struct VerifyPlan {
     pub timeout: Duration,
     /// Memory of a container, in bytes.
     pub memory: u64,
+    /// Where the image may not be pushed, how the daemon gets what it runs: for each platform.
+    pub unpushed: Vec<LoadWork>,
     /// The job that containers are made for: run, attempt and job.
     pub job: String,
     /// The runner that they are made on, as builders' labels say it.
     pub runner: String,
+}
+
+/// One platform of an image that was built, and how it gets into the daemon's store for a while: its build is solved again,
+/// for this platform alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadWork {
+    /// The number of the node that has built it.
+    pub node: usize,
+    /// The platform.
+    pub platform: Platform,
+    /// The name that it has there.
+    pub name: String,
+    /// How it gets there.
+    pub export: Export,
 }
 
 impl VerifyPlan {
@@ -69,6 +91,9 @@ impl VerifyPlan {
         if !self.env.is_empty() {
             let _ = write!(said, ", with {}", self.env.join(", "));
         }
+        if !self.unpushed.is_empty() {
+            said.push_str("; what is not pushed is loaded into the daemon for it, and removed again");
+        }
         if !self.emulate.is_empty() {
             let names: Vec<String> = self.emulate.iter().map(ToString::to_string).collect();
             let _ = write!(said, "; QEMU is registered for {}", names.join(", "));
@@ -85,14 +110,14 @@ pub(super) fn plan_verify(
     config: &Config,
     context: &RunnerContext,
     facts: &Facts,
-    built: &[Platform],
+    (image, push): (&ImageWork, &PushPlan),
 ) -> Result<Option<VerifyPlan>, PlanError> {
     let asked = &config.verify;
     if asked.checks.is_empty() {
         return Ok(None);
     }
     let machine = facts.machine.as_ref().ok_or(PlanError::NoMachine)?;
-    let (platforms, why) = platforms(&asked.platforms, built, machine);
+    let (platforms, why) = platforms(&asked.platforms, image.platforms(), machine);
     let own = machine.platforms.get(..1).unwrap_or_default();
     let missing = |runs: &[Platform]| -> Vec<Platform> {
         platforms.iter().filter(|platform| !can_run(runs, platform)).cloned().collect()
@@ -103,7 +128,12 @@ pub(super) fn plan_verify(
         let can_emulate = can_emulate(platform);
         return Err(PlanError::CannotVerify { platform: platform.clone(), runs, can_emulate });
     }
+    let unpushed = match image.build() {
+        Some(work) if !push.pushes() || push.tolerates_refusal() => unpushed(work, &platforms, context),
+        _ => Vec::new(),
+    };
     Ok(Some(VerifyPlan {
+        unpushed,
         checks: asked.checks.clone(),
         foreign,
         emulate,
@@ -116,6 +146,24 @@ pub(super) fn plan_verify(
         job: job_of(context),
         runner: runner_of(context),
     }))
+}
+
+/// How each of these platforms gets into the daemon's store, under a name that no other job's has.
+fn unpushed(work: &BuildWork, platforms: &[Platform], context: &RunnerContext) -> Vec<LoadWork> {
+    let hash = short_hash(&[job_of(context), runner_of(context)]);
+    let load = |platform: &Platform| {
+        let node = work.solves.iter().position(|solve| solve.platforms.contains(platform))?;
+        // No registry has this name: nothing is ever pulled by it.
+        let name = format!("{TEMPORARY}:{hash}-{}", platform.to_string().replace('/', "-"));
+        let export = match work.builder.nodes.get(node)?.address {
+            NodeAddress::Docker => Export::Store(vec![name.clone()]),
+            NodeAddress::OwnContainer(_) | NodeAddress::Container(_) | NodeAddress::Given(_) => {
+                Export::Archive(vec![name.clone()])
+            }
+        };
+        Some(LoadWork { node, platform: platform.clone(), name, export })
+    };
+    platforms.iter().filter_map(load).collect()
 }
 
 /// The platforms that are verified: those that are asked for, else the machine's own, else the first that it runs at all, else
@@ -151,12 +199,22 @@ pub enum Ending {
     TimedOut(Duration),
     /// It could not be started: the exit code that stands for it, and the daemon's words.
     NotStarted(i64, String),
+    /// It has become healthy, or answers.
+    Healthy,
+    /// It was to become healthy, and has ended with this code.
+    EndedEarly(i64),
+    /// It has not become healthy in this time; how its health check ended the last time, and what that printed. Hostile text.
+    Unhealthy(Duration, Option<(i64, String)>),
+    /// None of the TCP ports that it exposes has answered in this time.
+    NoAnswer(Vec<u16>, Duration),
+    /// The image says nothing of what could be asked.
+    NothingToAsk,
 }
 
 impl Ending {
     /// Whether the check is passed.
     pub fn is_well(&self) -> bool {
-        *self == Self::Exit(0)
+        matches!(self, Self::Exit(0) | Self::Healthy)
     }
 }
 
@@ -167,8 +225,8 @@ pub struct FailedCheck {
     pub check: Check,
     /// Where.
     pub platform: Platform,
-    /// The image: `repository@digest`.
-    pub image: String,
+    /// The image: `repository@digest`; none where it was not pushed.
+    pub image: Option<String>,
     /// The platform is not the machine's own, which `docker run` has to be told.
     pub foreign: bool,
     /// How its container ended.
@@ -190,8 +248,12 @@ impl NotVerified {
         if let Some(why) = first.likely() {
             let _ = write!(hint, "; {why}");
         }
+        let Some(image) = &first.image else {
+            hint.push_str("; the image was not pushed, and nothing of it is left");
+            return hint;
+        };
         let platform = if first.foreign { format!("--platform {} ", first.platform) } else { String::new() };
-        let _ = write!(hint, "; to look at it: docker run --rm -it {platform}{}", first.image);
+        let _ = write!(hint, "; to look at it: docker run --rm -it {platform}{image}");
         if let CheckKind::Arguments(words) = &first.check.kind {
             for word in words {
                 let _ = write!(hint, " {}", quoted(&text::value(word)));
@@ -211,7 +273,10 @@ impl FailedCheck {
             ended(ending)
         );
         if last.is_empty() {
-            said.push_str("; it has printed nothing");
+            // What has never run could not print anything.
+            if !matches!(ending, Ending::NotStarted(..) | Ending::NothingToAsk) {
+                said.push_str("; it has printed nothing");
+            }
         } else {
             said.push_str("; its last output:");
             for line in last {
@@ -225,7 +290,13 @@ impl FailedCheck {
     fn likely(&self) -> Option<&'static str> {
         let says = |part: &str| self.last.iter().any(|line| line.to_ascii_lowercase().contains(part));
         match &self.ending {
-            Ending::TimedOut(_) => Some("`verify_timeout` gives it more time"),
+            Ending::TimedOut(_) | Ending::Unhealthy(..) => Some("`verify_timeout` gives it more time"),
+            Ending::NoAnswer(..) => Some(
+                "it must listen on all addresses, not on its own loopback only; `verify_timeout` gives it more time",
+            ),
+            Ending::NothingToAsk => Some(
+                "add a `HEALTHCHECK` or an `EXPOSE` to the Dockerfile, or name a command in the place of `healthcheck`",
+            ),
             Ending::NotStarted(_, why) if why.contains("exec format error") => Some(
                 "the program is for another processor than the image's platform says, or a script without `#!`",
             ),
@@ -262,6 +333,30 @@ fn ended(ending: &Ending) -> String {
             format!("exit code {code}: {means}: {why}")
         }
         Ending::NotStarted(_, why) => format!("its container could not be started: {why}"),
+        Ending::Healthy => "it is healthy".into(),
+        Ending::EndedEarly(code) => format!("it has ended with exit code {code}, and should have gone on"),
+        Ending::Unhealthy(limit, last) => {
+            let said = match last {
+                None => "its `HEALTHCHECK` was not made once".to_owned(),
+                Some((code, said)) if said.is_empty() => {
+                    format!("its `HEALTHCHECK` ended with exit code {code} the last time")
+                }
+                Some((code, said)) => {
+                    format!(
+                        "its `HEALTHCHECK` ended with exit code {code} the last time: {}",
+                        text::line(said)
+                    )
+                }
+            };
+            format!("it is not healthy after {}; {said}", units::seconds(*limit))
+        }
+        Ending::NoAnswer(ports, limit) => {
+            let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+            format!("nothing answers on port {} after {}", ports.join(" or "), units::seconds(*limit))
+        }
+        Ending::NothingToAsk => {
+            "the image has no `HEALTHCHECK`, and exposes no TCP port that could be asked".into()
+        }
     }
 }
 

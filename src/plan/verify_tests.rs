@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::inputs::config::{Mode, VerifyOptions};
-use crate::metadata::fixture::{built, config, context, push};
+use crate::metadata::fixture::{built, config, context, pull_request, push};
 use crate::plan::check::violations;
+use crate::plan::facts::DaemonFacts;
 use crate::plan::tests::{daemon, facts};
 use crate::plan::{RunPlan, display, plan};
+use crate::runner::context::Event;
 
 fn platforms_of(text: &str) -> Vec<Platform> {
     text.split_whitespace().map(|text| Platform::parse(&format!("linux/{text}")).unwrap()).collect()
@@ -82,6 +84,50 @@ fn what_nothing_runs_is_refused_before_the_build() {
 }
 
 #[test]
+fn what_is_not_pushed_is_loaded_to_be_run() {
+    let fork = context(Event::PullRequest(pull_request("mallory/shop")), "refs/pull/5/merge");
+    let machine = MachineFacts { platforms: platforms_of("amd64"), ..MachineFacts::default() };
+    let mut config = asked("arm64 amd64");
+    config.verify.platforms = platforms_of("amd64 arm64");
+    let planned = |config: &Config, daemon: DaemonFacts| {
+        let metadata = built(&fork, config).unwrap();
+        let facts = Facts { machine: Some(machine.clone()), ..facts(daemon, config, metadata) };
+        let plan = plan(config, &fork, &facts).unwrap();
+        assert_eq!(violations(&plan, config), Vec::<String>::new());
+        plan
+    };
+    let by_daemon = planned(&config, daemon());
+    let verify = by_daemon.verify.clone().unwrap();
+    let [amd64, arm64] = verify.unpushed.as_slice() else { panic!("{verify:?}") };
+    assert_eq!(amd64.export, Export::Store(vec![amd64.name.clone()]));
+    assert!(
+        amd64.name.starts_with("docker-push-action.invalid/verify:") && amd64.name.ends_with("-linux-amd64")
+    );
+    assert_eq!((arm64.node, &arm64.platform), (0, &platforms_of("arm64")[0]));
+    assert!(display::render(&by_daemon).contains("what is not pushed is loaded into the daemon for it"));
+    let classic = DaemonFacts { containerd_image_store: false, ..daemon() };
+    let beside = planned(&config, classic.clone()).verify.unwrap();
+    assert!(matches!(beside.unpushed[0].export, Export::Archive(_)), "a container builds two platforms");
+    let one = Config { platforms: platforms_of("amd64"), ..asked("amd64") };
+    assert!(matches!(planned(&one, classic).verify.unwrap().unpushed[0].export, Export::Store(_)));
+    // One platform of it, with nothing that hangs on an index.
+    let build = by_daemon.image.build().unwrap().image.clone();
+    let alone = build.for_one(&amd64.platform, amd64.export.clone());
+    assert!(!alone.has_index() && alone.platforms == platforms_of("amd64"));
+    // What is pushed needs none of it.
+    assert_eq!(self::planned(&asked("amd64"), "amd64").unwrap().verify.unwrap().unpushed, []);
+    // A registry may refuse a pull request, and the run goes on.
+    let own = context(Event::PullRequest(pull_request("acme/shop")), "refs/pull/5/merge");
+    let facts = Facts { machine: Some(machine), ..facts(daemon(), &one, built(&own, &one).unwrap()) };
+    assert_eq!(plan(&one, &own, &facts).unwrap().verify.unwrap().unpushed.len(), 1);
+    let mut broken = by_daemon;
+    broken.verify.as_mut().unwrap().unpushed[0].export = Export::Archive(Vec::new());
+    broken.verify.as_mut().unwrap().unpushed.pop();
+    let found = violations(&broken, &config).join("; ");
+    assert!(found.contains("cannot be run") && found.contains("from where it is not"), "{found}");
+}
+
+#[test]
 fn it_stands_in_the_plan() {
     let plan = planned(&asked("arm64 amd64"), "amd64").unwrap();
     let text = display::render(&plan);
@@ -136,7 +182,7 @@ fn a_failure_says_what_it_means_and_how_to_look_at_it() {
     let failed = |text: &str, ending: Ending, last: &[&str]| FailedCheck {
         check: command(2, text),
         platform: Platform::parse("linux/amd64").unwrap(),
-        image: image.into(),
+        image: Some(image.into()),
         foreign: false,
         ending,
         last: last.iter().map(ToString::to_string).collect(),
@@ -194,6 +240,41 @@ fn a_failure_says_what_it_means_and_how_to_look_at_it() {
             error.hint()
         );
     }
+    let minute = Duration::from_mins(1);
+    for (ending, said, hint) in [
+        (
+            Ending::Unhealthy(minute, Some((1, "database is\ndown".into()))),
+            "it is not healthy after 1 m 00 s; its `HEALTHCHECK` ended with exit code 1 the last time: database is down; it \
+             has printed nothing",
+            "`verify_timeout`",
+        ),
+        (Ending::Unhealthy(minute, None), "its `HEALTHCHECK` was not made once", "`verify_timeout`"),
+        (Ending::EndedEarly(0), "it has ended with exit code 0, and should have gone on", "moved; to look"),
+        (
+            Ending::NoAnswer(vec![80, 443], minute),
+            "nothing answers on port 80 or 443 after 1 m 00 s",
+            "all addresses",
+        ),
+        (Ending::NothingToAsk, "exposes no TCP port that could be asked", "`EXPOSE`"),
+    ] {
+        let mut one = failed("healthcheck", ending.clone(), &[]);
+        one.check.kind = CheckKind::Healthcheck;
+        assert!(!ending.is_well());
+        let error = NotVerified(vec![one]);
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(
+            error.hint().contains(hint) && error.hint().ends_with("-it r.io/a@sha256:00"),
+            "{}",
+            error.hint()
+        );
+    }
+    assert!(Ending::Healthy.is_well() && Ending::Exit(0).is_well() && !Ending::Exit(1).is_well());
+    let mut unpushed = failed("x", Ending::Exit(1), &[]);
+    unpushed.image = None;
+    assert_eq!(
+        NotVerified(vec![unpushed]).hint(),
+        "no tag was moved; the image was not pushed, and nothing of it is left"
+    );
     let mut foreign = failed("sh", Ending::Exit(1), &[]);
     foreign.foreign = true;
     foreign.check.kind = CheckKind::Arguments(vec!["sh".into(), "-c".into(), "it's a && b".into()]);

@@ -65,6 +65,19 @@ pub struct PlatformRow {
     pub tags: Vec<String>,
 }
 
+/// A check of the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedRow {
+    /// As the input says it.
+    pub check: String,
+    /// Where the image was run.
+    pub platform: Platform,
+    /// How long it took.
+    pub time: Duration,
+    /// It has passed.
+    pub well: bool,
+}
+
 /// The step that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
@@ -89,6 +102,8 @@ pub struct SummaryInput {
     pub tags: Vec<(String, String)>,
     /// Tags that were not moved, and why.
     pub held_back: Vec<(String, String)>,
+    /// What the image has passed, or has not.
+    pub verified: Vec<VerifiedRow>,
     /// The result by platform.
     pub platforms: Vec<PlatformRow>,
     /// Parts of the run in order.
@@ -120,6 +135,7 @@ pub fn render(input: &SummaryInput) -> String {
     }
     page.push_str(&pairs("Tag", "Why", &input.tags));
     page.push_str(&pairs("Held back", "Why", &input.held_back));
+    page.push_str(&verified(&input.verified));
     page.push_str(&platforms(&input.platforms));
     page.push_str(&phases(&input.phases));
     page.push_str(&cache(&input.cache));
@@ -169,6 +185,22 @@ fn pairs(left: &str, right: &str, rows: &[(String, String)]) -> String {
     }
     if rows.len() > MAX_TAGS {
         let _ = writeln!(text, "| and {} more | |", rows.len() - MAX_TAGS);
+    }
+    text + "\n"
+}
+
+fn verified(rows: &[VerifiedRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("| Verified | Platform | |\n| --- | --- | --- |\n");
+    for row in rows.iter().take(MAX_TAGS) {
+        let time = units::seconds(row.time);
+        let how = if row.well { format!("passed in {time}") } else { format!("**failed** after {time}") };
+        let _ = writeln!(text, "| {} | {} | {how} |", code(&row.check), code(&row.platform.to_string()));
+    }
+    if rows.len() > MAX_TAGS {
+        let _ = writeln!(text, "| and {} more | | |", rows.len() - MAX_TAGS);
     }
     text + "\n"
 }

@@ -6,10 +6,13 @@
 //! that was killed has left is removed by whatever reaps builders.
 
 mod body;
+mod health;
+mod probe;
 
 use std::time::Duration;
 
 use bollard::container::LogOutput;
+use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -23,6 +26,9 @@ use super::ours::Unfinished;
 use super::own_container::OwnContainer;
 use crate::model::{Platform, Secret, text};
 use crate::plan::verify::Ending;
+
+pub use health::run_until_healthy;
+pub use probe::{Prober, probe};
 
 /// For what a container has printed to arrive when it has ended.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -59,6 +65,7 @@ pub struct RunOptions<'a> {
 /// Removes the containers that runs which were killed have left. Nothing depends on it.
 pub async fn reap_containers(daemon: &DaemonClient, own: Option<&OwnContainer>, runner: &str, job: &str) {
     reap_orphans(daemon, own, runner, job).await;
+    probe::reap_networks(daemon).await;
 }
 
 /// Where a container has printed something.
@@ -70,21 +77,36 @@ pub enum Channel {
     Err,
 }
 
-/// Runs a container to its end. `heard`: what it prints, in the order in which the daemon has read it.
+/// Hears what a container prints, in the order in which the daemon has read it.
+pub type Heard<'a> = dyn FnMut(Channel, &[u8]) + 'a;
+
+/// Runs a container to its end.
 ///
 /// # Errors
 /// The daemon's words, where it is not the container that failed.
 pub async fn run_container(
     daemon: &DaemonClient,
     options: &RunOptions<'_>,
-    heard: &mut (dyn FnMut(Channel, &[u8]) + Send),
+    heard: &mut Heard<'_>,
+) -> Result<Ending, DockerError> {
+    let to_its_end = async |_: &str| std::future::pending().await;
+    in_container(daemon, options, options.body(), to_its_end, heard).await
+}
+
+/// Makes a container, runs it until it ends or `watch`, which is given its id, has seen enough, and removes it.
+async fn in_container(
+    daemon: &DaemonClient,
+    options: &RunOptions<'_>,
+    body: ContainerCreateBody,
+    watch: impl AsyncFn(&str) -> Result<Ending, DockerError>,
+    heard: &mut Heard<'_>,
 ) -> Result<Ending, DockerError> {
     let name = format!("docker-push-action-verify-{}", options.id);
     let create = CreateContainerOptionsBuilder::default().name(&name);
     let create = create.platform(&options.platform.to_string()).build();
     let mut unfinished = Unfinished::new(daemon.socket(), &name);
     unfinished.asked = true;
-    let created = daemon.docker.create_container(Some(create), options.body()).await;
+    let created = daemon.docker.create_container(Some(create), body).await;
     unfinished.asked = false;
     let id = match created {
         Ok(created) => created.id,
@@ -96,7 +118,7 @@ pub async fn run_container(
             other => return Err(other),
         },
     };
-    let ending = to_its_end(daemon, &id, options, heard).await?;
+    let ending = to_its_end(daemon, &id, options, watch, heard).await?;
     let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     if daemon.docker.remove_container(&id, Some(force)).await.is_ok() {
         unfinished.keep();
@@ -108,7 +130,8 @@ async fn to_its_end(
     daemon: &DaemonClient,
     id: &str,
     options: &RunOptions<'_>,
-    heard: &mut (dyn FnMut(Channel, &[u8]) + Send),
+    watch: impl AsyncFn(&str) -> Result<Ending, DockerError>,
+    heard: &mut Heard<'_>,
 ) -> Result<Ending, DockerError> {
     // Before it starts: the daemon keeps nothing of what it prints.
     let attach = AttachContainerOptionsBuilder::default().stdout(true).stderr(true).stream(true).build();
@@ -119,6 +142,7 @@ async fn to_its_end(
         return not_started(daemon, id, DockerError::of("start its container", &error)).await;
     }
     let mut waiting = std::pin::pin!(daemon.docker.wait_container(id, None));
+    let mut watching = std::pin::pin!(watch(id));
     let (mut ended, mut silent) = (None, false);
     while ended.is_none() || !silent {
         // When it has ended, nothing new comes.
@@ -134,6 +158,7 @@ async fn to_its_end(
                 Some(Ok(LogOutput::StdIn { .. })) => {}
                 Some(Err(_)) | None => silent = true,
             },
+            seen = &mut watching, if ended.is_none() => return seen,
             said = waiting.next(), if ended.is_none() => {
                 // An exit code that is not 0 is an error there; what counts is what the daemon says of it afterwards.
                 if said.is_none() {

@@ -10,6 +10,7 @@ use crate::plan::RunPlan;
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
 use crate::runner::context::RunnerContext;
+use crate::runner::summary::VerifiedRow;
 
 /// The end of one cache's export.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,14 @@ pub(in crate::engine) struct Verified {
     pub time: Duration,
     /// It has passed.
     pub well: bool,
+}
+
+impl Verified {
+    /// For the summary.
+    pub(super) fn row(&self) -> VerifiedRow {
+        let Self { platform, text, time, well } = self.clone();
+        VerifiedRow { check: text, platform, time, well }
+    }
 }
 
 /// What is reported of an image.

@@ -193,6 +193,7 @@ fn page(
             .collect(),
         tags: rows(tags.collect()),
         held_back: rows(account.targets.iter().map(held).collect()),
+        verified: account.verified.iter().map(|verified| verified.row()).collect(),
         platforms: account.first().map(platforms).unwrap_or_default(),
         phases: process.reporter.phases(),
         retries: process.reporter.retries(),

@@ -2,8 +2,11 @@
 
 use tokio::time::Instant;
 
+use super::PROBE;
 use super::transcript::Transcript;
-use crate::docker::{Channel, DaemonClient, OwnContainer, RunOptions, run_container};
+use crate::docker::{
+    Channel, DaemonClient, OwnContainer, Prober, RunOptions, run_container, run_until_healthy,
+};
 use crate::engine::report::Verified;
 use crate::engine::run::Run;
 use crate::error::RunError;
@@ -39,10 +42,8 @@ impl Checking<'_> {
             process.random_id(),
         );
         let (ending, last) = match &check.kind {
-            CheckKind::Arguments(words) => self.arguments(words).await?,
-            CheckKind::Healthcheck => {
-                return Err(RunError::Contradiction(vec!["`healthcheck` is not known yet".into()]));
-            }
+            CheckKind::Arguments(words) => self.container(Some(words)).await?,
+            CheckKind::Healthcheck => self.container(None).await?,
         };
         drop(group);
         let (time, well) = (began.elapsed(), ending.is_well());
@@ -54,8 +55,8 @@ impl Checking<'_> {
         Ok((ending, last))
     }
 
-    /// Runs the image with these arguments.
-    async fn arguments(&self, words: &[String]) -> Result<(Ending, Vec<String>), RunError> {
+    /// Runs the image with these arguments to its end; without any, as it is, until it is well.
+    async fn container(&self, arguments: Option<&[String]>) -> Result<(Ending, Vec<String>), RunError> {
         let reporter = &self.run.process.reporter;
         let began = Instant::now();
         let mut transcript = Transcript::default();
@@ -67,7 +68,7 @@ impl Checking<'_> {
             id: self.run.process.random_id(),
             image: self.name,
             platform: self.platform,
-            arguments: Some(words),
+            arguments,
             env: self.run.keyring.verify_env(),
             network: self.plan.network.as_deref(),
             memory: self.plan.memory,
@@ -77,7 +78,13 @@ impl Checking<'_> {
             runner: &self.plan.runner,
             owner: self.own.map(|own| own.id.as_str()),
         };
-        let ending = run_container(self.daemon, &options, &mut heard).await?;
+        let ending = if arguments.is_some() {
+            run_container(self.daemon, &options, &mut heard).await?
+        } else {
+            let image = self.own.map(|own| own.image.as_str());
+            let prober = Prober { image, program: &self.run.process.program, command: PROBE };
+            run_until_healthy(self.daemon, &options, &prober, &mut heard).await?
+        };
         show(reporter, transcript.finish(began.elapsed()));
         Ok((ending, transcript.last()))
     }

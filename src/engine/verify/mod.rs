@@ -1,10 +1,12 @@
 //! The image is run before it gets a tag: what it must pass stands in the plan, on which platforms too.
 //!
-//! What is run is what will be tagged: the daemon pulls each platform's own manifest by digest from where it was pushed. All
+//! What is run is what will be tagged: the daemon pulls each platform's own manifest by digest from where it was pushed; what
+//! was not pushed is loaded into its store. All
 //! checks of a platform run in order, to the first that fails; other platforms are looked at all the same, and what failed is
 //! told of all. Nothing is left of it: containers, and images that were pulled for them, go with this phase, however it ends.
 
 mod check;
+mod loaded;
 mod transcript;
 
 use std::time::Duration;
@@ -12,11 +14,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::emulation::{Registration, register};
-use super::obtain::Image;
+use super::obtain::{Image, Origin};
 use super::pulls::said_pulls;
 use super::retry::{patience, retry};
 use super::run::Run;
-use crate::docker::{DaemonClient, ImageError, OwnContainer, PulledImage, pull_platform, reap_containers};
+use crate::docker::{DaemonClient, HeldImage, ImageError, OwnContainer, pull_platform, reap_containers};
 use crate::error::RunError;
 use crate::model::{Digest, Platform, Repository, text};
 use crate::plan::RunPlan;
@@ -24,6 +26,10 @@ use crate::plan::given::pick;
 use crate::plan::verify::{FailedCheck, NotVerified, VerifyPlan};
 
 use check::Checking;
+use loaded::loaded;
+
+/// The command of this program that asks an image on its ports.
+pub const PROBE: &str = "probe";
 
 /// For what runs that were killed have left.
 const REAPING: Duration = Duration::from_secs(10);
@@ -60,7 +66,16 @@ async fn each(
         for platform in &plan.platforms {
             let pulled = pulled(run, daemon, (repository, digest), platform).await?;
             let checking = Checking { run, plan, daemon, own, platform, name: pulled.name() };
-            failed.extend(first_failure(&checking, &format!("{repository}@{digest}")).await?);
+            failed.extend(first_failure(&checking, Some(format!("{repository}@{digest}"))).await?);
+        }
+    }
+    if let (Origin::Built(workshop), [], []) =
+        (&image.origin, image.located.as_slice(), image.failed.as_slice())
+    {
+        for load in &plan.unpushed {
+            let held = Box::pin(loaded(run, daemon, workshop, load)).await?;
+            let checking = Checking { run, plan, daemon, own, platform: &load.platform, name: held.name() };
+            failed.extend(first_failure(&checking, None).await?);
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(RunError::NotVerified(Box::new(NotVerified(failed)))) }
@@ -83,7 +98,7 @@ async fn pulled(
     daemon: &DaemonClient,
     (repository, digest): (&Repository, &Digest),
     platform: &Platform,
-) -> Result<PulledImage, RunError> {
+) -> Result<HeldImage, RunError> {
     let unverifiable = |why: String| RunError::Unverifiable { image: format!("{repository}@{digest}"), why };
     let client = run.registries.client(repository.registry());
     let patience = patience(run, repository.registry());
@@ -109,7 +124,10 @@ async fn pulled(
 }
 
 /// Makes the checks in order; the first that fails, if one does.
-async fn first_failure(checking: &Checking<'_>, image: &str) -> Result<Option<FailedCheck>, RunError> {
+async fn first_failure(
+    checking: &Checking<'_>,
+    image: Option<String>,
+) -> Result<Option<FailedCheck>, RunError> {
     let Checking { plan, platform, .. } = checking;
     for check in &plan.checks {
         let (ending, last) = checking.check(check).await?;
@@ -117,7 +135,7 @@ async fn first_failure(checking: &Checking<'_>, image: &str) -> Result<Option<Fa
             return Ok(Some(FailedCheck {
                 check: check.clone(),
                 platform: (*platform).clone(),
-                image: image.to_owned(),
+                image,
                 foreign: plan.foreign.contains(platform),
                 ending,
                 last,
