@@ -128,6 +128,14 @@ pub enum RunError {
         /// Why not. Free of control characters.
         why: String,
     },
+    /// The local daemon does not get the image.
+    #[error("loading the image `{image}` into the local daemon: {why}")]
+    NotLoaded {
+        /// The image: `repository@digest`.
+        image: String,
+        /// Why not. Free of control characters.
+        why: String,
+    },
     /// What several nodes have pushed makes no image.
     #[error("joining the images of the builder's nodes: {0}")]
     Join(JoinError),
@@ -262,6 +270,11 @@ impl RunError {
             Self::Unverifiable { .. } => Some(
                 "no tag was moved; the Docker daemon itself pulls what is verified, and must be able to (`registry_auth`, its \
                  own mirrors and certificates)"
+                    .into(),
+            ),
+            Self::NotLoaded { .. } => Some(
+                "the image is published all the same; the Docker daemon itself pulls it, and must be able to (`registry_auth`, \
+                 its own mirrors and certificates)"
                     .into(),
             ),
             Self::Join(_) => {

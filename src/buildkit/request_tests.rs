@@ -82,11 +82,11 @@ fn frontend() {
 fn exporters() {
     let repository = Repository::parse("ghcr.io/acme/api").unwrap();
     let names = || vec!["ghcr.io/acme/api:1".to_owned(), "ghcr.io/acme/api:main".to_owned()];
-    let named: &[&str] = &["name=ghcr.io/acme/api:1,ghcr.io/acme/api:main", "oci-mediatypes=true"];
+    let expected: &[&str] = &["name=ghcr.io/acme/api:1,ghcr.io/acme/api:main", "oci-mediatypes=true"];
     let table: &[(Export, &str, Option<i64>, &[&str])] = &[
         (Export::Digest, "image", None, &["oci-mediatypes=true", "store=false"]),
-        (Export::Store(names()), "moby", None, named),
-        (Export::Archive(names()), "docker", None, named),
+        (Export::Store(names()), "moby", None, expected),
+        (Export::Archive(names()), "docker", None, expected),
         (
             Export::PushByDigest(repository.into()),
             "image",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
 use bollard::models::CreateImageInfo;
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
@@ -96,6 +96,31 @@ pub async fn pull_platform(
         pull(daemon, &image, Some(platform), logins, heard).await?;
     }
     Ok(pulled)
+}
+
+/// Has the daemon pull these platforms of an image by its digest, and gives it these names. It keeps the name by its digest: to
+/// remove that would remove all of its names in that repository, where containerd keeps images.
+///
+/// # Errors
+/// The daemon's or the registry's words.
+pub async fn pull_under_names(
+    daemon: &DaemonClient,
+    reference: &str,
+    platforms: &[Platform],
+    names: &[ImageName],
+    logins: &Logins,
+    heard: &(dyn Fn(&Pulled) + Send + Sync),
+) -> Result<(), ImageError> {
+    let image = ImageName::parse(reference).map_err(|why| ImageError::Pull(why.to_string()))?;
+    for platform in platforms {
+        pull(daemon, &image, Some(platform), logins, heard).await?;
+    }
+    for name in names {
+        let options = TagImageOptionsBuilder::default().repo(&name.repository().to_string());
+        let tagged = daemon.docker.tag_image(reference, Some(options.tag(name.version()).build())).await;
+        tagged.map_err(|error| DockerError::of("give the image a name", &error))?;
+    }
+    Ok(())
 }
 
 impl HeldImage {

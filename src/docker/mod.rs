@@ -31,7 +31,7 @@ pub use connection::DaemonClient;
 pub use emulator::{EmulatorError, EmulatorOptions, emulated_by_container, register_emulators};
 pub use error::DockerError;
 pub use helper::RelayOptions;
-pub use image::{HeldImage, ImageError, Pulled, pull_platform};
+pub use image::{HeldImage, ImageError, Pulled, pull_platform, pull_under_names};
 pub use insecure::is_insecure_registry;
 pub use load::load_archive;
 pub use memory::machine_memory;

@@ -110,6 +110,8 @@ pub struct Config {
     pub builder: BuilderOptions,
     /// How the image is verified before it gets a tag.
     pub verify: VerifyOptions,
+    /// Also into the local daemon.
+    pub load: bool,
 }
 
 /// What inputs that are all right come to.
@@ -211,11 +213,8 @@ fn read(
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
     let tag_options = tag_options::read(inputs, sha_length, findings);
-    if let Some(mode) = mode {
-        let (promote, platforms) = (tag_options.promote, platforms.as_deref());
-        let beside = mode::Beside { platforms, promote, metadata_context, from: &inputs.from };
-        mode::judge(mode, beside, findings);
-    }
+    let asked = (tag_options.promote, metadata_context);
+    let load = judged(inputs, (mode, platforms.as_deref()), asked, findings);
     let target = findings.take(parse::line("target", &inputs.target));
     let labels = labels(&inputs.labels, findings);
     let (build_args, build_args_of_env) = build_args::read(inputs, findings);
@@ -277,6 +276,7 @@ fn read(
         cache,
         builder,
         verify,
+        load: load?,
     };
     Some((config, keyring))
 }
@@ -298,6 +298,21 @@ fn targets(
         owner_and_name: filled.repository_path.as_deref().unwrap_or(&context.repository.full_name),
     });
     named.map_err(|faults| findings.faults.extend(faults)).ok()
+}
+
+/// Holds the mode against what has to go together with it; gives what `load` says.
+fn judged(
+    inputs: &RawInputs,
+    (mode, platforms): (Option<Mode>, Option<&[Platform]>),
+    (promote, metadata_context): (Promote, Option<MetadataContext>),
+    findings: &mut Findings,
+) -> Option<bool> {
+    let load = findings.take(parse::boolean("load", &inputs.load, false));
+    if let Some(mode) = mode {
+        let (from, load) = (inputs.from.as_str(), load == Some(true));
+        mode::judge(mode, mode::Beside { platforms, promote, metadata_context, from, load }, findings);
+    }
+    load
 }
 
 /// Reads whether to push; where each line of `repository` is disabled, there is nowhere to push to.

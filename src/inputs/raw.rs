@@ -86,6 +86,7 @@ pub struct RawInputs {
     pub verify_env: String,
     pub verify_network: String,
     pub verify_timeout: String,
+    pub load: String,
     pub mode: String,
     pub from: String,
     pub dry_run: String,

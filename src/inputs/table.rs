@@ -355,6 +355,12 @@ pub const INPUTS: &[Input] = &[
     )
     .accepts("`90s`, `3m`, `1h30m`, or seconds"),
     row(
+        "load",
+        Kind::Boolean,
+        Default::Text("false"),
+        "Also into the local Docker daemon, under its tags, for the steps that follow. Several platforms where the daemon can hold them (containerd image store), else the runner's own.",
+    ),
+    row(
         "mode",
         Kind::Text,
         Default::Text("build"),
@@ -404,16 +410,8 @@ pub const PREPARE: &[&str] = &[
 ];
 
 /// Names that are promised but that this version does not know yet.
-pub(super) const LATER: &[&str] = &[
-    "outputs",
-    "load",
-    "archive",
-    "check_level",
-    "deploy",
-    "deploy_token",
-    "deploy_app_id",
-    "deploy_app_key",
-];
+pub(super) const LATER: &[&str] =
+    &["outputs", "archive", "check_level", "deploy", "deploy_token", "deploy_app_id", "deploy_app_key"];
 
 #[cfg(test)]
 mod tests {

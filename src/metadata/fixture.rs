@@ -131,6 +131,7 @@ pub(crate) fn config() -> Config {
         cache: CacheOptions { mode: CacheMode::Off, ..CacheOptions::default() },
         builder: BuilderOptions::default(),
         verify: VerifyOptions::default(),
+        load: false,
     }
 }
 

@@ -14,7 +14,7 @@ use super::run::RunPlan;
 use super::verify::VerifyPlan;
 use crate::inputs::config::Config;
 use crate::metadata::{Moves, Stage, Subject, TagSource, date, labels};
-use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform, Targets};
+use crate::model::{Annotation, AnnotationLevel, CacheEntry, ImageName, NetworkMode, Platform, Targets};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
 pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
@@ -43,6 +43,7 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     check(leg || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
     check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
     verify(plan, config, &mut check);
+    load(plan, config, &mut check);
     match plan.image.made() {
         Made::Built(work) => build(plan, work, config, &mut check),
         Made::Joined(work) => merge(plan, work, config, &mut check),
@@ -74,6 +75,39 @@ fn verify(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
         verify.memory > 0 && !verify.timeout.is_zero(),
         "a container that verifies has nothing to do it with",
     );
+}
+
+/// The daemon gets the image once, under its own tags.
+fn load(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let mut loads = plan.exports.iter().filter_map(ExportPlan::load);
+    let Some(load) = loads.next() else {
+        check(!config.load || plan.tags.is_empty(), "the image is to be loaded, and is not");
+        return;
+    };
+    check(config.load && loads.next().is_none(), "the image is loaded twice, or nobody has asked for it");
+    check(
+        !load.names.is_empty() && !load.platforms.is_empty(),
+        "nothing of the image is loaded, or under no name",
+    );
+    let known = plan.platforms();
+    let own = known.is_empty() || load.platforms.iter().all(|platform| known.contains(platform));
+    check(own && distinct(&load.platforms), "a platform is loaded that the image does not have, or twice");
+    let tag = |name: &ImageName| {
+        name.tag().is_some_and(|tag| tags_in(plan, name.repository()).any(|planned| planned.tag == tag))
+            && plan.targets.contains(name.repository())
+    };
+    check(load.names.iter().all(tag), "the image is loaded under a name that is not its own");
+    let work = plan.image.build().filter(|_| !plan.push.pushes() || plan.push.tolerates_refusal());
+    check(work.is_some() == load.unpushed.is_some(), "what may not be pushed cannot be loaded");
+    let Some((work, unpushed)) = work.zip(load.unpushed.as_ref()) else { return };
+    let names = load.names.iter().map(ToString::to_string).collect();
+    let export = match work.builder.nodes.get(unpushed.node).map(|node| &node.address) {
+        Some(NodeAddress::Docker) => Export::Store(names),
+        _ => Export::Archive(names),
+    };
+    check(unpushed.export == export, "the image is loaded from where it is not");
+    let built = work.solves.get(unpushed.node).map(|solve| unpushed.build(solve.clone()).platforms);
+    check(built.as_ref() == Some(&load.platforms), "other platforms are loaded than were built there");
 }
 
 /// Where it is not certain that the image is pushed, each platform can be loaded from where it was built.
@@ -198,7 +232,7 @@ fn build(plan: &RunPlan, work: &BuildWork, config: &Config, check: &mut impl FnM
     parts(work, check);
     image(plan, build, config, check);
     for exported in &plan.exports {
-        let ExportPlan::Cache(cache) = exported;
+        let Some(cache) = exported.cache() else { continue };
         check(!cache.to.iter().any(inline), "an inline cache is written without an image");
         check(!cache.to.is_empty(), "a cache is written nowhere");
         check(cache.each.len() == work.solves.len(), "a node does not know where its cache goes");
@@ -282,12 +316,18 @@ fn merge(plan: &RunPlan, work: &MergeWork, config: &Config, check: &mut impl FnM
     labels_of(plan, work.index.created, config, check);
     let annotations = &work.index.annotations;
     check(plan.push.pushes() || annotations.is_empty(), "nothing is exported, but something hangs on it");
-    check(plan.exports.is_empty(), "nothing is built that could be exported");
+    check(
+        plan.exports.iter().all(|export| export.load().is_some()),
+        "nothing is built that could be exported",
+    );
     annotated(annotations, &work.index.platforms, check);
 }
 
 fn given(plan: &RunPlan, work: &GivenWork, config: &Config, check: &mut impl FnMut(bool, &str)) {
-    check(plan.exports.is_empty(), "nothing is built that could be exported");
+    check(
+        plan.exports.iter().all(|export| export.load().is_some()),
+        "nothing is built that could be exported",
+    );
     check(
         config.from.as_ref() == Some(&work.from),
         "another image is tagged than the one that was asked for",

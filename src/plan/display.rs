@@ -14,6 +14,7 @@ use super::cache::place;
 use super::export::ExportPlan;
 use super::given::{CommitSource, GivenWork};
 use super::image::{ImageWork, Made, Stalled};
+use super::load::LoadPlan;
 use super::outlook::{self, Outlook};
 use super::platform_tags::PlatformTag;
 use super::push::PushPlan;
@@ -91,6 +92,7 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>) -> String {
     rows.extend(cache(plan).into_iter().map(|text| ("cache", text)));
     rows.extend(fallback(plan).map(|text| ("fallback", text.to_owned())));
     rows.extend(plan.verify.as_ref().map(|verify| ("verify", verify.text())));
+    rows.extend(plan.exports.iter().filter_map(ExportPlan::load).map(|load| ("load", load.text())));
     let mut text = String::new();
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<11} {}", tame(&value));
@@ -211,6 +213,7 @@ pub fn json(plan: &RunPlan) -> String {
         cache_notes: work.map_or(&[], |work| &work.cache_notes),
         fallback: fallback(plan),
         verify: plan.verify.as_ref().map(VerifyFields::of),
+        load: plan.exports.iter().find_map(ExportPlan::load).map(LoadFields::of),
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
@@ -253,6 +256,8 @@ struct Document<'a> {
     fallback: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verify: Option<VerifyFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    load: Option<LoadFields<'a>>,
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
@@ -264,6 +269,19 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notices: &'a [String],
     warnings: &'a [String],
+}
+
+/// What the local daemon gets.
+#[derive(Serialize)]
+struct LoadFields<'a> {
+    platforms: &'a [Platform],
+    names: Vec<String>,
+}
+
+impl<'a> LoadFields<'a> {
+    fn of(plan: &'a LoadPlan) -> Self {
+        Self { platforms: &plan.platforms, names: plan.names.iter().map(ToString::to_string).collect() }
+    }
 }
 
 /// What the image must pass before it gets a tag.
@@ -372,7 +390,7 @@ fn read(plan: &RunPlan) -> impl Iterator<Item = &CacheEntry> {
 /// Where caches are written to: with the image, and after it.
 fn written(plan: &RunPlan) -> impl Iterator<Item = &CacheEntry> {
     let with_image = plan.image.build().into_iter().flat_map(|work| &work.image.cache_to);
-    with_image.chain(plan.exports.iter().flat_map(|ExportPlan::Cache(cache)| &cache.to))
+    with_image.chain(plan.exports.iter().filter_map(ExportPlan::cache).flat_map(|cache| &cache.to))
 }
 
 /// What is read, what is written, and why something is not.

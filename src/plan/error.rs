@@ -33,8 +33,8 @@ pub enum PlanError {
     /// An image is to be tagged, but nothing is known of one: a fault of this action.
     #[error("`mode: tag` needs an image, and none was looked at")]
     NoImage,
-    /// The image is to be run, but nothing is known of the daemon's machine: a fault of this action.
-    #[error("`verify` needs a Docker daemon, and none was looked at")]
+    /// The image is to be run or loaded, but nothing is known of the daemon's machine: a fault of this action.
+    #[error("`verify` and `load` need a Docker daemon, and none was looked at")]
     NoMachine,
     /// A platform is to be verified that nothing here runs.
     #[error(

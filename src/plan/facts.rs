@@ -23,11 +23,11 @@ pub struct Facts {
     pub cache_trouble: Option<CacheTrouble>,
     /// The image that the input `from` names, where one is to be tagged.
     pub given: Option<Box<GivenWork>>,
-    /// The machine of the Docker daemon, where the image is to be run.
+    /// The machine of the Docker daemon, where the image is to be run or loaded.
     pub machine: Option<MachineFacts>,
 }
 
-/// The machine of the Docker daemon, as one that runs the image.
+/// The machine of the Docker daemon, as one that has and runs the image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MachineFacts {
     /// What it runs, by itself or emulated, its own platform first; empty when nobody said.

@@ -15,6 +15,7 @@ use super::facts::{BuilderFacts, Facts};
 use super::image::{BuildWork, ImageWork, MergeWork, Stalled, WithoutCache};
 use super::index::IndexPlan;
 use super::legs::{self, LegPlan, MergePlan};
+use super::load::plan_load;
 use super::platform_tags::platform_tags;
 use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
@@ -107,7 +108,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let emulation = emulation(&builder, &image, &facts.dockerfile, config.builder.emulation);
     warnings.extend(emulation.warnings.clone());
     let solves = solves(&image, &builder);
-    let exports = cache_export(&image, &builder, writes).map(ExportPlan::Cache).into_iter().collect();
+    let cache = cache_export(&image, &builder, writes).map(ExportPlan::Cache);
     let without_cache = without_cache(&solves, &builder);
     let work = Box::new(BuildWork { image, builder, emulation, solves, without_cache, cache_notes: notes });
     let (tags, image) = if let Some(leg) = leg {
@@ -121,6 +122,8 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     };
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let verify = plan_verify(config, context, facts, (&image, &push))?;
+    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
+    let exports = load.map(ExportPlan::Load).into_iter().chain(cache).collect();
     let notices = withheld.into_iter().collect();
     let no_tag = metadata.no_tag.clone();
     let about = about(image, config, facts, push, stamp);
@@ -157,8 +160,18 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let tags = metadata.tags.clone();
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let verify = plan_verify(config, context, facts, (&image, &push))?;
+    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
+    let exports = load.map(ExportPlan::Load).into_iter().collect();
     let no_tag = metadata.no_tag.clone();
-    Ok(RunPlan { tags, platform_tags, no_tag, verify, warnings, ..about(image, config, facts, push, stamp) })
+    Ok(RunPlan {
+        tags,
+        platform_tags,
+        no_tag,
+        verify,
+        exports,
+        warnings,
+        ..about(image, config, facts, push, stamp)
+    })
 }
 
 /// A run that puts tags on an image that is there already. What that says of itself decides which tags move; the ref is the
@@ -180,8 +193,10 @@ fn plan_given(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let image = ImageWork::Given(given);
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let verify = plan_verify(config, context, facts, (&image, &push))?;
+    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
+    let exports = load.map(ExportPlan::Load).into_iter().collect();
     let about = about(image, config, facts, push, stamp);
-    Ok(RunPlan { tags, platform_tags, no_tag, verify, notices, warnings, ..about })
+    Ok(RunPlan { tags, platform_tags, no_tag, verify, exports, notices, warnings, ..about })
 }
 
 /// What a plan says of the run itself.

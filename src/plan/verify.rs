@@ -176,16 +176,26 @@ fn platforms(
     if !asked.is_empty() {
         return (asked.to_vec(), None);
     }
-    let Some(own) = machine.platforms.first() else {
-        return (built.first().cloned().into_iter().collect(), None);
+    let (native, why) = native(built, machine);
+    (vec![native], why)
+}
+
+/// The one of an image's platforms that is the machine's own, else the first that it runs at all, else the first; why, where that
+/// has to be said.
+pub(super) fn native(built: &[Platform], machine: &MachineFacts) -> (Platform, Option<String>) {
+    let own = machine.platforms.first();
+    // An image that is there may not say what it runs on, and a machine may not say what it runs.
+    let (Some(first), Some(own)) = (built.first(), own) else {
+        return (
+            built.first().or(own).cloned().unwrap_or_else(|| Platform::from_fields("linux", "amd64", "")),
+            None,
+        );
     };
-    // An image that is there may not say what it runs on.
-    let Some(first) = built.first() else { return (vec![own.clone()], None) };
     if let Some(native) = built.iter().find(|platform| can_run(std::slice::from_ref(own), platform)) {
-        return (vec![native.clone()], None);
+        return (native.clone(), None);
     }
     let chosen = built.iter().find(|platform| can_run(&machine.platforms, platform)).unwrap_or(first);
-    (vec![chosen.clone()], Some(format!("the image has none for {own}, which the runner is")))
+    (chosen.clone(), Some(format!("the image has none for {own}, which the runner is")))
 }
 
 /// How a container that verified an image ended.

@@ -176,17 +176,19 @@ fn a_plan_that_verifies_something_else_is_none() {
     assert_eq!(violations(&plan, &config), ["what the image must pass is not what was asked for"]);
 }
 
-#[test]
-fn a_failure_says_what_it_means_and_how_to_look_at_it() {
-    let image = "r.io/a@sha256:00";
-    let failed = |text: &str, ending: Ending, last: &[&str]| FailedCheck {
+fn failed(text: &str, ending: Ending, last: &[&str]) -> FailedCheck {
+    FailedCheck {
         check: command(2, text),
         platform: Platform::parse("linux/amd64").unwrap(),
-        image: Some(image.into()),
+        image: Some("r.io/a@sha256:00".into()),
         foreign: false,
         ending,
         last: last.iter().map(ToString::to_string).collect(),
-    };
+    }
+}
+
+#[test]
+fn a_failure_says_what_it_means_and_how_to_look_at_it() {
     for (ending, last, said, hint) in [
         (
             Ending::Exit(3),
@@ -240,6 +242,10 @@ fn a_failure_says_what_it_means_and_how_to_look_at_it() {
             error.hint()
         );
     }
+}
+
+#[test]
+fn what_does_not_get_well_says_so() {
     let minute = Duration::from_mins(1);
     for (ending, said, hint) in [
         (

@@ -38,6 +38,7 @@ mod job;
 mod kill;
 mod leftovers;
 mod legs;
+mod load;
 mod login;
 mod login_ends;
 mod nodes;

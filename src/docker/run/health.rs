@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bollard::models::HealthConfig;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::probe::{Network, Prober, answers};
 use super::{Heard, RunOptions, in_container};
@@ -35,7 +34,7 @@ struct Image {
 struct Config {
     healthcheck: Option<Healthcheck>,
     /// `8080/tcp`.
-    exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
+    exposed_ports: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

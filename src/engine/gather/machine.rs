@@ -1,4 +1,4 @@
-//! The machine of the Docker daemon, where the image is to be run: what it runs, how much memory it has, how its daemon keeps
+//! The machine of the Docker daemon, where the image is to be run or loaded: what it runs, how much memory it has, how its daemon keeps
 //! images.
 
 use super::builders::abilities;
@@ -8,12 +8,12 @@ use crate::engine::run::Run;
 use crate::error::RunError;
 use crate::plan::facts::MachineFacts;
 
-/// Looks at it, if the image is to be run there.
+/// Looks at it, if the image is to be there.
 ///
 /// # Errors
 /// There is no daemon, or it does not say what it can do.
 pub(super) async fn machine(run: &Run<'_>) -> Result<Option<MachineFacts>, RunError> {
-    if run.asked.verify.checks.is_empty() {
+    if run.asked.verify.checks.is_empty() && !run.asked.load {
         return Ok(None);
     }
     let memory = machine_memory();
