@@ -19,6 +19,7 @@ use crate::plan::PlanError;
 use crate::plan::given::NotThere;
 use crate::plan::order::VersionTaken;
 use crate::plan::promote::NoCandidate;
+use crate::plan::verify::NotVerified;
 use crate::progress::bug::Bug;
 use crate::registry::{JoinError, LegsError, NoImage, RegistryError};
 use crate::runner::context::ContextError;
@@ -129,6 +130,25 @@ pub enum RunError {
         from: Box<ImageName>,
         /// Why not.
         source: GivenError,
+    },
+    /// The image did not pass.
+    #[error(transparent)]
+    NotVerified(Box<NotVerified>),
+    /// The image cannot be run, to see whether it passes.
+    #[error("cannot run the image `{image}` to verify it: {why}")]
+    Unverifiable {
+        /// The image: `repository@digest`.
+        image: String,
+        /// Why not. Free of control characters.
+        why: String,
+    },
+    /// The local daemon does not get the image.
+    #[error("loading the image `{image}` into the local daemon: {why}")]
+    NotLoaded {
+        /// The image: `repository@digest`.
+        image: String,
+        /// Why not. Free of control characters.
+        why: String,
     },
     /// What several nodes have pushed makes no image.
     #[error("joining the images of the builder's nodes: {0}")]
@@ -288,6 +308,17 @@ impl RunError {
                 login.shown()
             )),
             Self::Given { from, source } => source.hint(from),
+            Self::NotVerified(failed) => Some(failed.hint()),
+            Self::Unverifiable { .. } => Some(
+                "no tag was moved; the Docker daemon itself pulls what is verified, and must be able to (`registry_auth`, its \
+                 own mirrors and certificates)"
+                    .into(),
+            ),
+            Self::NotLoaded { .. } => Some(
+                "the image is published all the same; the Docker daemon itself pulls it, and must be able to (`registry_auth`, \
+                 its own mirrors and certificates)"
+                    .into(),
+            ),
             Self::Join(_) => {
                 Some("no tag was moved; is each node in `builder` one that builds its platforms?".into())
             }

@@ -9,8 +9,9 @@
 //! gather::all          ─► Facts: metadata (tags with reasons, labels), targets, builders, Dockerfile, cache, a given image
 //! Config + Facts       ─► RunPlan, checked: where the image comes from, where it goes, what else is made of it
 //! obtain::image        ─► Image: built, promoted, merged or given; a digest in each registry, under no tag
+//! verify::all          ─► run by that digest, as planned; a failure ends the run, and no tag has moved
 //! publish::all         ─► for each repository PublishPlan ─► Steps ─► tags on the digest, the image re-read
-//! export::all          ─► what else the plan names: the build cache
+//! export::all          ─► what else the plan names: the local daemon, the build cache
 //! deploy::all          ─► for each environment DeploySteps ─► a pull request, a commit or an event
 //! Report               ─► outputs, job summary, annotations, exit code
 //! ```
@@ -33,12 +34,12 @@
 //! | [`kustomize`] | the files that say which image an environment runs: read, and edited byte for byte: pure |
 //! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
 //! | [`buildkit`] | the BuildKit client: connection, session, solve, status, the sender of files |
-//! | [`docker`] | the daemon's API: our own container, the relay to a registry on the host's loopback, emulators, what its machine runs |
+//! | [`docker`] | the daemon's API: our own container, the relay to a registry on the host's loopback, emulators, what its machine runs, containers of an image that is verified, loading |
 //! | [`net`] | connections to hosts, for every HTTP client of ours: proxies, and whom TLS trusts |
 //! | [`registry`] | the OCI distribution protocol: logins, manifests, tags |
 //! | [`login`] | identities exchanged for logins: OIDC, AWS, Google, Azure, Docker Hub |
 //! | [`progress`] | the build's status stream folded into a state and rendered as a log; the only writer to the terminal |
-//! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `publish`, `export`, `deploy`, `report` |
+//! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `verify`, `publish`, `export`, `deploy`, `report` |
 //! | [`error`] | the errors of a run and their one printer |
 //!
 //! Dependencies point one way, `model ← kustomize, rules, inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use docker_push_action::engine::{self, Process};
+use docker_push_action::engine::{self, PROBE, Process};
 use docker_push_action::error::Stop;
 use docker_push_action::model::chain;
 use docker_push_action::progress::bug::{caught, tell_of_panics};
@@ -55,6 +55,8 @@ async fn dispatch(
         }
         // The relay reports on its lifeline; all that is left to say is whether it went well.
         Some("relay") => u8::from(docker_push_action::docker::relay::serve(&arguments[1..]).await.is_err()),
+        // What asks an image on its ports: whoever has started it ends it.
+        Some(PROBE) => u8::from(docker_push_action::docker::probe(&arguments[1..]).await.is_err()),
         Some("--version") => {
             reporter.info(concat!("docker-push-action ", env!("CARGO_PKG_VERSION")));
             0

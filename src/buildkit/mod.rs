@@ -13,6 +13,7 @@
 //! | `provisions` | what a build needs and a plan does not hold |
 //! | `session`, `grpc` | the server half: dispatch and framing |
 //! | `health`, `auth`, `filesync`, `metadata`, `transfers` | one service each; how file requests are written, how they ended |
+//! | `file_send` | the archive that an exporter makes, on its way to whoever takes it |
 //! | `diffcopy` | fsutil's sender |
 //! | `secrets`, `ssh`, `content` | what steps mount, who signs for them, image layouts and caches in directories |
 //! | `request`, `contexts` | plan → `SolveRequest` |
@@ -38,6 +39,7 @@ mod dial;
 pub mod diffcopy;
 mod error;
 mod failed_call;
+mod file_send;
 mod filesync;
 mod grpc;
 mod health;
@@ -63,6 +65,7 @@ pub use connection::{Connection, Worker};
 pub use content::MissingCache;
 pub use diffcopy::{Transfer, TransferError};
 pub use error::BuildError;
+pub use file_send::{Archive, ArchivePart};
 pub use ids::BuildIds;
 pub use pins::Pins;
 pub use provisions::{GithubCache, Provisions};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::auth::LoginLookup;
+use super::file_send::Archive;
 use crate::model::{BuildSecret, Secret, SshSource};
 
 /// Handed to [`super::build`] beside the plan; never shown, never sent but when the daemon asks, or where the
@@ -20,6 +21,8 @@ pub struct Provisions {
     pub ssh: Vec<SshSource>,
     /// GitHub's cache service, when the job has one.
     pub github_cache: Option<GithubCache>,
+    /// Who takes the archive that the build exports, where it exports one.
+    pub archive: Option<Archive>,
 }
 
 /// GitHub's cache service as the runner names it: `ACTIONS_RESULTS_URL` and `ACTIONS_RUNTIME_TOKEN`.
@@ -39,6 +42,7 @@ impl Default for Provisions {
             secrets: Vec::new(),
             ssh: Vec::new(),
             github_cache: None,
+            archive: None,
         }
     }
 }

@@ -172,8 +172,10 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
     let mut attrs: HashMap<String, String> = HashMap::new();
     let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
     set("oci-mediatypes", "true");
-    // Nothing stays in the daemon's own image store.
-    set("store", "false");
+    if !matches!(plan.export, Export::Store(_) | Export::Archive(_)) {
+        // Nothing stays in the daemon's own image store.
+        set("store", "false");
+    }
     if let Some(seconds) = plan.source_date_epoch {
         set("source-date-epoch", &seconds.to_string());
     }
@@ -189,19 +191,29 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
             set("force-compression", "true");
         }
     }
-    match &plan.export {
+    let kind = match &plan.export {
         Export::Nothing => return None,
-        Export::Digest => {}
+        // Not `moby`, which turns the name into `NAME:latest` and then refuses to push by digest.
+        Export::Digest => "image",
+        Export::Store(names) => {
+            set("name", &names.join(","));
+            // Names as the daemon's own, which `image` takes as they are written.
+            "moby"
+        }
+        Export::Archive(names) => {
+            set("name", &names.join(","));
+            if plan.has_index() { "oci" } else { "docker" }
+        }
         Export::PushByDigest(repositories) => {
             // It pushes to one after the other, and to none after one that fails.
             let names: Vec<String> = repositories.iter().map(ToString::to_string).collect();
             set("name", &names.join(","));
             set("push", "true");
             set("push-by-digest", "true");
+            "image"
         }
-    }
-    // Not `moby`, which turns the name into `NAME:latest` and then refuses to push by digest.
-    Some(Exporter { r#type: "image".into(), attrs })
+    };
+    Some(Exporter { r#type: kind.into(), attrs })
 }
 
 #[cfg(test)]

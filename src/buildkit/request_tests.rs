@@ -81,10 +81,15 @@ fn frontend() {
 #[test]
 fn exporters() {
     let repository = Repository::parse("ghcr.io/acme/api").unwrap();
-    let table: &[(Export, Option<i64>, &[&str])] = &[
-        (Export::Digest, None, &["oci-mediatypes=true", "store=false"]),
+    let names = || vec!["ghcr.io/acme/api:1".to_owned(), "ghcr.io/acme/api:main".to_owned()];
+    let expected: &[&str] = &["name=ghcr.io/acme/api:1,ghcr.io/acme/api:main", "oci-mediatypes=true"];
+    let table: &[(Export, &str, Option<i64>, &[&str])] = &[
+        (Export::Digest, "image", None, &["oci-mediatypes=true", "store=false"]),
+        (Export::Store(names()), "moby", None, expected),
+        (Export::Archive(names()), "docker", None, expected),
         (
             Export::PushByDigest(repository.into()),
+            "image",
             Some(-7),
             &[
                 "name=ghcr.io/acme/api",
@@ -96,13 +101,13 @@ fn exporters() {
             ],
         ),
     ];
-    for (export, source_date_epoch, expected) in table {
+    for (export, kind, source_date_epoch, expected) in table {
         let plan = BuildPlan { export: export.clone(), source_date_epoch: *source_date_epoch, ..plan() };
         let request = request(&plan);
         assert_eq!(request.exporters.len(), 1);
-        assert_eq!(request.exporters[0].r#type, "image");
+        assert_eq!(request.exporters[0].r#type, *kind);
         assert_eq!(sorted(&request.exporters[0].attrs), *expected);
-        assert_eq!(request.exporter_deprecated, "image");
+        assert_eq!(request.exporter_deprecated, *kind);
         assert_eq!(request.exporter_attrs_deprecated, request.exporters[0].attrs);
     }
     for (level, force, expected) in [

@@ -23,6 +23,7 @@ use super::connection::Connection;
 use super::content::{self, Stores};
 use super::dial::Io;
 use super::diffcopy::{Transfer, TransferError};
+use super::file_send::{self, Archive};
 use super::filesync;
 use super::grpc::{Messages, Reply, Status, percent_encode, unary};
 use super::health;
@@ -38,6 +39,7 @@ const METHODS: &[&str] = &[
     "/grpc.health.v1.Health/Check",
     "/moby.filesync.v1.Auth/Credentials",
     "/moby.filesync.v1.FileSync/DiffCopy",
+    "/moby.filesync.v1.FileSend/DiffCopy",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
     "/moby.sshforward.v1.SSH/CheckAgent",
     "/moby.sshforward.v1.SSH/ForwardAgent",
@@ -70,6 +72,8 @@ pub(super) struct Services {
     pub stores: Stores,
     /// What was sent.
     pub transfers: Transfers,
+    /// Who takes the archive that is exported, if one is.
+    pub archive: Option<Archive>,
 }
 
 /// An open session.
@@ -150,6 +154,9 @@ impl Services {
             }
             "/moby.filesync.v1.FileSync/DiffCopy" => {
                 filesync::diff_copy(&self.directories, &self.transfers, &head.headers, messages, spawner)
+            }
+            "/moby.filesync.v1.FileSend/DiffCopy" => {
+                file_send::receive(self.archive.as_ref(), messages, spawner)
             }
             "/moby.buildkit.secrets.v1.Secrets/GetSecret" => {
                 let request = messages.only().await;

@@ -68,6 +68,7 @@ pub async fn build(
         agents: Agents::open(provisions.ssh).await.map_err(BuildError::Ssh)?,
         stores,
         transfers: Transfers::default(),
+        archive: provisions.archive,
     };
     let mut cancel = pin!(cancel);
     let session = tokio::select! {

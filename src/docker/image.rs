@@ -1,20 +1,22 @@
-//! Images that containers of ours are made from: present, or pulled by the daemon, with all that it has: its mirrors,
-//! proxies and certificates.
+//! Images that containers are made from: present, or pulled by the daemon, with all that it has: its mirrors, proxies and
+//! certificates.
 //!
 //! Never looks for a newer one: whoever wants a certain image names its digest. A login goes to its own registry only.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
 use bollard::models::CreateImageInfo;
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::query_parameters::{CreateImageOptionsBuilder, TagImageOptionsBuilder};
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use super::connection::DaemonClient;
 use super::error::DockerError;
-use crate::model::{ImageName, Logins, text};
+use super::ours::delete;
+use crate::model::{ImageName, Logins, Platform, text};
 
 /// How far a pull is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct Pulled {
 
 /// An image that cannot be had; whoever wants it names it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ImageError {
+pub enum ImageError {
     /// The daemon cannot be asked.
     #[error(transparent)]
     Docker(#[from] DockerError),
@@ -58,7 +60,7 @@ pub(super) async fn ensure_image(
             return Ok(name.to_owned());
         }
     }
-    pull(daemon, &image, logins, heard).await?;
+    pull(daemon, &image, None, logins, heard).await?;
     let name = pinned.unwrap_or_else(|| image.to_string());
     if !daemon.has_image(&name).await? {
         return Err(ImageError::Pull("the daemon has pulled it and does not know it".into()));
@@ -66,15 +68,99 @@ pub(super) async fn ensure_image(
     Ok(name)
 }
 
+/// An image that the daemon has. What was put there for it goes with this value.
+#[derive(Debug)]
+pub struct HeldImage {
+    socket: PathBuf,
+    name: String,
+    /// The daemon had it before.
+    was_there: bool,
+}
+
+/// Has the daemon pull the image of a platform, unless it has that already. `reference`: a repository with the digest of that
+/// image's own manifest, as stores without containerd hold one platform under a digest.
+///
+/// # Errors
+/// The daemon's or the registry's words.
+pub async fn pull_platform(
+    daemon: &DaemonClient,
+    reference: &str,
+    platform: &Platform,
+    logins: &Logins,
+    heard: &(dyn Fn(&Pulled) + Send + Sync),
+) -> Result<HeldImage, ImageError> {
+    let image = ImageName::parse(reference).map_err(|why| ImageError::Pull(why.to_string()))?;
+    let was_there = daemon.has_image(reference).await?;
+    let pulled = HeldImage { socket: daemon.socket().to_owned(), name: reference.to_owned(), was_there };
+    if !was_there {
+        pull(daemon, &image, Some(platform), logins, heard).await?;
+    }
+    Ok(pulled)
+}
+
+/// Has the daemon pull these platforms of an image by its digest, and gives it these names. It keeps the name by its digest: to
+/// remove that would remove all of its names in that repository, where containerd keeps images.
+///
+/// # Errors
+/// The daemon's or the registry's words.
+pub async fn pull_under_names(
+    daemon: &DaemonClient,
+    reference: &str,
+    platforms: &[Platform],
+    names: &[ImageName],
+    logins: &Logins,
+    heard: &(dyn Fn(&Pulled) + Send + Sync),
+) -> Result<(), ImageError> {
+    let image = ImageName::parse(reference).map_err(|why| ImageError::Pull(why.to_string()))?;
+    for platform in platforms {
+        pull(daemon, &image, Some(platform), logins, heard).await?;
+    }
+    for name in names {
+        let options = TagImageOptionsBuilder::default().repo(&name.repository().to_string());
+        let tagged = daemon.docker.tag_image(reference, Some(options.tag(name.version()).build())).await;
+        tagged.map_err(|error| DockerError::of("give the image a name", &error))?;
+    }
+    Ok(())
+}
+
+impl HeldImage {
+    /// One that is put into the daemon's store under this name, or will be.
+    pub fn temporary(daemon: &DaemonClient, name: &str) -> Self {
+        Self { socket: daemon.socket().to_owned(), name: name.to_owned(), was_there: false }
+    }
+
+    /// The name that the daemon knows it by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for HeldImage {
+    fn drop(&mut self) {
+        if !self.was_there {
+            // Nothing can be awaited here. One that is used by somebody else meanwhile stays.
+            let _ = delete(&self.socket, &format!("/images/{}", self.name), REMOVAL);
+        }
+    }
+}
+
+/// The most that removing an image may take.
+const REMOVAL: Duration = Duration::from_secs(2);
+
 async fn pull(
     daemon: &DaemonClient,
     image: &ImageName,
+    platform: Option<&Platform>,
     logins: &Logins,
     heard: &(dyn Fn(&Pulled) + Send + Sync),
 ) -> Result<(), ImageError> {
     // Without a version the daemon would pull all tags. It takes a digest in the place of a tag.
     let name = image.repository().to_string();
-    let options = CreateImageOptionsBuilder::default().from_image(&name).tag(image.version()).build();
+    let options = CreateImageOptionsBuilder::default().from_image(&name).tag(image.version());
+    let options = match platform {
+        Some(platform) => options.platform(&platform.to_string()).build(),
+        None => options.build(),
+    };
     let credentials = logins.for_registry(image.repository().registry());
     let credentials = credentials.map(|login| {
         let token = login.identity_token().map(|token| token.expose().to_owned());

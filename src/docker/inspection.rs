@@ -61,6 +61,28 @@ pub(super) struct State {
     pub oom_killed: bool,
     /// Why it could not start; empty otherwise.
     pub error: String,
+    /// What its health check says, if it has one.
+    pub health: Option<Health>,
+}
+
+/// What a container's health check says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Health {
+    /// `starting`, `healthy` or `unhealthy`.
+    pub status: String,
+    /// The last times that it was made, the oldest first.
+    #[serde(deserialize_with = "or_default")]
+    pub log: Vec<HealthLog>,
+}
+
+/// One time that a health check was made.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct HealthLog {
+    pub exit_code: i64,
+    /// What it printed. Hostile text.
+    pub output: String,
 }
 
 /// Whether it runs.
@@ -118,6 +140,9 @@ pub(super) struct Endpoint {
     pub gateway: String,
     #[serde(rename = "IPv6Gateway")]
     pub ipv6_gateway: String,
+    /// Its own address there.
+    #[serde(rename = "IPAddress")]
+    pub ip_address: String,
 }
 
 /// Go writes `null` for an empty list or map.

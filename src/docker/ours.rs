@@ -12,6 +12,8 @@ use super::inspection::{Listed, Status};
 
 /// Our label: what the container is for.
 pub(super) const LABEL_ROLE: &str = "docker-push-action.role";
+/// The role of a container of an image that is verified.
+pub(super) const ROLE_VERIFY: &str = "verify";
 /// Our label: the run that it belongs to.
 pub(super) const LABEL_RUN: &str = "docker-push-action.run";
 
@@ -58,17 +60,19 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The most that removing a container may take when the run is being cancelled.
 const REMOVAL: Duration = Duration::from_secs(2);
 
-/// Removes a container and its nameless volumes by one blocking request, and returns the status of the answer. The
-/// path has no version, as every engine takes it.
+/// Removes a container and its nameless volumes by one blocking request, and returns the status of the answer.
 pub(super) fn remove(socket: &Path, name: &str, patience: Duration) -> std::io::Result<u16> {
+    delete(socket, &format!("/containers/{name}?force=1&v=1"), patience)
+}
+
+/// Removes what is at this path by one blocking request, and returns the status of the answer. The path has no version, as
+/// every engine takes it.
+pub(super) fn delete(socket: &Path, path: &str, patience: Duration) -> std::io::Result<u16> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
-    write!(
-        stream,
-        "DELETE /containers/{name}?force=1&v=1 HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "DELETE {path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")?;
     // The daemon stops working on what nobody waits for.
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;

@@ -1,4 +1,4 @@
-//! The run: facts, plan, image, tags, exports, deployments, report, in this order and never back.
+//! The run: facts, plan, image, its verification, tags, exports, deployments, report, in this order and never back.
 //!
 //! [`execute`] is the whole of it. Each phase has a folder or a file of its own, which can be read alone: it is given the
 //! [`Run`] and the values that those before it have handed on, and hands on one value. A new phase is one more line there
@@ -29,6 +29,7 @@ mod repository_view;
 mod retry;
 mod run;
 mod solving;
+mod verify;
 
 use crate::buildkit::Address;
 use crate::error::RunError;
@@ -44,6 +45,7 @@ use crate::runner::event_file;
 
 pub use prepare::{prepare, prepare_builder};
 pub use process::Process;
+pub use verify::PROBE;
 
 use gather::Gathered;
 use registries::{Clients, Registries};
@@ -97,6 +99,7 @@ async fn execute(run: &Run<'_>) -> Result<(), RunError> {
     }
     preview::print(run, &plan);
     let Some(mut image) = Box::pin(obtain::image(run, &plan, open)).await? else { return Ok(()) };
+    Box::pin(verify::all(run, &plan, &image)).await?;
     let published = Box::pin(publish::all(run, &plan, &mut image)).await?;
     if !(plan.exports.is_empty() && plan.deploy.work.is_empty()) {
         // Whatever ends the run from here on, what was published is known.

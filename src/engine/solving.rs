@@ -1,15 +1,23 @@
-//! What every solve of a run has beside its plan: the session's secrets and logins, and a log.
+//! What every solve of a run has beside its plan: the session's secrets and logins, and a log; and the one solve whose result
+//! goes into the daemon's store.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::mpsc;
+
 use super::run::Run;
-use crate::buildkit::Provisions;
+use crate::buildkit::{self, ArchivePart, BuildIds, Connection, Provisions};
+use crate::docker::{DaemonClient, load_archive};
+use crate::error::RunError;
 use crate::inputs::without_helper;
 use crate::model::{BuildSecret, RegistryHost};
-use crate::plan::build::BuildPlan;
+use crate::plan::build::{BuildPlan, Export};
 use crate::progress::display::Display;
 use crate::progress::plain::PlainOptions;
+
+/// Parts of an archive that wait for the daemon.
+const PARTS: usize = 16;
 
 /// A log of this build, with nothing in it.
 pub(super) fn log(run: &Run<'_>, build: &BuildPlan) -> Display {
@@ -20,6 +28,34 @@ pub(super) fn log(run: &Run<'_>, build: &BuildPlan) -> Display {
         dockerfile: build.dockerfile_place.clone().map(|place| (name.clone(), place)),
     };
     Display::new(options, run.process.reporter.is_live())
+}
+
+/// Carries out a build once more whose result goes into the daemon's store: the daemon's own BuildKit puts it there, any other
+/// sends an archive, which the daemon loads as it comes. What its steps do was said when they did it.
+///
+/// # Errors
+/// The builder's words, or the daemon's.
+pub(super) async fn into_daemon(
+    run: &Run<'_>,
+    connection: &Connection,
+    build: &BuildPlan,
+    daemon: &DaemonClient,
+) -> Result<(), RunError> {
+    let ids = BuildIds::from_random((run.process.random)());
+    let (updates, _) = mpsc::channel(1);
+    let never = std::future::pending::<()>();
+    if !matches!(build.export, Export::Archive(_)) {
+        buildkit::build(connection, build, &ids, provisions(run, build), updates, never).await?;
+        return Ok(());
+    }
+    let (archive, mut parts) = mpsc::channel::<ArchivePart>(PARTS);
+    let provisions = Provisions { archive: Some(archive), ..provisions(run, build) };
+    let stream = futures_util::stream::poll_fn(move |cx| parts.poll_recv(cx));
+    let building = buildkit::build(connection, build, &ids, provisions, updates, never);
+    let (sent, loaded) = tokio::join!(building, load_archive(daemon, stream));
+    // A build that fails sends nothing that could be loaded.
+    sent?;
+    Ok(loaded?)
 }
 
 /// What the session gives: secrets, and to each registry its own login, as it is when it is asked for. The token is a
@@ -47,5 +83,6 @@ pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
         secrets: run.keyring.secrets().iter().cloned().chain(tokens).collect(),
         ssh: run.asked.build.ssh.clone(),
         github_cache: run.process.github_cache(),
+        archive: None,
     }
 }

@@ -57,14 +57,14 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> (Vec<(String,
 }
 
 /// Whether a variable can have this name.
-fn could_be_set(text: &str) -> bool {
+pub(super) fn could_be_set(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     first && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Whether a variable holds a secret of the runner's own: by its name, or because its value is one of them, or the input
 /// `token`, under another name.
-fn is_runners_secret(inputs: &RawInputs, name: &str, value: &str) -> bool {
+pub(super) fn is_runners_secret(inputs: &RawInputs, name: &str, value: &str) -> bool {
     let values = RUNNERS_SECRETS.iter().filter_map(|name| inputs.variables.get(*name)).chain([&inputs.token]);
     let same = values.filter(|secret| !secret.is_empty()).any(|secret| secret.expose() == value.trim());
     RUNNERS_SECRETS.contains(&name) || same

@@ -10,6 +10,7 @@ use super::fault::{Findings, InputFault, shown};
 use super::parse;
 use super::raw::RawInputs;
 use super::shared::Shared;
+use super::time_limit;
 use crate::model::CacheEntry;
 use crate::model::attrs::{self, Attrs};
 
@@ -45,8 +46,6 @@ pub enum CacheMode {
 }
 
 const KINDS: &[&str] = &["gha", "registry", "inline", "local", "s3", "azblob"];
-/// No job lasts longer.
-const LONGEST: u64 = 24 * 60 * 60;
 
 /// What an entry is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -178,45 +177,14 @@ fn local(input: &str, attrs: &mut Attrs, used: Use, shared: &Shared<'_>) -> Resu
     Ok(())
 }
 
-/// Reads how long writing a cache may take: `3m`, `90s`, `1h30m`, or whole seconds.
+/// Reads how long writing a cache may take.
 fn timeout(text: &str, default: Duration) -> Result<Duration, InputFault> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(default);
-    }
-    let fault = |what: &str| InputFault::new("cache_timeout", format!("`{}` {what}", shown(text)));
-    let seconds =
-        seconds(text).ok_or_else(|| fault("is no time").hint("for example `90s`, `3m` or `1h30m`"))?;
-    match seconds {
-        0 => Err(fault("leaves no time to write the cache").hint("`cache: off` writes none")),
-        seconds if seconds > LONGEST => Err(fault("is longer than a day")),
-        seconds => Ok(Duration::from_secs(seconds)),
-    }
-}
-
-/// The seconds of a time such as `1h30m` or `90`, whose units come once and from the largest on; nothing if it is none.
-fn seconds(text: &str) -> Option<u64> {
-    if let Ok(seconds) = text.parse::<u32>() {
-        return text.bytes().all(|b| b.is_ascii_digit()).then_some(seconds.into());
-    }
-    let (mut total, mut rest, mut largest) = (0_u64, text, u64::MAX);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u32 = rest[..digits].parse().ok()?;
-        let unit = match rest.as_bytes()[digits] {
-            b'h' => 3600,
-            b'm' => 60,
-            b's' => 1,
-            _ => return None,
-        };
-        if unit >= largest {
-            return None;
-        }
-        largest = unit;
-        total = total.checked_add(u64::from(number) * unit)?;
-        rest = &rest[digits + 1..];
-    }
-    Some(total)
+    time_limit::read(
+        "cache_timeout",
+        text,
+        default,
+        ("leaves no time to write the cache", "`cache: off` writes none"),
+    )
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::{
     build_args, build_options, builder, cache, deploy, docker_env, dockerfile, files, from, image, logins,
     metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script, tag_options, tags,
-    tags_key::tags_key, version,
+    tags_key::tags_key, verify, version,
 };
 use crate::model::{
     ContextSource, Digest, ImageName, Keyring, Platform, RegistryHost, Repository, Retries, Targets,
@@ -39,6 +39,7 @@ pub use super::mode::Mode;
 pub use super::platform_tags::PlatformTagName;
 pub use super::push::Push;
 pub use super::tag_options::{ExistingVersion, Promote, TagOptions};
+pub use super::verify::{Check, CheckKind, VerifyOptions};
 pub use super::version::VersionInput;
 
 /// A run, as it was asked for. What is secret of it is in the [`Keyring`].
@@ -113,6 +114,10 @@ pub struct Config {
     pub cache: CacheOptions,
     /// Who builds.
     pub builder: BuilderOptions,
+    /// How the image is verified before it gets a tag.
+    pub verify: VerifyOptions,
+    /// Also into the local daemon.
+    pub load: bool,
 }
 
 /// What inputs that are all right come to.
@@ -214,11 +219,8 @@ fn read(
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
     let tag_options = tag_options::read(inputs, sha_length, findings);
-    if let Some(mode) = mode {
-        let (promote, platforms) = (tag_options.promote, platforms.as_deref());
-        let beside = mode::Beside { platforms, promote, metadata_context, from: &inputs.from };
-        mode::judge(mode, beside, findings);
-    }
+    let asked = (tag_options.promote, metadata_context);
+    let load = judged(inputs, (mode, platforms.as_deref()), asked, findings);
     let target = findings.take(parse::line("target", &inputs.target));
     let labels = labels(&inputs.labels, findings);
     let (build_args, build_args_of_env) = build_args::read(inputs, findings);
@@ -235,6 +237,7 @@ fn read(
     let builder =
         builder::read(inputs, platforms.as_deref().unwrap_or_default(), stranger, &shared, findings);
     let (deploy, deploy_login) = deploy::read(inputs, findings);
+    let (verify, verify_env) = verify::read(inputs, platforms.as_deref(), findings);
     let (source, dockerfile) = places?;
     let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
@@ -242,6 +245,7 @@ fn read(
         .with_token(&inputs.token)
         .with_deploy(deploy_login)
         .with_secrets(secrets)
+        .with_verify_env(verify_env)
         .with_proxies(given.proxies);
     let tags_key = tags_key(inputs, named.targets.iter());
     let config = Config {
@@ -280,6 +284,8 @@ fn read(
         build,
         cache,
         builder,
+        verify,
+        load: load?,
     };
     Some((config, keyring))
 }
@@ -301,6 +307,21 @@ fn targets(
         owner_and_name: filled.repository_path.as_deref().unwrap_or(&context.repository.full_name),
     });
     named.map_err(|faults| findings.faults.extend(faults)).ok()
+}
+
+/// Holds the mode against what has to go together with it; gives what `load` says.
+fn judged(
+    inputs: &RawInputs,
+    (mode, platforms): (Option<Mode>, Option<&[Platform]>),
+    (promote, metadata_context): (Promote, Option<MetadataContext>),
+    findings: &mut Findings,
+) -> Option<bool> {
+    let load = findings.take(parse::boolean("load", &inputs.load, false));
+    if let Some(mode) = mode {
+        let (from, load) = (inputs.from.as_str(), load == Some(true));
+        mode::judge(mode, mode::Beside { platforms, promote, metadata_context, from, load }, findings);
+    }
+    load
 }
 
 /// Reads whether to push; nowhere, if no line of `repository` is enabled.

@@ -239,6 +239,9 @@ fn empty_lines_of_a_list_are_nothing() {
         ("cache_from", ["acme/api:a", "type=registry,ref=acme/api:b"]),
         ("cache_to", ["type=inline", "acme/api:b"]),
         ("builder", ["linux/amd64=docker-container://a", "linux/arm64=docker-container://b"]),
+        ("verify", ["migrate validate", "healthcheck"]),
+        ("verify_platforms", ["linux/amd64", "linux/arm64"]),
+        ("verify_env", ["A=1", "B=2"]),
     ];
     for input in INPUTS.iter().filter(|input| input.kind == crate::inputs::input::Kind::List) {
         assert!(lists.iter().any(|(name, _)| *name == input.name), "`{}` is a list, too", input.name);
@@ -258,6 +261,7 @@ fn empty_lines_of_a_list_are_nothing() {
                 resolved.unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
             // Each knows its line's number.
             let rules = config.tags.take().map(|rules| (rules.entries.len(), rules.flavor));
+            config.verify.checks.iter_mut().for_each(|check| check.line = 0);
             (config, rules, keyring.secrets().to_vec())
         };
         let plain = read(&format!("{one}\n{two}"));

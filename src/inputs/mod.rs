@@ -63,6 +63,9 @@ pub mod table;
 mod tag_options;
 mod tags;
 pub mod tags_key;
+mod time_limit;
+mod verify;
 mod version;
+mod words;
 
 pub use logins::without_helper;

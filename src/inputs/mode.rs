@@ -69,11 +69,13 @@ pub(super) struct Beside<'a> {
     pub metadata_context: Option<MetadataContext>,
     /// As it is typed.
     pub from: &'a str,
+    /// The image is to be in the local daemon, too.
+    pub load: bool,
 }
 
 /// Reports what other inputs ask for that does not go together with a mode.
 pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
-    let Beside { platforms, promote, metadata_context, from } = beside;
+    let Beside { platforms, promote, metadata_context, from, load } = beside;
     if let Some(platforms) = platforms.filter(|platforms| platforms.len() > 1) {
         let named = |word: &str| {
             let names: Vec<String> = platforms.iter().map(|platform| format!("`{platform}`")).collect();
@@ -108,6 +110,10 @@ pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
     if (mode, metadata_context) == (Mode::Tag, Some(MetadataContext::Git)) {
         let message = "`git` speaks of what is checked out, and `mode: tag` of the image that `from` names";
         findings.faults.push(InputFault::new("metadata_context", message).hint("leave it out"));
+    }
+    if mode == Mode::Leg && load {
+        let message = "a leg has no tag that it could be loaded under";
+        findings.faults.push(InputFault::new("load", message).hint("load it where the legs are merged"));
     }
     if mode != Mode::Tag && !from.trim().is_empty() {
         let message = "it names an image to put tags on, and this job makes one";
@@ -164,10 +170,13 @@ pub(super) fn without_build(inputs: &mut RawInputs, paths: &Paths) {
         &mut inputs.builder,
         &mut inputs.builder_image,
         &mut inputs.builder_keep,
-        &mut inputs.emulation,
-        &mut inputs.emulator_image,
     ] {
         text.clear();
+    }
+    // What verifies an image may have to be emulated all the same.
+    if inputs.verify.trim().is_empty() {
+        inputs.emulation.clear();
+        inputs.emulator_image.clear();
     }
     for secret in [&mut inputs.secrets, &mut inputs.cache, &mut inputs.cache_from, &mut inputs.cache_to] {
         *secret = Secret::default();
@@ -257,7 +266,7 @@ mod tests {
     }
 
     const BESIDE: Beside<'_> =
-        Beside { platforms: None, promote: Promote::Auto, metadata_context: None, from: "" };
+        Beside { platforms: None, promote: Promote::Auto, metadata_context: None, from: "", load: false };
 
     #[test]
     fn what_is_tagged_and_what_it_is_called_after() {
@@ -274,6 +283,8 @@ mod tests {
             (Mode::Merge, Beside { from: " ", ..BESIDE }, None),
             (Mode::Merge, Beside { from: "x", ..BESIDE }, Some("(write `mode: tag`, or leave `from` out)")),
             (Mode::Build, Beside { from: "x", ..BESIDE }, Some("`from`: it names an image")),
+            (Mode::Leg, Beside { load: true, ..BESIDE }, Some("`load`: a leg has no tag")),
+            (Mode::Merge, Beside { load: true, ..BESIDE }, None),
         ] {
             let mut findings = Findings::default();
             judge(mode, beside, &mut findings);

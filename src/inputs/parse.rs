@@ -63,6 +63,16 @@ pub(super) fn one_of<T: Copy>(input: &str, text: &str, words: &[(&str, T)]) -> R
 /// Reads platforms, separated by lines and commas: each once, in the order given; the default ones if none is given.
 pub(super) fn platforms(text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
     let text = if text.trim().is_empty() { DEFAULT_PLATFORMS } else { text };
+    let platforms = platforms_of("platform", text)?;
+    if platforms.is_empty() {
+        let fault = InputFault::new("platform", "no platform is named").hint("for example `linux/amd64`");
+        return Err(vec![fault]);
+    }
+    Ok(platforms)
+}
+
+/// Reads the platforms of an input that may name none: each once, in the order given.
+pub(super) fn platforms_of(input: &str, text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
     let names =
         entries(text).flat_map(|(_, line)| line.split(',')).map(str::trim).filter(|name| !name.is_empty());
     let (mut platforms, mut faults) = (Vec::new(), Vec::new());
@@ -70,11 +80,8 @@ pub(super) fn platforms(text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
         match Platform::parse(name) {
             Ok(platform) if platforms.contains(&platform) => {}
             Ok(platform) => platforms.push(platform),
-            Err(error) => faults.push(InputFault::new("platform", error.to_string())),
+            Err(error) => faults.push(InputFault::new(input, error.to_string())),
         }
-    }
-    if platforms.is_empty() && faults.is_empty() {
-        faults.push(InputFault::new("platform", "no platform is named").hint("for example `linux/amd64`"));
     }
     if faults.is_empty() { Ok(platforms) } else { Err(faults) }
 }

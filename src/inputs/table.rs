@@ -334,6 +334,40 @@ pub const INPUTS: &[Input] = &[
     )
     .accepts("`auto`, `true` or `false`"),
     row(
+        "verify",
+        Kind::List,
+        Default::None,
+        "Commands that the image must pass before it gets a tag. Each line is the arguments of one `docker run --rm IMAGE …` that must exit with 0; quotes as in a shell, but nothing is expanded. `healthcheck` starts the image and waits until its `HEALTHCHECK`, or an exposed port, says that it is well. The file system is read-only but for `/tmp`, and there are no privileges.",
+    )
+    .accepts("`migrate validate`, `sh -c 'a && b'`, or `healthcheck`, one a line")
+    .misspelt(&["verification", "verify_command", "smoke_test"]),
+    row(
+        "verify_platforms",
+        Kind::List,
+        Default::Phrase("the runner's own"),
+        "Platforms of the image that are verified. A foreign one needs emulation.",
+    )
+    .accepts("some of `platform`, one a line or separated by commas")
+    .misspelt(&["verify_platform"]),
+    row("verify_env", Kind::List, Default::None, "Variables of the containers that verify. No value is shown anywhere.")
+        .accepts("`KEY=value`, or `KEY` for a variable that `env:` of the workflow, job or step sets, one a line")
+        .misspelt(&["verify_envs"]),
+    row("verify_network", Kind::Text, Default::Text("none"), "The network of the containers that verify.")
+        .accepts("`none`, `bridge`, `host`, or a network of the daemon, such as `${{ job.services.db.network }}`"),
+    row(
+        "verify_timeout",
+        Kind::Text,
+        Default::Text("60s"),
+        "Longest time for each line of `verify`. What still runs then is killed, and has failed.",
+    )
+    .accepts("`90s`, `3m`, `1h30m`, or seconds"),
+    row(
+        "load",
+        Kind::Boolean,
+        Default::Text("false"),
+        "Also into the local Docker daemon, under its tags, for the steps that follow. Several platforms where the daemon can hold them (containerd image store), else the runner's own.",
+    ),
+    row(
         "mode",
         Kind::Text,
         Default::Text("build"),
@@ -413,17 +447,7 @@ pub const PREPARE: &[&str] = &[
 ];
 
 /// Names that are promised but that this version does not know yet.
-pub(super) const LATER: &[&str] = &[
-    "outputs",
-    "verify",
-    "verify_platforms",
-    "verify_env",
-    "verify_network",
-    "verify_timeout",
-    "load",
-    "archive",
-    "check_level",
-];
+pub(super) const LATER: &[&str] = &["outputs", "archive", "check_level"];
 
 #[cfg(test)]
 mod tests {

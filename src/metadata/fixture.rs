@@ -8,7 +8,7 @@ use super::{
 };
 use crate::inputs::config::{
     BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, MetadataContext, MetadataEnv,
-    Mode, Push, TagOptions,
+    Mode, Push, TagOptions, VerifyOptions,
 };
 use crate::model::{CommitId, ContextSource, GitRef, Platform, Repository};
 use crate::runner::cache_service::CacheService;
@@ -131,6 +131,8 @@ pub(crate) fn config() -> Config {
         build: BuildOptions::default(),
         cache: CacheOptions { mode: CacheMode::Off, ..CacheOptions::default() },
         builder: BuilderOptions::default(),
+        verify: VerifyOptions::default(),
+        load: false,
     }
 }
 

@@ -1,5 +1,5 @@
 //! Everything secret that a run was given: logins by host, what is exchanged for further ones, the token of this GitHub
-//! server's API, the values of build secrets, the proxies of builds.
+//! server's API, the values of build secrets, the proxies of builds, the variables of what verifies.
 //!
 //! It is the only home of these: configuration and plans name hosts and ids. A login that ended is renewed here, in
 //! place, so that whoever asks next has the new one.
@@ -17,6 +17,7 @@ pub struct Keyring {
     deploy: Option<DeployLogin>,
     secrets: Vec<BuildSecret>,
     proxies: Vec<(String, Secret)>,
+    verify_env: Vec<(String, Secret)>,
 }
 
 impl Keyring {
@@ -47,6 +48,12 @@ impl Keyring {
     #[must_use]
     pub fn with_proxies(self, proxies: Vec<(String, Secret)>) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// With the variables of the containers that verify the image.
+    #[must_use]
+    pub fn with_verify_env(self, verify_env: Vec<(String, Secret)>) -> Self {
+        Self { verify_env, ..self }
     }
 
     /// The login for a host: nobody else's.
@@ -102,6 +109,11 @@ impl Keyring {
     /// The proxies of the build's steps, by the names of the build arguments that they are. Their URLs may hold a password.
     pub fn proxies(&self) -> &[(String, Secret)] {
         &self.proxies
+    }
+
+    /// The variables of the containers that verify the image, in order.
+    pub fn verify_env(&self) -> &[(String, Secret)] {
+        &self.verify_env
     }
 
     fn read<T>(&self, look: impl FnOnce(&Logins) -> T) -> T {

@@ -131,6 +131,20 @@ impl BuildPlan {
         }
     }
 
+    /// The build once more for one platform's image, which goes there: everything that it would do has been done. Nothing hangs
+    /// on that image but what is in its config, which is the same.
+    #[must_use]
+    pub fn for_one(self, platform: &Platform, export: Export) -> Self {
+        Self {
+            platforms: vec![platform.clone()],
+            attestations: Vec::new(),
+            annotations: Vec::new(),
+            cache_to: Vec::new(),
+            export,
+            ..self.again()
+        }
+    }
+
     /// Whether there will be an index. Else the image is one manifest.
     pub fn has_index(&self) -> bool {
         let asked = |(name, value): &(String, String)| name == "BUILDKIT_MULTI_PLATFORM" && is_true(value);
@@ -170,6 +184,11 @@ pub enum Export {
     Digest,
     /// The steps run, no image is made (the daemon without the containerd image store).
     Nothing,
+    /// Put into the store of the daemon whose own BuildKit builds, under these names.
+    Store(Vec<String>),
+    /// Made an archive that a daemon loads, under these names, which comes through the session. Of several platforms it is an
+    /// OCI layout, else Docker's own.
+    Archive(Vec<String>),
 }
 
 /// Go's `ParseBool`, as BuildKit reads its flags.

@@ -400,9 +400,7 @@ fn container(asked: BuilderInputs<'_>, context: &RunnerContext) -> ContainerPlan
     entitlements.sort();
     entitlements.dedup();
     let host_network = asked.registry.is_loopback();
-    let run = &context.run;
-    let job = format!("{}-{}-{}", run.id, run.attempt, run.job);
-    let runner = runner(context);
+    let (job, runner) = (job_of(context), runner_of(context));
     let repository = context.repository.full_name.clone();
     let mut parts = vec![runner.clone(), image.clone(), entitlements.join(","), host_network.to_string()];
     parts.push(buildkitd_config.clone().unwrap_or_default());
@@ -424,10 +422,16 @@ fn container(asked: BuilderInputs<'_>, context: &RunnerContext) -> ContainerPlan
     }
 }
 
+/// Which job this is: run, attempt and job.
+pub(super) fn job_of(context: &RunnerContext) -> String {
+    let run = &context.run;
+    format!("{}-{}-{}", run.id, run.attempt, run.job)
+}
+
 /// Which runner this is, among all that use its machine's daemon. Its name is unique where it is registered, and another
 /// organisation's runner on the same machine may be called the same. Each has a work directory of its own there, which the
 /// daemon mounts into actions; where that is not known, the repository's owner stands for it.
-fn runner(context: &RunnerContext) -> String {
+pub(super) fn runner_of(context: &RunnerContext) -> String {
     let place = match &context.paths.host_temp {
         Some(temp) => temp.display().to_string(),
         None => context.repository.owner.to_ascii_lowercase(),
@@ -436,7 +440,7 @@ fn runner(context: &RunnerContext) -> String {
     format!("{name}-{}", short_hash(&[context.server_url.clone(), name.clone(), place]))
 }
 
-fn short_hash(parts: &[String]) -> String {
+pub(super) fn short_hash(parts: &[String]) -> String {
     Digest::of(parts.join("\0").as_bytes()).as_str()["sha256:".len()..][..16].to_owned()
 }
 

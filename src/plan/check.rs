@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::attached::place;
 use super::build::{BuildPlan, Export};
+use super::builder::NodeAddress;
 use super::deploy::DeployWork;
 use super::export::ExportPlan;
 use super::given::GivenWork;
@@ -11,9 +12,10 @@ use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
 use super::platform_tags::PlatformTag;
 use super::publish::tags_in;
 use super::run::RunPlan;
+use super::verify::VerifyPlan;
 use crate::inputs::config::Config;
 use crate::metadata::{Moves, Stage, Subject, TagSource, date, labels};
-use crate::model::{Annotation, AnnotationLevel, CacheEntry, NetworkMode, Platform, Targets};
+use crate::model::{Annotation, AnnotationLevel, CacheEntry, ImageName, NetworkMode, Platform, Targets};
 
 /// Every invariant that the plan breaks, one sentence each; empty for a sound plan.
 pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
@@ -44,12 +46,94 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     let later = leg || plan.stage.is_some();
     check(later || !plan.push.pushes() || !plan.tags.is_empty(), "a push without a tag");
     check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
+    verify(plan, config, &mut check);
+    load(plan, config, &mut check);
     match plan.image.made() {
         Made::Built(work) => build(plan, work, config, &mut check),
         Made::Joined(work) => merge(plan, work, config, &mut check),
         Made::Given(work) => given(plan, work, config, &mut check),
     }
     broken
+}
+
+/// What an image must pass is what was asked for, on platforms of its own.
+fn verify(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let asked = !config.verify.checks.is_empty();
+    check(asked == plan.verify.is_some(), "what the image must pass is not what was asked for");
+    let Some(verify) = &plan.verify else { return };
+    check(verify.checks == config.verify.checks, "the image must pass something else than was asked for");
+    check(!verify.platforms.is_empty(), "the image must pass on no platform");
+    check(distinct(&verify.platforms), "a platform is verified twice");
+    // An image that is there may not say what it runs on.
+    let known = plan.platforms();
+    let own = known.is_empty() || verify.platforms.iter().all(|platform| known.contains(platform));
+    check(own, "a platform is verified that the image does not have");
+    check(
+        verify.emulate.iter().all(|platform| verify.foreign.contains(platform))
+            && verify.foreign.iter().all(|platform| verify.platforms.contains(platform)),
+        "an emulator for what is not verified",
+    );
+    check(config.builder.emulation || verify.emulate.is_empty(), "an emulator, though `emulation` is `off`");
+    unpushed(plan, verify, check);
+    check(
+        verify.memory > 0 && !verify.timeout.is_zero(),
+        "a container that verifies has nothing to do it with",
+    );
+}
+
+/// The daemon gets the image once, under its own tags.
+fn load(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let mut loads = plan.exports.iter().filter_map(ExportPlan::load);
+    let Some(load) = loads.next() else {
+        check(!config.load || plan.tags.is_empty(), "the image is to be loaded, and is not");
+        return;
+    };
+    check(config.load && loads.next().is_none(), "the image is loaded twice, or nobody has asked for it");
+    check(
+        !load.names.is_empty() && !load.platforms.is_empty(),
+        "nothing of the image is loaded, or under no name",
+    );
+    let known = plan.platforms();
+    let own = known.is_empty() || load.platforms.iter().all(|platform| known.contains(platform));
+    check(own && distinct(&load.platforms), "a platform is loaded that the image does not have, or twice");
+    let tag = |name: &ImageName| {
+        name.tag().is_some_and(|tag| tags_in(plan, name.repository()).any(|planned| planned.tag == tag))
+            && plan.targets.contains(name.repository())
+    };
+    check(load.names.iter().all(tag), "the image is loaded under a name that is not its own");
+    let work = plan.image.build().filter(|_| !plan.push.pushes() || plan.push.tolerates_refusal());
+    check(work.is_some() == load.unpushed.is_some(), "what may not be pushed cannot be loaded");
+    let Some((work, unpushed)) = work.zip(load.unpushed.as_ref()) else { return };
+    let names = load.names.iter().map(ToString::to_string).collect();
+    let export = match work.builder.nodes.get(unpushed.node).map(|node| &node.address) {
+        Some(NodeAddress::Docker) => Export::Store(names),
+        _ => Export::Archive(names),
+    };
+    check(unpushed.export == export, "the image is loaded from where it is not");
+    let built = work.solves.get(unpushed.node).map(|solve| unpushed.build(solve.clone()).platforms);
+    check(built.as_ref() == Some(&load.platforms), "other platforms are loaded than were built there");
+}
+
+/// Where it is not certain that the image is pushed, each platform can be loaded from where it was built.
+fn unpushed(plan: &RunPlan, verify: &VerifyPlan, check: &mut impl FnMut(bool, &str)) {
+    let work = plan.image.build().filter(|_| !plan.push.pushes() || plan.push.tolerates_refusal());
+    let loaded = verify.unpushed.iter().map(|load| &load.platform);
+    check(
+        if work.is_some() { loaded.eq(&verify.platforms) } else { verify.unpushed.is_empty() },
+        "what may not be pushed cannot be run, or is loaded without need",
+    );
+    let names: Vec<_> = verify.unpushed.iter().map(|load| &load.name).collect();
+    check(distinct(&names), "two platforms are loaded under one name");
+    for load in &verify.unpushed {
+        let node = work.and_then(|work| work.builder.nodes.get(load.node));
+        let names = vec![load.name.clone()];
+        let export = match node.map(|node| &node.address) {
+            Some(NodeAddress::Docker) => Export::Store(names),
+            _ => Export::Archive(names),
+        };
+        let built = node.is_some_and(|node| node.platforms.contains(&load.platform));
+        check(built && load.export == export, "an image is loaded from where it is not");
+    }
 }
 
 fn tags(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
@@ -152,7 +236,7 @@ fn build(plan: &RunPlan, work: &BuildWork, config: &Config, check: &mut impl FnM
     parts(work, check);
     image(plan, build, config, check);
     for exported in &plan.exports {
-        let ExportPlan::Cache(cache) = exported;
+        let Some(cache) = exported.cache() else { continue };
         check(!cache.to.iter().any(inline), "an inline cache is written without an image");
         check(!cache.to.is_empty(), "a cache is written nowhere");
         check(cache.each.len() == work.solves.len(), "a node does not know where its cache goes");
@@ -174,6 +258,10 @@ fn export(plan: &RunPlan, solve: &BuildPlan, check: &mut impl FnMut(bool, &str))
     let destination = match &solve.export {
         Export::PushByDigest(targets) => Some(targets),
         Export::Digest | Export::Nothing => None,
+        Export::Store(_) | Export::Archive(_) => {
+            check(false, "the build itself is exported to the daemon");
+            None
+        }
     };
     check(plan.push.pushes() == destination.is_some(), "the export is not what the push decision says");
     let elsewhere = destination.is_some_and(|targets| *targets != plan.targets);
@@ -260,12 +348,18 @@ fn merge(plan: &RunPlan, work: &MergeWork, config: &Config, check: &mut impl FnM
     labels_of(plan, work.index.created, config, check);
     let annotations = &work.index.annotations;
     check(plan.push.pushes() || annotations.is_empty(), "nothing is exported, but something hangs on it");
-    check(plan.exports.is_empty(), "nothing is built that could be exported");
+    check(
+        plan.exports.iter().all(|export| export.load().is_some()),
+        "nothing is built that could be exported",
+    );
     annotated(annotations, &work.index.platforms, check);
 }
 
 fn given(plan: &RunPlan, work: &GivenWork, config: &Config, check: &mut impl FnMut(bool, &str)) {
-    check(plan.exports.is_empty(), "nothing is built that could be exported");
+    check(
+        plan.exports.iter().all(|export| export.load().is_some()),
+        "nothing is built that could be exported",
+    );
     check(
         config.from.as_ref() == Some(&work.from),
         "another image is tagged than the one that was asked for",

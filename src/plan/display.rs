@@ -15,10 +15,13 @@ use super::deploy::{DeployPlan, DeployWork, NotDeployed};
 use super::export::ExportPlan;
 use super::given::{CommitSource, GivenWork};
 use super::image::{ImageWork, Made, Stalled};
+use super::load::LoadPlan;
 use super::outlook::{self, Outlook};
 use super::platform_tags::PlatformTag;
 use super::push::PushPlan;
 use super::run::RunPlan;
+use super::verify::VerifyPlan;
+use crate::inputs::config::Check;
 use crate::metadata::rules::Nothing;
 use crate::metadata::{Moves, PlannedTag, Subject};
 use crate::model::{
@@ -93,6 +96,8 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>, deployments: &[String]) -> St
     };
     rows.extend(cache(plan).into_iter().map(|text| ("cache", text)));
     rows.extend(fallback(plan).map(|text| ("fallback", text.to_owned())));
+    rows.extend(plan.verify.as_ref().map(|verify| ("verify", verify.text())));
+    rows.extend(plan.exports.iter().filter_map(ExportPlan::load).map(|load| ("load", load.text())));
     let mut text = String::new();
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<11} {}", tame(&value));
@@ -100,6 +105,10 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>, deployments: &[String]) -> St
     let contexts = plan.image.build().map(|work| build_text::contexts(&work.image)).unwrap_or_default();
     if !contexts.is_empty() {
         section(&mut text, "build contexts", &contexts);
+    }
+    if let Some(verify) = &plan.verify {
+        let line = |check: &Check| (format!("line {}", check.line), check.text.clone());
+        section(&mut text, "before any tag", &verify.checks.iter().map(line).collect::<Vec<_>>());
     }
     if plan.image.leg().is_some() {
         let _ = writeln!(text, "tags: none, as this is one leg: the job with `mode: merge` puts them");
@@ -249,6 +258,8 @@ pub fn json(plan: &RunPlan) -> String {
         cache_to: written(plan).map(place).collect(),
         cache_notes: work.map_or(&[], |work| &work.cache_notes),
         fallback: fallback(plan),
+        verify: plan.verify.as_ref().map(VerifyFields::of),
+        load: plan.exports.iter().find_map(ExportPlan::load).map(LoadFields::of),
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
@@ -291,6 +302,10 @@ struct Document<'a> {
     cache_notes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify: Option<VerifyFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    load: Option<LoadFields<'a>>,
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
@@ -306,6 +321,49 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notices: &'a [String],
     warnings: &'a [String],
+}
+
+/// What the local daemon gets.
+#[derive(Serialize)]
+struct LoadFields<'a> {
+    platforms: &'a [Platform],
+    names: Vec<String>,
+}
+
+impl<'a> LoadFields<'a> {
+    fn of(plan: &'a LoadPlan) -> Self {
+        Self { platforms: &plan.platforms, names: plan.names.iter().map(ToString::to_string).collect() }
+    }
+}
+
+/// What the image must pass before it gets a tag.
+#[derive(Serialize)]
+struct VerifyFields<'a> {
+    checks: &'a [Check],
+    platforms: &'a [Platform],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    emulate: &'a [Platform],
+    /// Names.
+    env: &'a [String],
+    network: &'a str,
+    /// Seconds for each check.
+    timeout: u64,
+    /// Bytes.
+    memory: u64,
+}
+
+impl<'a> VerifyFields<'a> {
+    fn of(plan: &'a VerifyPlan) -> Self {
+        Self {
+            checks: &plan.checks,
+            platforms: &plan.platforms,
+            emulate: &plan.emulate,
+            env: &plan.env,
+            network: plan.network.as_deref().unwrap_or("none"),
+            timeout: plan.timeout.as_secs(),
+            memory: plan.memory,
+        }
+    }
 }
 
 /// The image that is there already and gets the tags.
@@ -412,7 +470,7 @@ fn read(plan: &RunPlan) -> impl Iterator<Item = &CacheEntry> {
 /// Where caches are written to: with the image, and after it.
 fn written(plan: &RunPlan) -> impl Iterator<Item = &CacheEntry> {
     let with_image = plan.image.build().into_iter().flat_map(|work| &work.image.cache_to);
-    with_image.chain(plan.exports.iter().flat_map(|ExportPlan::Cache(cache)| &cache.to))
+    with_image.chain(plan.exports.iter().filter_map(ExportPlan::cache).flat_map(|cache| &cache.to))
 }
 
 /// What is read, what is written, and why something is not.

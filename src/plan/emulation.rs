@@ -83,7 +83,8 @@ pub fn ahead(builder: &BuilderPlan) -> Vec<Platform> {
     all
 }
 
-fn can_emulate(platform: &Platform) -> bool {
+/// Whether there is an emulator for it, where none is registered yet.
+pub(super) fn can_emulate(platform: &Platform) -> bool {
     platform.os() == "linux" && EMULATED.contains(&platform.architecture())
 }
 

@@ -33,6 +33,27 @@ pub enum PlanError {
     /// An image is to be tagged, but nothing is known of one: a fault of this action.
     #[error("`mode: tag` needs an image, and none was looked at")]
     NoImage,
+    /// The image is to be run or loaded, but nothing is known of the daemon's machine: a fault of this action.
+    #[error("`verify` and `load` need a Docker daemon, and none was looked at")]
+    NoMachine,
+    /// A platform is to be verified that nothing here runs.
+    #[error(
+        "`verify` cannot run the image for `{platform}`: the runner's machine runs {}; {}",
+        .runs.join(", "),
+        if *.can_emulate {
+            "`emulation` is `off`: leave it out for QEMU to be registered, or name another platform in `verify_platforms`"
+        } else {
+            "nothing can emulate it: name another platform in `verify_platforms`"
+        }
+    )]
+    CannotVerify {
+        /// The platform.
+        platform: Platform,
+        /// What the machine runs, in backticks.
+        runs: Vec<String>,
+        /// There is an emulator for it.
+        can_emulate: bool,
+    },
     /// A push was asked for, but there is no name to push to.
     #[error("`push: true`, but no tag can be published: {0}")]
     NoTag(String),

@@ -2,13 +2,34 @@
 
 use std::time::Duration;
 
+use super::load::LoadPlan;
 use crate::model::CacheEntry;
 
 /// One thing that is made of the image besides, in the order of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportPlan {
+    /// It is put into the local daemon.
+    Load(LoadPlan),
     /// The build cache is written.
     Cache(CacheExport),
+}
+
+impl ExportPlan {
+    /// The cache, if that is it.
+    pub fn cache(&self) -> Option<&CacheExport> {
+        match self {
+            Self::Cache(cache) => Some(cache),
+            Self::Load(_) => None,
+        }
+    }
+
+    /// What the daemon gets, if that is it.
+    pub fn load(&self) -> Option<&LoadPlan> {
+        match self {
+            Self::Load(load) => Some(load),
+            Self::Cache(_) => None,
+        }
+    }
 }
 
 /// The build cache, written when the image is out: every node solves its build again, with nothing else to export.

@@ -26,6 +26,19 @@ pub struct Facts {
     pub given: Option<Box<GivenWork>>,
     /// The repositories of the environments that are deployed to.
     pub deploy: Vec<EnvironmentFacts>,
+    /// The machine of the Docker daemon, where the image is to be run or loaded.
+    pub machine: Option<MachineFacts>,
+}
+
+/// The machine of the Docker daemon, as one that has and runs the image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineFacts {
+    /// What it runs, by itself or emulated, its own platform first; empty when nobody said.
+    pub platforms: Vec<Platform>,
+    /// Its memory in bytes; none when it did not say.
+    pub memory: Option<u64>,
+    /// The daemon keeps images in containerd's store.
+    pub containerd_image_store: bool,
 }
 
 /// What can build.

@@ -62,6 +62,7 @@ fn facts(config: &Config, metadata: Metadata, work: Option<GivenWork>) -> Facts 
         cache_trouble: None,
         given: work.map(Box::new),
         deploy: Vec::new(),
+        machine: None,
     }
 }
 

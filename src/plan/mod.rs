@@ -2,7 +2,8 @@
 //!
 //! `planner` makes one plan of a run (`run`) from its parts: `image` says where the image comes from (a `build`, one
 //! `legs` make, an `index` of them, one that is there already: `promote`, or `given`), `push` whether it goes anywhere,
-//! `stage` whether its tags come later, `publish` and `order` which tags move, `platform_tags` what goes with them, `export` what else is made of it. `builder`
+//! `verify` what the image must pass before it has tags, `stage` whether these come later, `publish` and `order` which tags move,
+//! `platform_tags` what goes with them, `export` what else is made of it, `load` what of it the local daemon gets. `builder`
 //! decides who builds, `emulation` what that takes, `cache` what is kept, `attached` what hangs on an image, `git_context`
 //! which commit of a Git context is built, `remote` the token for remote contexts, `prepare` what can be made before the
 //! run, `deploy` which environments are told of it, `access` what a registry's refusal changes, `outlook` what all that comes to now. `check` has the invariants that
@@ -29,6 +30,7 @@ pub mod image;
 pub mod index;
 mod inputs_hash;
 pub mod legs;
+pub mod load;
 pub mod order;
 pub mod outlook;
 mod planner;
@@ -46,6 +48,7 @@ pub mod stage;
 mod surface_tests;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 
 pub use error::PlanError;
 pub use git_context::SourceCommit;

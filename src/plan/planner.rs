@@ -16,12 +16,14 @@ use super::facts::{BuilderFacts, Facts};
 use super::image::{BuildWork, ImageWork, MergeWork, Stalled, WithoutCache};
 use super::index::IndexPlan;
 use super::legs::{self, LegPlan, MergePlan};
+use super::load::plan_load;
 use super::platform_tags::platform_tags;
 use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
 use super::remote::TokenSecrets;
 use super::run::{RunPlan, versions};
 use super::stage::StagePlan;
+use super::verify::plan_verify;
 use super::{VERSION_ARGUMENT, git_context, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
 use crate::metadata::labels::{labels, written};
@@ -41,7 +43,7 @@ pub fn plan(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<R
     let mut plan = match config.mode {
         Mode::Merge => plan_merge(config, context, facts)?,
         Mode::Build | Mode::Leg | Mode::Stage => plan_build(config, context, facts)?,
-        Mode::Tag => plan_given(config, facts)?,
+        Mode::Tag => plan_given(config, context, facts)?,
     };
     plan.deploy = plan_deploy(config, context, &facts.metadata, &facts.targets, plan.commit(), &facts.deploy);
     let found = facts.deploy.iter().flat_map(|one| one.warnings.iter().cloned());
@@ -111,7 +113,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let emulation = emulation(&builder, &image, &facts.dockerfile, config.builder.emulation);
     warnings.extend(emulation.warnings.clone());
     let solves = solves(&image, &builder);
-    let exports = cache_export(&image, &builder, writes).map(ExportPlan::Cache).into_iter().collect();
+    let cache = cache_export(&image, &builder, writes).map(ExportPlan::Cache);
     let without_cache = without_cache(&solves, &builder);
     let work = Box::new(BuildWork { image, builder, emulation, solves, without_cache, cache_notes: notes });
     let (tags, image) = if let Some(leg) = leg {
@@ -124,6 +126,9 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
         (metadata.tags.clone(), image)
     };
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
+    let verify = plan_verify(config, context, facts, (&image, &push))?;
+    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
+    let exports = load.map(ExportPlan::Load).into_iter().chain(cache).collect();
     let (stage, tags, platform_tags) = match config.mode {
         Mode::Stage => {
             let (run, attempt, key) = (context.run.id, context.run.attempt, config.tags_key.clone());
@@ -134,7 +139,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let notices = withheld.into_iter().collect();
     let no_tag = metadata.no_tag.clone();
     let about = about(image, config, facts, push, stamp);
-    Ok(RunPlan { stage, tags, platform_tags, no_tag, exports, notices, warnings, ..about })
+    Ok(RunPlan { stage, tags, platform_tags, no_tag, verify, exports, notices, warnings, ..about })
 }
 
 /// A run that joins what other jobs have built.
@@ -166,13 +171,24 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let image = ImageWork::Merge(MergeWork { merge, index });
     let tags = metadata.tags.clone();
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
+    let verify = plan_verify(config, context, facts, (&image, &push))?;
+    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
+    let exports = load.map(ExportPlan::Load).into_iter().collect();
     let no_tag = metadata.no_tag.clone();
-    Ok(RunPlan { tags, platform_tags, no_tag, warnings, ..about(image, config, facts, push, stamp) })
+    Ok(RunPlan {
+        tags,
+        platform_tags,
+        no_tag,
+        verify,
+        exports,
+        warnings,
+        ..about(image, config, facts, push, stamp)
+    })
 }
 
 /// A run that puts tags on an image that is there already. What that says of itself decides which tags move; the ref is the
 /// run's.
-fn plan_given(config: &Config, facts: &Facts) -> Result<RunPlan, PlanError> {
+fn plan_given(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<RunPlan, PlanError> {
     let metadata = &facts.metadata;
     let mut warnings = metadata.warnings.clone();
     let push = push_plan(config.push, metadata, &mut warnings)?;
@@ -188,7 +204,11 @@ fn plan_given(config: &Config, facts: &Facts) -> Result<RunPlan, PlanError> {
     let (tags, no_tag) = (metadata.tags.clone(), metadata.no_tag.clone());
     let image = ImageWork::Given(given);
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
-    Ok(RunPlan { tags, platform_tags, no_tag, notices, warnings, ..about(image, config, facts, push, stamp) })
+    let verify = plan_verify(config, context, facts, (&image, &push))?;
+    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
+    let exports = load.map(ExportPlan::Load).into_iter().collect();
+    let about = about(image, config, facts, push, stamp);
+    Ok(RunPlan { tags, platform_tags, no_tag, verify, exports, notices, warnings, ..about })
 }
 
 /// What a plan says of the run itself.
@@ -211,6 +231,7 @@ fn about(image: ImageWork, config: &Config, facts: &Facts, push: PushPlan, stamp
         tag_options: config.tag_options,
         stamp,
         forced: facts.metadata.forced,
+        verify: None,
         exports: Vec::new(),
         deploy: DeployPlan::default(),
         notices: Vec::new(),

@@ -9,6 +9,7 @@ use super::platform_tags::PlatformTag;
 use super::promote::Candidates;
 use super::push::PushPlan;
 use super::stage::StagePlan;
+use super::verify::VerifyPlan;
 use crate::inputs::config::TagOptions;
 use crate::metadata::rules::Nothing;
 use crate::metadata::{PlannedTag, Subject};
@@ -47,6 +48,8 @@ pub struct RunPlan {
     pub stamp: Stamp,
     /// The run's event is a push that threw commits away.
     pub forced: bool,
+    /// What it must pass before it gets a tag, if anything.
+    pub verify: Option<VerifyPlan>,
     /// What else is made of the image when it is published, in order.
     pub exports: Vec<ExportPlan>,
     /// Who is told of it, when it is published.

@@ -38,6 +38,7 @@ pub(super) fn facts(daemon: DaemonFacts, config: &Config, metadata: Metadata) ->
         cache_trouble: None,
         given: None,
         deploy: Vec::new(),
+        machine: None,
     }
 }
 

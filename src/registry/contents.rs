@@ -55,6 +55,24 @@ pub struct OneImage {
 pub struct NoImage(pub String);
 
 impl RegistryClient {
+    /// The digests of the manifests of images in what a digest of this repository names, with their platforms as far as they
+    /// are said: an image's own, without one, if it is no index.
+    pub async fn manifests_in(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Result<Vec<(Option<Platform>, Digest)>, NoImage>, RegistryError> {
+        let top = self.get_manifest(repository, digest).await?;
+        Ok(match index::parse(&top.bytes, &top.media_type) {
+            Err(error) => Err(NoImage(error.to_string())),
+            Ok(Document::Image(_)) => Ok(vec![(None, top.digest)]),
+            Ok(Document::Index(children)) => {
+                let images = children.into_iter().filter(|child| child.attests.is_none());
+                Ok(images.map(|child| (child.platform, child.digest)).collect())
+            }
+        })
+    }
+
     /// Reads what a manifest or an index of this repository holds.
     pub async fn contents(
         &self,

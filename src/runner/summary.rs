@@ -80,6 +80,19 @@ pub struct EnvironmentRow {
     pub url: Option<String>,
 }
 
+/// A check of the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedRow {
+    /// As the input says it.
+    pub check: String,
+    /// Where the image was run.
+    pub platform: Platform,
+    /// How long it took.
+    pub time: Duration,
+    /// It has passed.
+    pub well: bool,
+}
+
 /// The step that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
@@ -104,6 +117,8 @@ pub struct SummaryInput {
     pub tags: Vec<(String, String)>,
     /// Tags that were not moved, and why.
     pub held_back: Vec<(String, String)>,
+    /// What the image has passed, or has not.
+    pub verified: Vec<VerifiedRow>,
     /// Environments that were told of it.
     pub environments: Vec<EnvironmentRow>,
     /// The result by platform.
@@ -137,6 +152,7 @@ pub fn render(input: &SummaryInput) -> String {
     }
     page.push_str(&pairs("Tag", "Why", &input.tags));
     page.push_str(&pairs("Held back", "Why", &input.held_back));
+    page.push_str(&verified(&input.verified));
     page.push_str(&environments(&input.environments));
     page.push_str(&platforms(&input.platforms));
     page.push_str(&phases(&input.phases));
@@ -213,6 +229,22 @@ fn environments(rows: &[EnvironmentRow]) -> String {
     }
     if rows.len() > MAX_TAGS {
         let _ = writeln!(text, "| and {} more | |", rows.len() - MAX_TAGS);
+    }
+    text + "\n"
+}
+
+fn verified(rows: &[VerifiedRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("| Verified | Platform | |\n| --- | --- | --- |\n");
+    for row in rows.iter().take(MAX_TAGS) {
+        let time = units::seconds(row.time);
+        let how = if row.well { format!("passed in {time}") } else { format!("**failed** after {time}") };
+        let _ = writeln!(text, "| {} | {} | {how} |", code(&row.check), code(&row.platform.to_string()));
+    }
+    if rows.len() > MAX_TAGS {
+        let _ = writeln!(text, "| and {} more | | |", rows.len() - MAX_TAGS);
     }
     text + "\n"
 }

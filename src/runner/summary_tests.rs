@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::command::{Annotation, Level};
-use super::summary::{Failure, Outcome, Phase, PlatformRow, StepRow, SummaryInput, render};
+use super::summary::{Failure, Outcome, Phase, PlatformRow, StepRow, SummaryInput, VerifiedRow, render};
 use crate::model::{Digest, Platform};
 
 fn step(number: usize, name: &str, start: u64, time: u64) -> StepRow {
@@ -19,6 +19,7 @@ fn empty(outcome: Outcome) -> SummaryInput {
         references: Vec::new(),
         tags: vec![],
         held_back: vec![],
+        verified: vec![],
         platforms: vec![],
         phases: vec![],
         retries: vec![],
@@ -75,6 +76,23 @@ fn pushed() -> SummaryInput {
         hidden_findings: 3,
         ..empty(Outcome::Pushed)
     }
+}
+
+#[test]
+fn what_the_image_has_passed() {
+    let row = |check: &str, well: bool| VerifiedRow {
+        check: check.into(),
+        platform: Platform::parse("linux/amd64").unwrap(),
+        time: Duration::from_millis(1250),
+        well,
+    };
+    let page = render(&SummaryInput {
+        verified: vec![row("migrate validate", true), row("sh -c 'a|b`'", false)],
+        ..empty(Outcome::Failed("x".into()))
+    });
+    let rows = "| Verified | Platform | |\n| --- | --- | --- |\n\
+                | `migrate validate` | `linux/amd64` | passed in 1.2 s |\n";
+    assert!(page.contains(rows) && page.contains("| `linux/amd64` | **failed** after 1.2 s |\n"), "{page}");
 }
 
 #[test]

@@ -118,6 +118,7 @@ impl Told {
         };
         let facts = Facts {
             given: None,
+            machine: None,
             metadata: *metadata,
             targets: config.targets.clone(),
             builders: daemon.into(),

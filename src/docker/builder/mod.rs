@@ -68,15 +68,15 @@ pub struct BuilderContainer {
 
 const ROLE: &str = "builder";
 /// Our label: run, attempt and job that it was made for.
-const LABEL_JOB: &str = "docker-push-action.job";
+pub(super) const LABEL_JOB: &str = "docker-push-action.job";
 /// Our label: the repository that it was made for.
 const LABEL_REPOSITORY: &str = "docker-push-action.repository";
 /// Our label: the runner that it was made on.
-const LABEL_RUNNER: &str = "docker-push-action.runner";
+pub(super) const LABEL_RUNNER: &str = "docker-push-action.runner";
 /// Our label: how long it lives, `step`, `job` or `always`.
-const LABEL_KEEP: &str = "docker-push-action.keep";
+pub(super) const LABEL_KEEP: &str = "docker-push-action.keep";
 /// Our label: id of the container that made it and ends it.
-const LABEL_OWNER: &str = "docker-push-action.owner";
+pub(super) const LABEL_OWNER: &str = "docker-push-action.owner";
 /// buildkitd's own place for its socket.
 const RUN: &str = "/run/buildkit";
 /// The socket's name there.
@@ -231,6 +231,12 @@ impl Drop for BuilderContainer {
             socket_dir::clear(directory);
         }
     }
+}
+
+/// Removes what runs that were killed have left, whoever asks.
+pub(super) async fn reap_orphans(daemon: &DaemonClient, own: Option<&OwnContainer>, runner: &str, job: &str) {
+    // A builder of this job is none of them, whatever its name.
+    reap::reap(daemon, own, "", runner, job).await;
 }
 
 /// The most that removing the container and its cache may take.

@@ -1,10 +1,11 @@
-//! Builders that runs which were killed have left: found by their labels and removed. Nobody else's is touched.
+//! Builders, and containers of images that were verified, that runs which were killed have left: found by their labels and
+//! removed. Nobody else's is touched.
 
 use std::collections::HashSet;
 
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
 
-use super::super::ours::LABEL_ROLE;
+use super::super::ours::{LABEL_ROLE, ROLE_VERIFY};
 use super::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_RUNNER, ROLE, RUN, socket_dir};
 use crate::docker::connection::DaemonClient;
 use crate::docker::inspection::{Listed, Status};
@@ -18,8 +19,12 @@ pub(super) async fn reap(
     runner: &str,
     job: &str,
 ) {
-    let Ok(found) = daemon.list(&[(LABEL_ROLE, ROLE)], false).await else { return };
-    let others: Vec<Listed> = found.into_iter().filter(|one| !is_called(one, own_name)).collect();
+    let (builders, verifying) = tokio::join!(
+        daemon.list(&[(LABEL_ROLE, ROLE)], false),
+        daemon.list(&[(LABEL_ROLE, ROLE_VERIFY)], false)
+    );
+    let found = [builders, verifying].into_iter().flatten().flatten();
+    let others: Vec<Listed> = found.filter(|one| !is_called(one, own_name)).collect();
     if others.is_empty() {
         return;
     }
@@ -57,7 +62,9 @@ fn orphans<'a>(found: &'a [Listed], running: &HashSet<&str>, runner: &str, job: 
         let owner = label(LABEL_OWNER);
         let earlier = label(LABEL_RUNNER) == Some(runner) && label(LABEL_JOB) != Some(job);
         match (label(LABEL_KEEP), owner) {
-            _ if label(LABEL_ROLE) != Some(ROLE) || one.state == Status::Removing => false,
+            _ if !matches!(label(LABEL_ROLE), Some(ROLE | ROLE_VERIFY)) || one.state == Status::Removing => {
+                false
+            }
             (Some("step" | "job"), Some(owner)) if running.contains(owner) => false,
             (Some("step"), Some(_)) => true,
             (Some("step" | "job"), _) => earlier,

@@ -148,7 +148,9 @@ async fn daemon(address: &Address, machine: Option<DaemonMachine>) -> Result<Dae
 
 /// What the daemon's BuildKit can do, as it lists its workers: its platforms, its own first; whether it has containerd's
 /// image store; where its steps reach the host.
-async fn abilities(connection: &Connection) -> Result<(Vec<Platform>, bool, Option<IpAddr>), RunError> {
+pub(super) async fn abilities(
+    connection: &Connection,
+) -> Result<(Vec<Platform>, bool, Option<IpAddr>), RunError> {
     let workers = connection.workers().await.map_err(|error| RunError::Daemon(Box::new(error)))?;
     let has_image_store = workers.iter().any(|worker| worker.snapshotter().is_some());
     Ok((platforms(&workers), has_image_store, workers.iter().find_map(Worker::host_gateway)))

@@ -9,6 +9,7 @@ mod builders;
 mod context;
 mod deploy;
 mod given;
+mod machine;
 mod prestart;
 mod sources;
 mod subject;
@@ -28,7 +29,7 @@ use crate::login::Session;
 use crate::model::CacheTrouble;
 use crate::plan::cache::reads_github;
 use crate::plan::deploy::EnvironmentFacts;
-use crate::plan::facts::{BuilderFacts, DockerfileText, Facts};
+use crate::plan::facts::{BuilderFacts, DockerfileText, Facts, MachineFacts};
 
 pub(super) use access::{AccessCheck, Existing};
 pub(super) use builders::{Builders, builders};
@@ -70,11 +71,11 @@ pub(super) async fn all(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
 
 /// What a run depends on that builds nothing: what it is about, and where it goes.
 async fn without_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
-    let Some((subject, (deploy, environments))) = subject_and_environments(run).await? else {
-        return Ok(None);
-    };
+    let (found, machine) = tokio::join!(subject_and_environments(run), machine::machine(run));
+    let Some((subject, (deploy, environments))) = found? else { return Ok(None) };
     let dockerfile = DockerfileText::Unknown("nothing is built".into());
-    let facts = facts(&subject, BuilderFacts::default(), dockerfile, None, deploy);
+    let facts =
+        Facts { machine: machine?, ..facts(&subject, BuilderFacts::default(), dockerfile, None, deploy) };
     Ok(Some(Gathered { facts, open: open(subject, Builders::none(), Prestart::none()), environments }))
 }
 
@@ -98,17 +99,19 @@ async fn for_build(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
         }
         builders
     };
-    let (subject, dockerfile, logins, builders, trouble) = tokio::join!(
+    let (subject, dockerfile, logins, builders, trouble, machine) = tokio::join!(
         subject_and_environments(run),
         sources::dockerfile(run.asked),
         login::exchange(run, login::Of::Others),
         builders,
         cache.take(),
+        machine::machine(run),
     );
     let Some((subject, (deploy, environments))) = subject? else { return Ok(None) };
     logins.needed_at(run, &BTreeSet::new())?;
     let builders = builders?;
-    let facts = facts(&subject, builders.facts(), dockerfile, trouble.flatten(), deploy);
+    let machine = machine?;
+    let facts = Facts { machine, ..facts(&subject, builders.facts(), dockerfile, trouble.flatten(), deploy) };
     Ok(Some(Gathered { facts, open: open(subject, builders, prestart), environments }))
 }
 
@@ -122,7 +125,8 @@ fn facts(
     let (metadata, targets) = (subject.metadata.clone(), subject.targets.clone());
     let context = subject.context.clone();
     let given = subject.given.clone();
-    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given, deploy }
+    let machine: Option<MachineFacts> = None;
+    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given, machine, deploy }
 }
 
 fn open(subject: Subject, builders: Builders, prestart: Prestart) -> Open {

@@ -51,8 +51,9 @@ pub(super) async fn image<'a>(
     };
     let Built { digest, located, failed, solved } = built;
     workshop.solved = solved;
-    // Nothing but what is exported keeps it from going while tags are put.
-    if plan.exports.is_empty() {
+    // Nothing but what is exported, or may have to be loaded to be run, keeps it from going while tags are put.
+    let loads = plan.verify.as_ref().is_some_and(|verify| !verify.unpushed.is_empty());
+    if plan.exports.is_empty() && !loads {
         workshop.close();
     }
     Ok(Image { origin: Origin::Built(Box::new(workshop)), digest, located, failed })

@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::deployed::EnvironmentOutcome;
 use super::target::TargetOutcome;
 use crate::inputs::config::Config;
-use crate::model::{Annotation, Digest};
+use crate::model::{Annotation, Digest, Platform};
 use crate::plan::RunPlan;
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
 use crate::runner::context::RunnerContext;
+use crate::runner::summary::VerifiedRow;
 
 /// The end of one cache's export.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,27 @@ pub(in crate::engine) struct Written {
     pub new_layers: Option<usize>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+/// A check that an image has passed, or has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Verified {
+    /// Where.
+    pub platform: Platform,
+    /// The line of the input.
+    pub text: String,
+    /// How long it took.
+    pub time: Duration,
+    /// It has passed.
+    pub well: bool,
+}
+
+impl Verified {
+    /// For the summary.
+    pub(super) fn row(&self) -> VerifiedRow {
+        let Self { platform, text, time, well } = self.clone();
+        VerifiedRow { check: text, platform, time, well }
+    }
 }
 
 /// What is reported of an image.
@@ -62,6 +84,8 @@ enum Entry {
     Target(TargetOutcome),
     /// What became of an environment.
     Environment(EnvironmentOutcome),
+    /// A check has ended.
+    Verified(Verified),
     /// Caches were written, or not.
     CacheWritten(Vec<Written>),
     /// The outputs are in their file.
@@ -123,6 +147,11 @@ impl Report {
         self.add(Entry::Environment(outcome));
     }
 
+    /// A check has ended.
+    pub(in crate::engine) fn verified(&self, verified: Verified) {
+        self.add(Entry::Verified(verified));
+    }
+
     /// Caches were written, or not.
     pub(in crate::engine) fn cache_written(&self, written: Vec<Written>) {
         self.add(Entry::CacheWritten(written));
@@ -161,6 +190,8 @@ pub(super) struct Account<'a> {
     pub environments: Vec<&'a EnvironmentOutcome>,
     /// Caches that were written, or not.
     pub cache_written: Vec<&'a Written>,
+    /// Checks that have ended, in order.
+    pub verified: Vec<&'a Verified>,
     /// The outputs are in their file.
     pub outputs_written: bool,
     /// What was built, or was there already; a version that was there before it counts more.
@@ -196,6 +227,7 @@ impl<'a> Account<'a> {
                 }
                 Entry::Target(outcome) => account.target(outcome),
                 Entry::Environment(outcome) => account.environments.push(outcome),
+                Entry::Verified(verified) => account.verified.push(verified),
                 Entry::CacheWritten(written) => account.cache_written.extend(written),
                 Entry::OutputsWritten => account.outputs_written = true,
             }

@@ -19,7 +19,7 @@ use crate::runner::summary::{self, EnvironmentRow, Outcome, PlatformRow, Summary
 use crate::runner::units;
 
 use account::Account;
-pub(super) use account::{ImageSummary, Report, Written};
+pub(super) use account::{ImageSummary, Report, Verified, Written};
 pub(super) use deployed::EnvironmentOutcome;
 use outputs::{put, reference};
 pub(super) use target::TargetOutcome;
@@ -208,6 +208,7 @@ fn page(
             .collect(),
         tags: rows(tags.collect()),
         held_back: rows(account.targets.iter().map(held).collect()),
+        verified: account.verified.iter().map(|verified| verified.row()).collect(),
         environments: account
             .environments
             .iter()
