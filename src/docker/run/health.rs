@@ -105,6 +105,8 @@ async fn by_healthcheck(
     let mut body = options.body();
     body.healthcheck = Some(HealthConfig {
         interval: Some(INTERVAL),
+        // Docker 25 and later ask each five seconds while it starts, unless told.
+        start_interval: Some(INTERVAL),
         // What fails while it starts does not count, and it may start as long as it is waited for.
         start_period: i64::try_from(options.timeout.as_nanos()).ok(),
         ..HealthConfig::default()
