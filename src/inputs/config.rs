@@ -212,8 +212,7 @@ fn read(
         Some(mode) if !mode.builds() => mode::places(inputs, context, findings),
         _ => places(inputs, context, findings),
     };
-    let platforms = mode::platforms(mode, &inputs.platform);
-    let platforms = platforms.map_err(|faults| findings.faults.extend(faults)).ok();
+    let platforms = mode::platforms(mode, &inputs.platform, findings);
     let version = findings.take(version::parse(&inputs.version));
     let metadata_context = findings.take(metadata_context::parse(&inputs.metadata_context));
     let sha_length = findings.take(parse::sha_length(&inputs.sha_length));

@@ -54,11 +54,11 @@ pub(super) fn parse(text: &str) -> Result<Mode, InputFault> {
 }
 
 /// Reads `platform`. Where an image is tagged that is there already, nothing means all of it.
-pub(super) fn platforms(mode: Option<Mode>, text: &str) -> Result<Vec<Platform>, Vec<InputFault>> {
+pub(super) fn platforms(mode: Option<Mode>, text: &str, findings: &mut Findings) -> Option<Vec<Platform>> {
     if mode == Some(Mode::Tag) && text.trim().is_empty() {
-        return Ok(Vec::new());
+        return Some(Vec::new());
     }
-    parse::platforms(text)
+    parse::platforms(text).map_err(|faults| findings.faults.extend(faults)).ok()
 }
 
 /// What other inputs say that has to go together with a mode.

@@ -29,7 +29,7 @@ use crate::login::Session;
 use crate::model::CacheTrouble;
 use crate::plan::cache::reads_github;
 use crate::plan::deploy::EnvironmentFacts;
-use crate::plan::facts::{BuilderFacts, DockerfileText, Facts, MachineFacts};
+use crate::plan::facts::{BuilderFacts, DockerfileText, Facts};
 
 pub(super) use access::{AccessCheck, Existing};
 pub(super) use builders::{Builders, builders};
@@ -125,8 +125,9 @@ fn facts(
     let (metadata, targets) = (subject.metadata.clone(), subject.targets.clone());
     let context = subject.context.clone();
     let given = subject.given.clone();
-    let machine: Option<MachineFacts> = None;
-    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given, machine, deploy }
+    // Looked at by those who need it.
+    let machine = None;
+    Facts { metadata, targets, builders, dockerfile, context, cache_trouble, given, deploy, machine }
 }
 
 fn open(subject: Subject, builders: Builders, prestart: Prestart) -> Open {
