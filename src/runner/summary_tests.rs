@@ -91,8 +91,8 @@ fn what_the_image_has_passed() {
         ..empty(Outcome::Failed("x".into()))
     });
     let rows = "| Verified | Platform | |\n| --- | --- | --- |\n\
-                | `migrate validate` | `linux/amd64` | passed in 1.2 s |\n";
-    assert!(page.contains(rows) && page.contains("| `linux/amd64` | **failed** after 1.2 s |\n"), "{page}");
+                | `migrate validate` | `linux/amd64` | passed in 1.3 s |\n";
+    assert!(page.contains(rows) && page.contains("| `linux/amd64` | **failed** after 1.3 s |\n"), "{page}");
 }
 
 #[test]
