@@ -34,7 +34,8 @@ struct World {
 impl World {
     fn of(name: &str) -> Self {
         let mut job = Job::new(name, &[("Dockerfile", DOCKERFILE), ("greeting", "hello\n")]);
-        let github = GithubServer::start("127.0.0.1");
+        // Where the action's container reaches it.
+        let github = GithubServer::start(&parts().gateway);
         github.serve("acme/shop", job.origin.path());
         let names = ["acme/infra-acceptance", "acme/infra-production"];
         let environments = names.map(|name| {
@@ -56,7 +57,7 @@ impl World {
         self.job.origin.git(&["tag", version, commit]);
         self.job.event = Event::fixture("push-tag").replace(TIP, commit).replace("v1.2.3", version);
         self.job.check_out(&format!("refs/tags/{version}"), 1);
-        let result = self.job.native().run();
+        let result = self.job.run();
         (self, result)
     }
 }
