@@ -385,13 +385,13 @@ fn a_cache_in_a_directory_outlives_the_engines() {
         assert_eq!(index["manifests"].as_array().unwrap().len(), 1, "{index}");
     }
 
-    // Old blobs go when that is asked for, and the cache still is one.
-    let blobs = || std::fs::read_dir(directory.join("blobs/sha256")).unwrap().count();
-    std::fs::write(directory.join("blobs/sha256").join(sum(b"old")), b"old").unwrap();
-    let before = blobs();
+    // Old blobs go when that is asked for, and the cache still is one. How many there are is not known: a layer of the base image
+    // that another build has had compressed in another way goes along.
+    let old = directory.join("blobs/sha256").join(sum(b"old"));
+    std::fs::write(&old, b"old").unwrap();
     trial.plan.cache_to = vec![local("dest", &directory, &[("mode", "max"), ("reset", "true")])];
     trial.run().succeeded();
-    assert!(blobs() < before, "{before}");
+    assert!(!old.exists());
     docker(&["builder", "prune", "--all", "--force"]);
     assert!(trial.run().succeeded().is_cached("RUN cat /sum"));
 
