@@ -1,5 +1,5 @@
-//! Trying again: requests to registries, to GitHub for deployments, and to servers that give logins here, pushes in `obtain/push`. The only places
-//! that sleep; whether and for how long stands in [`crate::model::Patience`].
+//! Trying again: requests to registries, to GitHub for deployments, and to servers that give logins here, pushes in
+//! `obtain/push`. The only places that sleep; whether and for how long stands in [`crate::model::Patience`].
 
 use std::fmt;
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! The grammar of `secrets`: from one text to ids and values, without quoting.
 //!
-//! A line `NAME=` at its start begins a secret (`NAME` may end in a port where it names a Git host's token), every other line goes on with the value of the one before. A line
-//! inside an open PEM block or an unfinished JSON document goes on whatever it looks like, and so does the last line
-//! of wrapped base64, whose padding looks like `NAME=`. build-push-action's quoting is read as well: `"NAME=value"`
-//! over several lines, `""` for a quote. Pure; what it says never holds any of the text but ids.
+//! A line `NAME=` at its start begins a secret (`NAME` may end in a port where it names a Git host's token), every other line
+//! goes on with the value of the one before. A line inside an open PEM block or an unfinished JSON document goes on whatever
+//! it looks like, and so does the last line of wrapped base64, whose padding looks like `NAME=`. build-push-action's quoting
+//! is read as well: `"NAME=value"` over several lines, `""` for a quote. Pure; what it says never holds any of the text but
+//! ids.
 
 use serde::de::IgnoredAny;
 

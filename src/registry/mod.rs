@@ -1,11 +1,11 @@
 //! Registries on the wire: a client of the OCI distribution protocol 1.1, as far as publishing needs it.
 //!
-//! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network;
-//! `login` decides what a request carries, `endpoint` finds out where requests go, `ask` makes one, `body` is what it
-//! sends; a `client` holds all of these, and `manifests`, `blobs`, `contents`, `copy`, `referrers`, `legs`, `stages` and
-//! `metadata` are what the engine calls on it, `record` what the last two but one share. Layers of what is built are BuildKit's matter; only an image that is in another repository already
-//! passes through here. It never retries by itself, but for one fresh token when a registry no longer takes the one it
-//! gave.
+//! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network; `login` decides what a
+//! request carries, `endpoint` finds out where requests go, `ask` makes one, `body` is what it sends; a `client` holds all of
+//! these, and `manifests`, `blobs`, `contents`, `copy`, `referrers`, `legs`, `stages` and `metadata` are what the engine
+//! calls on it, `record` what `legs` and `stages` share. Layers of what is built are BuildKit's matter; only an image that
+//! is in another repository already passes through here. It never retries by itself, but for one fresh token when a registry
+//! no longer takes the one it gave.
 
 mod ask;
 mod blobs;

@@ -1,5 +1,5 @@
-//! The machine of the Docker daemon, where the image is to be run or loaded: what it runs, how much memory it has, how its daemon keeps
-//! images.
+//! The machine of the Docker daemon, where the image is to be run or loaded: what it runs, how much memory it has, how its
+//! daemon keeps images.
 
 use super::builders::abilities;
 use crate::buildkit::Connection;

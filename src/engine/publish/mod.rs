@@ -1,5 +1,5 @@
-//! The image is published: its tags are put, or a leg or what is staged is recorded; in several repositories at the same time, each by
-//! itself. The same for what was built, promoted, merged and given.
+//! The image is published: its tags are put, or a leg or what is staged is recorded; in several repositories at the same
+//! time, each by itself. The same for what was built, promoted, merged and given.
 
 mod copy;
 mod leg;

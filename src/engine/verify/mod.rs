@@ -1,9 +1,9 @@
 //! The image is run before it gets a tag: what it must pass stands in the plan, on which platforms too.
 //!
 //! What is run is what will be tagged: the daemon pulls each platform's own manifest by digest from where it was pushed; what
-//! was not pushed is loaded into its store. All
-//! checks of a platform run in order, to the first that fails; other platforms are looked at all the same, and what failed is
-//! told of all. Nothing is left of it: containers, and images that were pulled for them, go with this phase, however it ends.
+//! was not pushed is loaded into its store. All checks of a platform run in order, to the first that fails; other platforms
+//! are looked at all the same, and what failed is told of all. Nothing is left of it: containers, and images
+//! that were pulled for them, go with this phase, however it ends.
 
 mod check;
 mod loaded;

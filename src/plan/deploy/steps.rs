@@ -7,13 +7,12 @@
 //! it was read. So a pull request's head is never its base, which would close it for good, and of two runs the second one
 //! reads what the first has proposed. A direct commit is bound to the head that was read in the same way.
 //!
-//! A branch without an open pull request is left over from one that was closed, or another run is just about to open one (or was
-//! killed before it did). Of a closed one GitHub tells the head: a branch that is somewhere else counts as a proposal like any
-//! other, and who leaves it as it is opens its pull request.
-//! A pull request follows its branch with a delay. So the branch itself is asked wherever the two may differ: after a pull request was
-//! written, and when everything is read again.
-//! Sans-IO: the engine asks [`DeploySteps`] what to do, does it, and tells what came of it; `races` drives several runs through
-//! their interleavings.
+//! A branch without an open pull request is left over from one that was closed, or another run is just about to open one (or
+//! was killed before it did). Of a closed one GitHub tells the head: a branch that is somewhere else counts as a proposal
+//! like any other, and who leaves it as it is opens its pull request. A pull request follows its branch with a delay. So the
+//! branch itself is asked wherever the two may differ: after a pull request was written, and when everything is read again.
+//! Sans-IO: the engine asks [`DeploySteps`] what to do, does it, and tells what came of it; `races` drives several runs
+//! through their interleavings.
 
 use super::judge::{Decision, Given, Judge};
 use super::standing::{DeployKnown, DeployQuestion};
