@@ -50,19 +50,18 @@ async fn one(
     image: &NewImage,
 ) -> Result<(Option<EnvironmentFacts>, OpenEnvironment), DeployError> {
     let number = environment.number;
-    let Means::Files(change) = &environment.means else {
-        let account = Account::open(run, &environment.repository, true).await?;
-        let details = account.ask(run, async |github, name| github.details(name).await).await?;
-        if details.archived {
-            return Err(DeployError::Archived(environment.repository.clone()));
-        }
-        return Ok((None, OpenEnvironment { number, account, node_id: details.node_id, base: None }));
+    let change = match &environment.means {
+        Means::Files(change) => Some(change),
+        Means::Dispatch { .. } => None,
     };
-    let account = Account::open(run, &environment.repository, false).await?;
+    let account = Account::open(run, &environment.repository, change.is_none()).await?;
     let details = account.ask(run, async |github, name| github.details(name).await).await?;
     if details.archived {
         return Err(DeployError::Archived(environment.repository.clone()));
     }
+    let Some(change) = change else {
+        return Ok((None, OpenEnvironment { number, account, node_id: details.node_id, base: None }));
+    };
     let base = change.branch.clone().unwrap_or_else(|| details.default_branch.clone());
     let head = account.ask(run, async |github, name| github.branch(name, &base).await).await?;
     let Some(head) = head else {
