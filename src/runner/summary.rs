@@ -200,53 +200,54 @@ fn failed_step(failure: &Failure) -> String {
     text
 }
 
+/// A table, bounded: at least one row, each with a cell for each of the titles.
+fn table<T>(titles: &[&str], rows: &[T], cells: impl Fn(&T) -> Vec<String>) -> String {
+    let line = |cells: &[String]| {
+        let cells =
+            cells.iter().map(|cell| if cell.is_empty() { " |".to_owned() } else { format!(" {cell} |") });
+        format!("|{}\n", cells.collect::<String>())
+    };
+    let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
+    let mut text = line(&titles) + &line(&vec!["---".to_owned(); titles.len()]);
+    text.extend(rows.iter().take(MAX_TAGS).map(|row| line(&cells(row))));
+    if rows.len() > MAX_TAGS {
+        let mut last = vec![String::new(); titles.len()];
+        last[0] = format!("and {} more", rows.len() - MAX_TAGS);
+        text.push_str(&line(&last));
+    }
+    text + "\n"
+}
+
 fn pairs(left: &str, right: &str, rows: &[(String, String)]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut text = format!("| {left} | {right} |\n| --- | --- |\n");
-    for (name, reason) in rows.iter().take(MAX_TAGS) {
-        let _ = writeln!(text, "| {} | {} |", code(name), escape(reason));
-    }
-    if rows.len() > MAX_TAGS {
-        let _ = writeln!(text, "| and {} more | |", rows.len() - MAX_TAGS);
-    }
-    text + "\n"
+    table(&[left, right], rows, |(name, reason)| vec![code(name), escape(reason)])
 }
 
 fn environments(rows: &[EnvironmentRow]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut text = String::from("| Environment | Deployed |\n| --- | --- |\n");
-    for row in rows.iter().take(MAX_TAGS) {
+    table(&["Environment", "Deployed"], rows, |row| {
         // Where a link leads is GitHub's word; what could end it is in no page's address.
         let sound = |url: &&String| {
             url.starts_with("http") && url.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-".contains(&b))
         };
         let link = row.url.as_ref().filter(sound).map_or_else(String::new, |url| format!("[page]({url}): "));
-        let _ = writeln!(text, "| {} | {link}{} |", code(&row.name), escape(&row.text));
-    }
-    if rows.len() > MAX_TAGS {
-        let _ = writeln!(text, "| and {} more | |", rows.len() - MAX_TAGS);
-    }
-    text + "\n"
+        vec![code(&row.name), link + &escape(&row.text)]
+    })
 }
 
 fn verified(rows: &[VerifiedRow]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut text = String::from("| Verified | Platform | |\n| --- | --- | --- |\n");
-    for row in rows.iter().take(MAX_TAGS) {
+    table(&["Verified", "Platform", ""], rows, |row| {
         let time = units::seconds(row.time);
         let how = if row.well { format!("passed in {time}") } else { format!("**failed** after {time}") };
-        let _ = writeln!(text, "| {} | {} | {how} |", code(&row.check), code(&row.platform.to_string()));
-    }
-    if rows.len() > MAX_TAGS {
-        let _ = writeln!(text, "| and {} more | | |", rows.len() - MAX_TAGS);
-    }
-    text + "\n"
+        vec![code(&row.check), code(&row.platform.to_string()), how]
+    })
 }
 
 fn platforms(rows: &[PlatformRow]) -> String {
