@@ -1,5 +1,6 @@
 //! A leg that was pushed is recorded, so that the merge finds it.
 
+use super::recorded_in;
 use crate::engine::obtain::Located;
 use crate::engine::report::TargetOutcome;
 use crate::engine::retry::{patience, retry};
@@ -61,12 +62,5 @@ pub(super) async fn record_in(
         let said = format!("{why}: the merge takes that one for `{}`", leg.platform);
         run.process.reporter.notice(&said);
     }
-    let metadata = match metadata {
-        Ok(metadata) => Some(metadata),
-        Err(error) => {
-            run.process.reporter.warn(&format!("the leg is pushed, but {error}"));
-            None
-        }
-    };
-    Ok(TargetOutcome { pushed: true, metadata, ..TargetOutcome::begun(repository, Some(digest)) })
+    Ok(recorded_in(run, located, metadata, "the leg is pushed"))
 }

@@ -12,12 +12,13 @@ use tokio::sync::Mutex;
 
 use super::history::Historian;
 use super::login::Renewals;
-use super::obtain::{Image, Origin, clear};
+use super::obtain::{Image, Located, Origin, clear};
 use super::report::TargetOutcome;
 use super::run::Run;
 use crate::error::RunError;
 use crate::model::Repository;
 use crate::plan::RunPlan;
+use crate::registry::{ImageMetadata, RegistryError};
 
 /// Publishes the image in every repository that it is in, unless the run is stopped.
 ///
@@ -77,6 +78,17 @@ async fn publish(
         stage::release(run, plan, work, &tagged.map(|outcome| &outcome.repository).collect()).await;
     }
     Ok(outcomes)
+}
+
+/// What is reported of an image that was recorded and got no tag; `done` says so to people where it could not be read again.
+fn recorded_in(
+    run: &Run<'_>,
+    Located { repository, digest, .. }: &Located,
+    metadata: Result<ImageMetadata, RegistryError>,
+    done: &str,
+) -> TargetOutcome {
+    let metadata = metadata.inspect_err(|error| run.process.reporter.warn(&format!("{done}, but {error}")));
+    TargetOutcome { pushed: true, metadata: metadata.ok(), ..TargetOutcome::begun(repository, Some(digest)) }
 }
 
 /// In how many repositories the image was to be.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::copy::copy;
+use super::recorded_in;
 use crate::engine::obtain::Located;
 use crate::engine::report::TargetOutcome;
 use crate::engine::repository_view::RepositoryView;
@@ -60,14 +61,7 @@ pub(super) async fn record_in(
     };
     let (recorded, metadata) = tokio::join!(recording, view.metadata(digest));
     recorded?;
-    let metadata = match metadata {
-        Ok(metadata) => Some(metadata),
-        Err(error) => {
-            run.process.reporter.warn(&format!("the image is staged, but {error}"));
-            None
-        }
-    };
-    Ok(TargetOutcome { pushed: true, metadata, ..TargetOutcome::begun(repository, Some(digest)) })
+    Ok(recorded_in(run, located, metadata, "the image is staged"))
 }
 
 /// What an earlier run has staged of the same commit, for people.
