@@ -14,13 +14,14 @@ use crate::inputs::fault::InputFault;
 use crate::inputs::tags_key;
 use crate::login::LoginError;
 use crate::metadata::StrategyError;
-use crate::model::{Credentials, ImageName, RegistryHost, Repository, chain, how_to_log_in};
+use crate::model::{Credentials, ErrorCode, ImageName, RegistryHost, Repository, chain, how_to_log_in};
 use crate::plan::PlanError;
 use crate::plan::given::NotThere;
 use crate::plan::order::VersionTaken;
 use crate::plan::promote::NoCandidate;
 use crate::plan::verify::NotVerified;
 use crate::progress::bug::Bug;
+use crate::progress::excerpt::quote;
 use crate::registry::{JoinError, LegsError, NoImage, RegistryError};
 use crate::runner::context::ContextError;
 use crate::runner::event_file::EventFileError;
@@ -288,6 +289,51 @@ impl RunError {
         if errors.is_empty() { Ok(()) } else { Err(Self::Deploy { of, before, errors }) }
     }
 
+    /// What kinds of trouble it is: one, but where it is about several repositories.
+    pub fn codes(&self) -> Vec<ErrorCode> {
+        let Self::Each { errors, .. } = self else { return vec![self.code()] };
+        let mut codes: Vec<_> = errors.iter().flat_map(|(_, error)| error.codes()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Payload(_) | Self::Context(_) => ErrorCode::InvalidEvent,
+            Self::Inputs(_) => ErrorCode::InvalidInput,
+            Self::Address(_) | Self::Connect(_) => ErrorCode::NoDaemon,
+            Self::Daemon(source) | Self::Builder { source, .. } => match source.code() {
+                ErrorCode::BuildFailed => ErrorCode::DaemonFailed,
+                code => code,
+            },
+            Self::Container(_) | Self::Fallen { .. } => ErrorCode::BuilderFailed,
+            Self::Login(_) => ErrorCode::LoginFailed,
+            Self::GitHub(_) => ErrorCode::GithubFailed,
+            Self::Strategy(_) => ErrorCode::NoTags,
+            Self::Plan(PlanError::Contradiction(_)) | Self::Contradiction(_) | Self::Bug(_) => ErrorCode::Bug,
+            Self::Plan(_) => ErrorCode::Unsupported,
+            Self::Docker(_) => ErrorCode::DaemonFailed,
+            Self::Emulator(_) => ErrorCode::EmulatorFailed,
+            Self::Build(source) => source.code(),
+            Self::Refused { .. } => ErrorCode::RegistryDenied,
+            Self::Unread { .. } => ErrorCode::BaseImageDenied,
+            Self::Reach(_) => ErrorCode::RegistryUnavailable,
+            Self::Registry(error) => error.code(),
+            Self::VersionTaken(_) => ErrorCode::VersionTaken,
+            Self::NoCandidate(_) => ErrorCode::NothingToPromote,
+            Self::Given { .. } => ErrorCode::ImageNotTagged,
+            Self::NotVerified(_) => ErrorCode::VerifyFailed,
+            Self::Unverifiable { .. } | Self::NotLoaded { .. } => ErrorCode::CannotRun,
+            Self::Join(_) | Self::Legs(_) | Self::JoinLegs(_) => ErrorCode::CannotJoin,
+            Self::Each { errors, .. } => {
+                errors.first().map_or(ErrorCode::RegistryFailed, |(_, error)| error.code())
+            }
+            Self::Deploy { .. } => ErrorCode::DeployFailed,
+            Self::Stopped(_) => ErrorCode::Cancelled,
+        }
+    }
+
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -346,6 +392,10 @@ impl RunError {
 /// The error with its causes, and its hint in a line of its own.
 pub fn explain(error: &RunError) -> String {
     let mut text = chain(error);
+    if let RunError::Build(source) | RunError::Unread { source, .. } = error {
+        let quoted = source.location().map(quote).unwrap_or_default();
+        quoted.iter().for_each(|line| text.extend(["\n", line]));
+    }
     if let RunError::Inputs(faults) = error {
         for fault in faults {
             text.push_str("\n  ");
@@ -459,6 +509,15 @@ mod tests {
         assert!(refusal("r.io", Some("bob")).contains("the login `bob` from `username` and `password`"));
         assert!(refusal("ghcr.io", Some("job")).contains("the job needs `permissions: packages: write`"));
         assert!(refusal("ghcr.io", Some("bob")).ends_with("`write:packages` that has not expired"));
+    }
+
+    /// Whoever searches for a code finds it there, and finds nothing that no error says.
+    #[test]
+    fn the_page_of_troubleshooting_has_each_code_once() {
+        let page = include_str!("../docs/troubleshooting.md");
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(headings, codes);
     }
 
     #[test]

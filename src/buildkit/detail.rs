@@ -12,10 +12,12 @@ use prost::Message as _;
 use serde::Deserialize;
 
 use crate::model::text;
-use crate::progress::event::SourceLocation;
+use crate::progress::event::{Excerpt, SourceLocation};
 
 /// Most lines of a Dockerfile that are quoted.
 const EXCERPT_LINES: usize = 12;
+/// Lines that are quoted before and behind the place.
+const AROUND: u32 = 2;
 /// Most characters of a quoted line.
 const EXCERPT_WIDTH: usize = 400;
 
@@ -128,10 +130,11 @@ fn location(file: &str, data: &[u8], ranges: impl IntoIterator<Item = (i32, i32)
     let line = u32::try_from(line).ok().filter(|line| *line > 0)?;
     let end_line = u32::try_from(end).unwrap_or(0).max(line);
     let text = String::from_utf8_lossy(data);
-    let wanted = (end_line - line) as usize + 1;
-    let excerpt = text.lines().skip(line as usize - 1).take(wanted.min(EXCERPT_LINES));
-    let excerpt = excerpt.map(|line| line.chars().take(EXCERPT_WIDTH).collect()).collect();
-    Some(SourceLocation { file: text::value(file), line, end_line, excerpt })
+    let first = line.saturating_sub(AROUND).max(1);
+    let wanted = (end_line.saturating_add(AROUND) - first) as usize + 1;
+    let lines = text.lines().skip(first as usize - 1).take(wanted.min(EXCERPT_LINES));
+    let lines = lines.map(|line| line.chars().take(EXCERPT_WIDTH).collect()).collect();
+    Some(SourceLocation { file: text::value(file), line, end_line, excerpt: Excerpt { first, lines } })
 }
 
 #[cfg(test)]
@@ -163,7 +166,8 @@ mod tests {
         assert!(!found.frontend);
         let place = found.location.unwrap();
         assert_eq!((place.file.as_str(), place.line, place.end_line), ("Dockerfile", 2, 3));
-        assert_eq!(place.excerpt, ["RUN false \\", "  || exit 3"]);
+        assert_eq!((place.excerpt.first, place.excerpt.lines.len()), (1, 3));
+        assert_eq!(place.excerpt.lines[1..], ["RUN false \\", "  || exit 3"]);
     }
 
     #[test]
@@ -181,16 +185,16 @@ mod tests {
     #[test]
     fn places() {
         let excerpt = |ranges: &[(i32, i32)]| {
-            let found = location("D", b"a\nb\nc", ranges.iter().copied())?;
-            Some((found.line, found.end_line, found.excerpt.join("|")))
+            let found = location("D", b"a\nb\nc\nd\ne\nf", ranges.iter().copied())?;
+            Some((found.line, found.end_line, found.excerpt.lines.join("|")))
         };
         let place = |line, end, text: &str| Some((line, end, text.to_owned()));
         for (ranges, expected) in [
-            (&[(1, 1)][..], place(1, 1, "a")),
-            (&[(2, 0)], place(2, 2, "b")),
-            (&[(1, 1), (2, 2), (3, 3)], place(1, 3, "a|b|c")),
-            (&[(1, 1), (3, 3)], place(1, 1, "a")),
-            (&[(3, i32::MAX), (i32::MIN, 4)], place(3, i32::MAX as u32, "c")),
+            (&[(1, 1)][..], place(1, 1, "a|b|c")),
+            (&[(4, 0)], place(4, 4, "b|c|d|e|f")),
+            (&[(1, 1), (2, 2), (3, 3)], place(1, 3, "a|b|c|d|e")),
+            (&[(1, 1), (3, 3)], place(1, 1, "a|b|c")),
+            (&[(6, i32::MAX), (i32::MIN, 4)], place(6, i32::MAX as u32, "d|e|f")),
             (&[(9, 9)], place(9, 9, "")),
             (&[(0, 0), (1, 1)], None),
             (&[(-1, -1)], None),
@@ -199,6 +203,6 @@ mod tests {
             assert_eq!(excerpt(ranges), expected, "{ranges:?}");
         }
         let long = "x".repeat(100_000);
-        assert_eq!(location("D", long.as_bytes(), [(1, 1)]).unwrap().excerpt[0].len(), EXCERPT_WIDTH);
+        assert_eq!(location("D", long.as_bytes(), [(1, 1)]).unwrap().excerpt.lines[0].len(), EXCERPT_WIDTH);
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::connect_error::ConnectError;
 use super::diffcopy::TransferError;
 use super::ssh::{SshError, joined};
+use super::wording::{how, not_built, without_uploads};
 use crate::progress::event::SourceLocation;
 use crate::progress::node::step_of_node;
 
@@ -18,7 +19,7 @@ use crate::progress::node::step_of_node;
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A step of the Dockerfile ran and failed, or could not be run.
-    #[error("`{step}` failed: {message}{}", at(location.as_ref()))]
+    #[error("`{step}` {}{}", how(*exit_code, message), at(location.as_ref()))]
     StepFailed {
         /// The step as people read it: `[linux/amd64 2/4] RUN make`.
         step: String,
@@ -32,7 +33,7 @@ pub enum BuildError {
         location: Option<SourceLocation>,
     },
     /// The Dockerfile cannot be built: its syntax, its stages, its base images.
-    #[error("the Dockerfile cannot be built: {message}{}", at(location.as_ref()))]
+    #[error("{}{}", not_built(message), at(location.as_ref()))]
     Dockerfile {
         /// What the frontend said.
         message: String,
@@ -40,7 +41,7 @@ pub enum BuildError {
         location: Option<SourceLocation>,
     },
     /// Everything was built; the registry or the way to it failed. Solving again builds nothing twice.
-    #[error("pushing to `{repository}`: {message}")]
+    #[error("pushing to `{repository}`: {}", without_uploads(message))]
     PushFailed {
         /// Where to.
         repository: String,

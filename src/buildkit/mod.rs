@@ -21,7 +21,7 @@
 //! | `solve`, `status`, `result` | a build from beginning to end, its updates, its digest |
 //! | `error`, `connect_error`, `tls_fault` | the words for what went wrong, in the build and on the way to it |
 //! | `failed_call`, `detail` | what a call that failed means, and where in the Dockerfile |
-//! | `advice` | what to change |
+//! | `advice`, `wording` | what kind of trouble it is and what to change; BuildKit's words, made readable |
 //!
 //! Wire types (prost, tonic, hyper) end here. It obeys BuildKit's `api/services/control`, `session/`
 //! and `client/solve.go`. It does not use the gateway (`LLBBridge`): plain Solve is enough but for subrequests.
@@ -58,6 +58,7 @@ mod status;
 mod tasks;
 mod tls_fault;
 mod transfers;
+mod wording;
 
 pub use address::{Address, InvalidAddress};
 pub use connect_error::ConnectError;

@@ -137,6 +137,7 @@ fn update(message: proto::StatusResponse) -> StatusUpdate {
         statuses: message.statuses.into_iter().map(status).collect(),
         logs: message.logs.into_iter().map(log).collect(),
         warnings: message.warnings.into_iter().map(warning).collect(),
+        retry: None,
     }
 }
 
@@ -256,6 +257,6 @@ mod tests {
         assert_eq!(update.logs[0].message, b"\xff\r");
         assert_eq!(update.warnings[0].short, "no \u{fffd}");
         let place = update.warnings[0].location.as_ref().unwrap();
-        assert_eq!((place.line, place.excerpt[0].as_str()), (1, "FROM a as b"));
+        assert_eq!((place.line, place.excerpt.lines[0].as_str()), (1, "FROM a as b"));
     }
 }

@@ -50,6 +50,19 @@ impl Process {
         Network::from_variables(&self.variables)
     }
 
+    /// The page of a file in this action's own repository, as it is in use, when the runner names that. For an action that the
+    /// workflow has in its own checkout it does not.
+    pub(super) fn page_of_action(&self, path: &str) -> Option<String> {
+        let get = |name: &str| {
+            let text = self.variables.get(name).map_or("", |text| text.trim());
+            let sound = |b: u8| b.is_ascii_alphanumeric() || b":/._-".contains(&b);
+            Some(text).filter(|text| !text.is_empty() && text.bytes().all(sound))
+        };
+        let (repository, reference) = (get("GITHUB_ACTION_REPOSITORY")?, get("GITHUB_ACTION_REF")?);
+        let server = get("GITHUB_SERVER_URL").unwrap_or("https://github.com").trim_end_matches('/');
+        Some(format!("{server}/{repository}/blob/{reference}/{path}"))
+    }
+
     /// GitHub's cache service, when the runner names it.
     pub(super) fn github_cache(&self) -> Option<GithubCache> {
         let get =

@@ -19,6 +19,15 @@ pub struct StatusUpdate {
     pub logs: Vec<VertexLog>,
     /// Findings of the Dockerfile frontend.
     pub warnings: Vec<VertexWarning>,
+    /// What is tried again, and whether that helped: our own words, after what became of the steps.
+    pub retry: Option<String>,
+}
+
+impl StatusUpdate {
+    /// Words of ours in the place where they belong.
+    pub fn retry(text: String) -> Self {
+        Self { retry: Some(text), ..Self::default() }
+    }
 }
 
 /// A step of the build.
@@ -100,6 +109,15 @@ pub struct SourceLocation {
     pub line: u32,
     /// Last line, from 1; equals `line` for one line.
     pub end_line: u32,
-    /// The lines themselves (`line..=end_line`), when the frontend sent the file.
-    pub excerpt: Vec<String>,
+    /// The lines themselves and some around them, when the frontend sent the file.
+    pub excerpt: Excerpt,
+}
+
+/// Lines of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The number of the first one, from 1.
+    pub first: u32,
+    /// In order, as they are in the file.
+    pub lines: Vec<String>,
 }

@@ -42,12 +42,14 @@ pub struct Live {
     seen: HashMap<StepId, Seen>,
     /// The step that spoke last.
     speaker: Option<StepId>,
+    /// Ends that are said when it is clear that they are some.
+    held: Vec<StepId>,
 }
 
 impl Live {
     /// Nothing said yet.
     pub fn new(options: PlainOptions) -> Self {
-        Self { options, state: State::default(), seen: HashMap::new(), speaker: None }
+        Self { options, state: State::default(), seen: HashMap::new(), speaker: None, held: Vec::new() }
     }
 
     /// What is known of the build.
@@ -77,7 +79,16 @@ impl Live {
                 Delta::Ended(step) => lines.extend(self.ended(step)),
             }
         }
+        if let Some(text) = &update.retry {
+            lines.extend(self.held_ends());
+            lines.push(Line::Retry(text.clone()));
+        }
         lines
+    }
+
+    fn held_ends(&mut self) -> Vec<Line> {
+        let held = std::mem::take(&mut self.held);
+        held.into_iter().filter_map(|id| Some(Line::Text(text::result(self.state.step(id)?)))).collect()
     }
 
     /// The frame as it is now; to be asked for several times a second.
@@ -88,7 +99,9 @@ impl Live {
 
     /// The stream is over: the frame goes.
     pub fn finish(&mut self) -> Vec<Line> {
-        vec![Line::Frame(Vec::new())]
+        let mut lines = self.held_ends();
+        lines.push(Line::Frame(Vec::new()));
+        lines
     }
 
     /// The line that says how a step ended, unless it would say nothing new.
@@ -101,6 +114,11 @@ impl Live {
             return None;
         }
         seen.end = Some(time);
+        self.held.retain(|held| *held != id);
+        if text::may_go_on(step) {
+            self.held.push(id);
+            return None;
+        }
         Some(Line::Text(text::result(step)))
     }
 

@@ -6,6 +6,7 @@ pub mod cache;
 pub mod debug;
 pub mod display;
 pub mod event;
+pub mod excerpt;
 pub mod live;
 pub mod node;
 pub mod plain;

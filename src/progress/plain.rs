@@ -39,6 +39,8 @@ pub enum Line {
     Text(String),
     /// For the runner.
     Command(Command),
+    /// Something is tried again, or was: ours, and one for the summary.
+    Retry(String),
     /// What stands below the other lines from now on, where they can be drawn over.
     Frame(Vec<String>),
 }
@@ -106,6 +108,8 @@ pub struct Plain {
     /// Local time of the last line of the step with the floor.
     spoke: Timestamp,
     waiting: VecDeque<Waiting>,
+    /// Ends that are said when it is clear that they are some.
+    held: Vec<StepId>,
     notes: Vec<Line>,
     /// Local time of the last line, and how long to wait for the next heartbeat.
     quiet_since: Option<Timestamp>,
@@ -123,6 +127,7 @@ impl Plain {
             floor: None,
             spoke: Timestamp::ZERO,
             waiting: VecDeque::new(),
+            held: Vec::new(),
             notes: Vec::new(),
             quiet_since: None,
             patience: HEARTBEAT,
@@ -152,6 +157,10 @@ impl Plain {
             }
         }
         self.settle(now);
+        if let Some(text) = &update.retry {
+            self.show_all(now);
+            self.out.push(Line::Retry(text.clone()));
+        }
         self.take(now)
     }
 
@@ -179,13 +188,21 @@ impl Plain {
 
     /// The stream is over: everything that waits is shown, the group is closed.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Line> {
+        self.show_all(now);
+        self.take(now)
+    }
+
+    /// Everything that waits is shown, and no group is open then.
+    fn show_all(&mut self, now: Timestamp) {
         self.close();
         while let Some(waiting) = self.waiting.pop_front() {
             self.show(waiting, now);
             self.close();
         }
+        for id in std::mem::take(&mut self.held) {
+            self.out.extend(self.state.step(id).map(|step| Line::Text(text::result(step))));
+        }
         self.speak_notes();
-        self.take(now)
     }
 
     fn take(&mut self, now: Timestamp) -> Vec<Line> {
@@ -314,6 +331,11 @@ impl Plain {
         }
         said.end = Some(time);
         said.lines = false;
+        self.held.retain(|held| *held != id);
+        if text::may_go_on(step) {
+            self.held.push(id);
+            return;
+        }
         self.out.push(Line::Text(text::result(step)));
     }
 

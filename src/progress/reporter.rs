@@ -115,6 +115,7 @@ impl Reporter {
             match line {
                 Line::Text(text) => terminal.text(text),
                 Line::Command(command) => terminal.command(command),
+                Line::Retry(text) => terminal.retry(text),
                 Line::Frame(lines) => terminal.frame(lines),
             }
         }
@@ -186,11 +187,8 @@ impl Reporter {
     /// Something was tried again, or succeeded so: a line of the log that the summary repeats.
     pub fn retry(&self, text: &str) {
         let mut terminal = self.terminal();
-        terminal.info(text);
+        terminal.retry(text);
         terminal.flush();
-        if terminal.retries.len() < MAX_KEPT {
-            terminal.retries.push(text.to_owned());
-        }
     }
 
     /// What was tried again so far, the first 200.
@@ -267,6 +265,13 @@ impl Terminal {
                     self.put(&text);
                 }
             }
+        }
+    }
+
+    fn retry(&mut self, text: &str) {
+        self.info(text);
+        if self.retries.len() < MAX_KEPT {
+            self.retries.push(text.to_owned());
         }
     }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::event::{SourceLocation, VertexWarning};
+use super::excerpt::quote;
 use super::node::is_internal;
 use super::state::Step;
 use crate::runner::command::{Annotation, Level};
@@ -14,6 +15,11 @@ use crate::runner::untrusted;
 
 /// Inner parts of a step are named in its last line from this time on.
 const NOTABLE: Duration = Duration::from_secs(1);
+/// Bytes of the name of a step whose command is quoted beside it.
+const NAME: usize = 80;
+/// Bytes of a line of output in an annotation, and of all of them: GitHub keeps 4,096 characters of a message.
+const LINE: usize = 300;
+const OUTPUT: usize = 2_400;
 /// Bytes from which a transfer is worth a word.
 const NOTABLE_BYTES: u64 = 1_000_000;
 
@@ -60,6 +66,11 @@ pub(super) fn is_trivial(step: &Step) -> bool {
         && step.bytes().0 < NOTABLE_BYTES
 }
 
+/// Whether an export has ended only for now: newer BuildKits say so once before they push, and again when they have pushed.
+pub(super) fn may_go_on(step: &Step) -> bool {
+    step.name.contains("exporting to ") && step.error.is_none() && step.duration() < NOTABLE
+}
+
 /// `… #5 [1/2] FROM busybox: 12.3 MB of 45.6 MB, 8.2 MB/s`
 pub(super) fn transfer(step: &Step, current: u64, total: Option<u64>, rate: u64) -> String {
     let of = total.map_or_else(String::new, |total| format!(" of {}", units::bytes(total)));
@@ -100,27 +111,54 @@ pub(super) fn annotation(warning: &VertexWarning, dockerfile: Option<&(String, S
     Annotation { level: Level::Warning, message, title: title.map(Into::into), file, lines }
 }
 
-/// A failed step as an error beside the line that it comes from: what failed, why, its last lines.
+/// A failed step as an error beside the line that it comes from: what failed, where, why, its last lines, what to change.
 pub fn failure(
     step: &Step,
     location: Option<&SourceLocation>,
     dockerfile: Option<&(String, String)>,
+    hint: Option<&str>,
 ) -> Annotation {
     let why = step.exit_code().map_or_else(
         || format!("failed: {}", step.error.as_deref().unwrap_or("no reason given")),
         |code| format!("failed with exit code {code}"),
     );
     let (file, lines) = place(location, dockerfile);
-    let title = Some("build step failed".into());
-    let mut annotation = Annotation { level: Level::Error, message: String::new(), title, file, lines };
+    let mut annotation = Annotation { level: Level::Error, message: String::new(), title: None, file, lines };
     // In the log a person sees the message only.
     let place = annotation.place().map_or_else(String::new, |place| format!(" (`{place}`)"));
-    annotation.message = format!("`{}` {why}{place}", step.name);
-    for line in &step.tail.lines() {
-        annotation.message.push_str("\n  ");
-        annotation.message.push_str(line);
+    let quoted = location.map(quote).unwrap_or_default();
+    // The command is quoted whole.
+    let most = if quoted.is_empty() { step.name.len() } else { NAME };
+    let mut message = format!("`{}` {why}{place}", untrusted::cut(&step.name, most));
+    for line in quoted {
+        message.extend(["\n", &line]);
     }
+    let output = output(step);
+    if !output.is_empty() {
+        message.push_str("\nits output ends:");
+    }
+    for line in output {
+        message.extend(["\n  ", &line]);
+    }
+    if let Some(hint) = hint {
+        message.extend(["\nhint: ", hint]);
+    }
+    annotation.message = message;
     annotation
+}
+
+/// The last lines that a step wrote, as many as an annotation has room for.
+fn output(step: &Step) -> Vec<String> {
+    let mut room = OUTPUT;
+    let lines = step.tail.lines();
+    let cut = lines.iter().rev().map(|line| untrusted::cut(line, LINE));
+    let fits = |line: &String| {
+        room = room.saturating_sub(line.len() + 3);
+        room > 0
+    };
+    let mut shown: Vec<String> = cut.take_while(fits).collect();
+    shown.reverse();
+    shown
 }
 
 /// The same for the summary; `annotation` is what [`failure`] made of it.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error_response::ErrorResponse;
-use crate::model::{Credentials, Ecr, LoginSource, RegistryHost, how_to_log_in, text};
+use crate::model::{Credentials, Ecr, ErrorCode, LoginSource, RegistryHost, how_to_log_in, text};
 use crate::net::dial::DialFault;
 
 /// A request to a registry that did not do what it should.
@@ -117,6 +117,28 @@ impl Kind {
     }
 }
 
+impl Kind {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Name(_)
+            | Self::Refused(_)
+            | Self::Connect(_)
+            | Self::Timeout { .. }
+            | Self::Proxy(_)
+            | Self::Broken(_) => ErrorCode::RegistryUnavailable,
+            Self::Tls(_) | Self::PlainHttp | Self::NotAsked(_) => ErrorCode::RegistryUntrusted,
+            Self::Unauthorized(_) | Self::Denied(_) => ErrorCode::RegistryDenied,
+            Self::TokenServer { why, .. } => why.code(),
+            Self::ErrorResponse(answer) => match (answer.status, answer.code.as_deref()) {
+                (404, Some("NAME_UNKNOWN" | "NAME_INVALID")) => ErrorCode::RepositoryNotFound,
+                (429 | 500.., _) => ErrorCode::RegistryUnavailable,
+                _ => ErrorCode::RegistryFailed,
+            },
+            Self::Protocol(_) | Self::TooLarge { .. } | Self::Digest { .. } => ErrorCode::RegistryFailed,
+        }
+    }
+}
+
 impl From<DialFault> for Kind {
     fn from(fault: DialFault) -> Self {
         match fault {
@@ -190,6 +212,11 @@ impl RegistryError {
     /// believed. Every other request ends the same.
     pub fn is_untrusted(&self) -> bool {
         self.kind.is_untrusted()
+    }
+
+    /// What kind of trouble it is.
+    pub fn code(&self) -> ErrorCode {
+        if self.is_denial() { ErrorCode::RegistryDenied } else { self.kind.code() }
     }
 
     /// What to change, where that is known.

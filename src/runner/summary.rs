@@ -52,8 +52,17 @@ pub enum Outcome {
     Nothing(String),
     /// It was asked to stop: by what, in lines.
     Cancelled(String),
-    /// The error, its chain in lines.
-    Failed(String),
+    /// The error, its chain in lines, and where it is explained.
+    Failed(String, Vec<Explained>),
+}
+
+/// A kind of trouble.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// Its code: `run-failed`.
+    pub code: &'static str,
+    /// The page that explains it, where that is known.
+    pub page: Option<String>,
 }
 
 /// One platform of the result.
@@ -185,9 +194,24 @@ fn headline(input: &SummaryInput) -> String {
         Outcome::Cancelled(why) => {
             format!("### Cancelled: {name}\n\n{}\n", block("text", why.lines().take(40)))
         }
-        Outcome::Failed(why) => {
-            format!("### Failed: {name}\n\n{}\n", block("text", why.lines().take(40)))
+        Outcome::Failed(why, codes) => {
+            let codes: Vec<String> = codes.iter().map(explained).collect();
+            let codes = if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) };
+            format!("### Failed: {name}{codes}\n\n{}\n", block("text", why.lines().take(40)))
         }
+    }
+}
+
+/// A code, with a link to its page.
+fn explained(one: &Explained) -> String {
+    // Where a link leads is the runner's word; what could end it is in no page's address.
+    let sound = |page: &&String| {
+        page.starts_with("https://")
+            && page.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-#".contains(&b))
+    };
+    match one.page.as_ref().filter(sound) {
+        Some(page) => format!("[{}]({page})", code(one.code)),
+        None => code(one.code),
     }
 }
 

@@ -88,7 +88,7 @@ fn what_the_image_has_passed() {
     };
     let page = render(&SummaryInput {
         verified: vec![row("migrate validate", true), row("sh -c 'a|b`'", false)],
-        ..empty(Outcome::Failed("x".into()))
+        ..empty(Outcome::Failed("x".into(), Vec::new()))
     });
     let rows = "| Verified | Platform | |\n| --- | --- | --- |\n\
                 | `migrate validate` | `linux/amd64` | passed in 1.3 s |\n";
@@ -224,7 +224,7 @@ fn other_ends() {
             "### Nothing to do for `r.example/api`\n\nthe branch was deleted\n\n",
         ),
         (Outcome::Cancelled("a".into()), "### Cancelled: `r.example/api`\n\n```text\na\n```\n\n"),
-        (Outcome::Failed("a\nb".into()), "### Failed: `r.example/api`\n\n```text\na\nb\n```\n\n"),
+        (Outcome::Failed("a\nb".into(), Vec::new()), "### Failed: `r.example/api`\n\n```text\na\nb\n```\n\n"),
     ] {
         assert_eq!(render(&named(outcome)), expected);
     }
@@ -239,7 +239,7 @@ fn a_failure_shows_the_step_and_cannot_leave_its_block() {
             place: Some("Dockerfile:7".into()),
             lines: vec!["```".into(), "# not a heading".into(), "\u{1b}[31mred".into()],
         }),
-        ..empty(Outcome::Failed("the build failed".into()))
+        ..empty(Outcome::Failed("the build failed".into(), Vec::new()))
     };
     let page = render(&input);
     let expected =

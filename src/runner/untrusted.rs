@@ -14,7 +14,7 @@
 //!   that coloured something ends with a reset.
 //!
 //! A mark is broken by a visible `\` (the runner does the same with its own), so that the reader sees what
-//! was written. Callers print such a line behind a prefix of their own (`#7 0.351 `), and inside a
+//! was written; not where a digit or nothing follows, as no command is called so: `::1` is an address. Callers print such a line behind a prefix of their own (`#7 0.351 `), and inside a
 //! `stop-commands` fence: each of the three is enough alone.
 
 use std::fmt::Write as _;
@@ -159,7 +159,9 @@ fn break_marks(text: &str) -> String {
         start = match (start, c) {
             (Start::Nothing, ':' | '：') => Start::Colon(out.len()),
             (Start::Colon(at), ':' | '：') => {
-                out.insert(at, '\\');
+                if may_name_a_command(chars.as_str()) {
+                    out.insert(at, '\\');
+                }
                 Start::Over
             }
             (Start::Nothing, c) if c.is_whitespace() => Start::Nothing,
@@ -178,6 +180,15 @@ fn break_marks(text: &str) -> String {
         out.push(c);
     }
     out
+}
+
+/// Whether what follows a mark may be a command's name, whichever characters the runner passes over: those begin with a letter.
+fn may_name_a_command(rest: &str) -> bool {
+    let colour = |part: &str| part.split_once('m').map_or(String::new(), |(_, after)| after.to_owned());
+    let mut parts = rest.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    let visible = parts.fold(first, |text, part| text + &colour(part));
+    visible.chars().find(char::is_ascii).is_some_and(|c| !c.is_ascii_digit())
 }
 
 /// What of `::` was seen at a line's start.
@@ -202,6 +213,12 @@ mod tests {
             (" \u{3000}\u{2028}::add-mask::x", " \u{3000} \\::add-mask::x"),
             ("\u{1b}[0m::add-mask::x", "\u{1b}[0m\\::add-mask::x"),
             ("a ::not at start::", "a ::not at start::"),
+            ("::1 localhost", "::1 localhost"),
+            (" ::", " ::"),
+            ("::\u{640}error::x", "\\::\u{640}error::x"),
+            ("::\u{1b}[31m1\u{1b}[0m", "::\u{1b}[31m1\u{1b}[0m"),
+            ("::\u{1b}[31merror::\u{1b}[0m", "\\::\u{1b}[31merror::\u{1b}[0m"),
+            ("::ffff:10.0.0.1", "\\::ffff:10.0.0.1"),
             ("a ##[add-mask]x", "a ##\\[add-mask]x"),
             ("###[error]x ##[x", "###\\[error]x ##\\[x"),
             (":\u{200b}:stop-commands::x", "\\::stop-commands::x"),

@@ -91,7 +91,7 @@ pub(super) async fn build_and_push(
         let Some(target) = pushed_to(&error, &again) else { break };
         let Some(rest) = again.without(&target) else { break };
         let why = text::line(&chain(&error));
-        work.run.process.reporter.retry(&format!("{why}; it is left out, the others get the image"));
+        tell(&updates, format!("{why}; it is left out, the others get the image")).await;
         again = rest;
         attempts.all += 1;
         let mut unknown = Patience::with_push(retries, Standing::default());
@@ -167,7 +167,7 @@ async fn persevere(
         attempts.all = first + patience.failures();
         let why = text::line(&chain(&last));
         let pause_text = units::seconds(pause);
-        work.run.process.reporter.retry(&format!("{why}; attempt {attempt} in {pause_text}, from the cache"));
+        tell(updates, format!("{why}; attempt {attempt} in {pause_text}, from the cache")).await;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.as_mut() => return Err(BuildError::Cancelled),
@@ -183,13 +183,13 @@ async fn persevere(
         }
         match push_again(work, again, number, updates, &mut patience, cancel.as_mut()).await {
             Ok(outcome) => {
-                work.run.process.reporter.retry(&format!("pushed on attempt {attempt}"));
+                tell(updates, format!("pushed on attempt {attempt}")).await;
                 return Ok(outcome);
             }
             Err(Again::Works(step)) if misses < MISSES => {
                 misses += 1;
                 trouble = Trouble::Broken;
-                work.run.process.reporter.info(&format!("`{step}` would have to run again: stopped"));
+                tell(updates, format!("`{step}` would have to run again: stopped")).await;
             }
             Err(Again::Works(step)) => {
                 let but = format!("; given up, as `{step}` would have to run again");
@@ -207,6 +207,12 @@ async fn persevere(
             },
         }
     }
+}
+
+/// Says what is tried again, after what became of the steps before.
+async fn tell(updates: &mpsc::Sender<StatusUpdate>, text: String) {
+    // Nobody looks any more: the build ends by itself.
+    let _ = updates.send(StatusUpdate::retry(text)).await;
 }
 
 /// Why a push that was tried again did not succeed.

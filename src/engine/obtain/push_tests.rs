@@ -22,7 +22,7 @@ fn of_a_second_solve_only_the_export_is_shown() {
         vertexes: vec![vertex(steps[0]), vertex(exporting)],
         statuses: vec![status(steps[0]), status(exporting)],
         logs: vec![log(exporting)],
-        warnings: Vec::new(),
+        ..StatusUpdate::default()
     };
     let shown = export.of(update).unwrap();
     assert_eq!((shown.vertexes.len(), shown.statuses.len(), shown.logs.len()), (1, 1, 1));

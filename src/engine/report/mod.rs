@@ -8,14 +8,15 @@ mod target;
 use super::process::Process;
 use crate::buildkit::BuildError;
 use crate::error::{RunError, explain};
-use crate::model::{Repository, chain};
+use crate::inputs::fault::InputFault;
+use crate::model::{ErrorCode, Repository, chain};
 use crate::plan::PushPlan;
 use crate::plan::image::ImageWork;
 use crate::progress::state::Step;
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
-use crate::runner::summary::{self, EnvironmentRow, Outcome, PlatformRow, SummaryInput};
+use crate::runner::summary::{self, EnvironmentRow, Explained, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use account::Account;
@@ -50,7 +51,7 @@ fn write_summary(process: &Process, account: &Account<'_>, result: &Result<(), R
     // A summary is wanted unless it was switched off; faulty inputs do not say.
     let wanted = account.asked.is_none_or(|config| config.summary);
     if let Some(file) = context.paths.summary.as_ref().filter(|_| wanted) {
-        let page = page(process, account, result, outcome(account, result));
+        let page = page(process, account, result, outcome(process, account, result));
         let page = process.reporter.redact(&summary::render(&page));
         if let Err(error) = append_summary(file, &context.paths.workspace, &page) {
             process.reporter.warn(&format!("no summary: {}", chain(&error)));
@@ -58,10 +59,10 @@ fn write_summary(process: &Process, account: &Account<'_>, result: &Result<(), R
     }
 }
 
-fn outcome(account: &Account<'_>, result: &Result<(), RunError>) -> Outcome {
+fn outcome(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) -> Outcome {
     match result {
         Err(error @ RunError::Stopped(_)) => return Outcome::Cancelled(explain(error)),
-        Err(error) => return Outcome::Failed(explain(error)),
+        Err(error) => return Outcome::Failed(explain(error), explained(process, error)),
         Ok(()) => {}
     }
     if let Some(why) = account.nothing {
@@ -100,6 +101,10 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
                     reporter.info(&line);
                 }
             }
+            for one in explained(process, error) {
+                let page = one.page.as_deref().unwrap_or(PAGE);
+                reporter.info(&format!("`{}` is explained at {page}", one.code));
+            }
         }
         Ok(()) if account.dry_run => reporter.info("dry run: nothing was changed"),
         Ok(()) => match (account.nothing, account.plan, account.digest) {
@@ -124,6 +129,21 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
     }
 }
 
+/// Where an error is explained, in the repository of this action.
+const PAGE: &str = "docs/troubleshooting.md";
+
+/// The kinds of trouble that an error is of, with the pages that explain them.
+fn explained(process: &Process, error: &RunError) -> Vec<Explained> {
+    // Being asked to stop needs no explanation.
+    let codes = error.codes().into_iter().filter(|code| *code != ErrorCode::Cancelled);
+    codes
+        .map(|code| Explained {
+            code: code.as_str(),
+            page: process.page_of_action(PAGE).map(|page| format!("{page}#{}", code.as_str())),
+        })
+        .collect()
+}
+
 /// What a run that failed leaves in the registries, where that is anything.
 fn left(account: &Account<'_>) -> Vec<String> {
     let several = account.targets.len() > 1;
@@ -142,8 +162,10 @@ fn left(account: &Account<'_>) -> Vec<String> {
 
 /// A failed step stands beside its line of the Dockerfile; everything else is one error.
 fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
+    let title = error.codes().first().map(|code| code.as_str().to_owned());
     if let RunError::Inputs(faults) = error {
-        return faults.iter().map(|fault| Annotation::new(Level::Error, fault.to_string())).collect();
+        let one = |fault: &InputFault| Annotation::new(Level::Error, fault.to_string());
+        return faults.iter().map(|fault| Annotation { title: title.clone(), ..one(fault) }).collect();
     }
     let build = account.plan.and_then(|plan| plan.image.build()).map(|build| &build.image);
     let place =
@@ -153,15 +175,11 @@ fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
         _ => None,
     };
     if let (RunError::Build(cause), Some(step)) = (error, failed(account, error)) {
-        let mut annotation = text::failure(step, location, place.as_ref());
-        if let Some(hint) = cause.hint() {
-            annotation.message.push_str("\nhint: ");
-            annotation.message.push_str(hint);
-        }
-        return vec![annotation];
+        let annotation = text::failure(step, location, place.as_ref(), cause.hint());
+        return vec![Annotation { title, ..annotation }];
     }
     let (file, lines) = text::place(location, place.as_ref());
-    vec![Annotation { file, lines, ..Annotation::new(Level::Error, explain(error)) }]
+    vec![Annotation { title, file, lines, ..Annotation::new(Level::Error, explain(error)) }]
 }
 
 /// The step that an error is about: other steps may have failed beside it.

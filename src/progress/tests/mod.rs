@@ -68,7 +68,7 @@ fn shown(lines: &[Line]) -> Vec<String> {
     lines
         .iter()
         .map(|line| match line {
-            Line::Text(text) => text.clone(),
+            Line::Text(text) | Line::Retry(text) => text.clone(),
             Line::Command(command) => command.to_string(),
             Line::Frame(frame) => format!("[{}]", frame.join("|")),
         })

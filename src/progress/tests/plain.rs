@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::progress::event::{SourceLocation, VertexWarning};
+use crate::progress::event::{Excerpt, SourceLocation, VertexWarning};
 use crate::progress::reporter::Reporter;
 use crate::runner::command::Level;
 use crate::runner::model::obey;
@@ -25,7 +25,12 @@ fn a_small_build_as_it_is_read() {
         short: "FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 1)".into(),
         detail: vec!["The 'as' keyword should match the case of the 'from' keyword".into()],
         url: "https://docs.docker.com/go/dockerfile/rule/from-as-casing/".into(),
-        location: Some(SourceLocation { file: "Dockerfile".into(), line: 1, end_line: 1, excerpt: vec![] }),
+        location: Some(SourceLocation {
+            file: "Dockerfile".into(),
+            line: 1,
+            end_line: 1,
+            excerpt: Excerpt::default(),
+        }),
     };
     let script: Vec<(u64, StatusUpdate)> = vec![
         (0, vertexes([load()])),
@@ -108,18 +113,18 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
     let step = plain.state().failed("b", "[2/3] RUN false").unwrap();
     let tail = step.tail.lines();
     assert_eq!((tail.len(), tail[0].as_str()), (20, "line 11"));
-    let location = SourceLocation { file: "Dockerfile".into(), line: 7, end_line: 8, excerpt: vec![] };
+    let location =
+        SourceLocation { file: "Dockerfile".into(), line: 7, end_line: 8, excerpt: Excerpt::default() };
     let names = ("Dockerfile".to_owned(), "api/Dockerfile".to_owned());
-    let annotation = crate::progress::text::failure(step, Some(&location), Some(&names));
+    let annotation = crate::progress::text::failure(step, Some(&location), Some(&names), Some("do"));
     assert_eq!(annotation.place().unwrap(), "api/Dockerfile:7");
     assert_eq!(annotation.lines, Some((7, 8)));
-    assert!(
-        annotation
-            .message
-            .starts_with("`[2/3] RUN false` failed with exit code 3 (`api/Dockerfile:7`)\n  line 11\n")
-    );
+    assert!(annotation.message.starts_with(
+        "`[2/3] RUN false` failed with exit code 3 (`api/Dockerfile:7`)\nits output ends:\n  line 11\n"
+    ));
+    assert!(annotation.message.ends_with("\n  line 30\nhint: do"), "{}", annotation.message);
     let elsewhere = SourceLocation { file: "other".into(), ..location };
-    assert_eq!(crate::progress::text::failure(step, Some(&elsewhere), Some(&names)).file, None);
+    assert_eq!(crate::progress::text::failure(step, Some(&elsewhere), Some(&names), None).file, None);
 }
 
 #[test]
@@ -244,7 +249,12 @@ fn quiet_warnings_are_lines_of_the_log_that_obey_nothing() {
         vertex: "l".into(),
         short: "FromAsCasing: casing\n::error::x".into(),
         detail: vec!["two".into()],
-        location: Some(SourceLocation { file: "Dockerfile".into(), line: 3, end_line: 3, excerpt: vec![] }),
+        location: Some(SourceLocation {
+            file: "Dockerfile".into(),
+            line: 3,
+            end_line: 3,
+            excerpt: Excerpt::default(),
+        }),
         ..VertexWarning::default()
     };
     let mut plain = Plain::new(PlainOptions {
@@ -268,4 +278,41 @@ fn a_step_takes_no_longer_than_the_build() {
     plain.update(&vertexes([own, done(shared, 63_000)]), ms(0));
     let made = plain.state().steps().iter().find(|step| step.name.contains("make")).unwrap();
     assert_eq!(made.duration(), Duration::from_secs(3));
+}
+
+/// Newer BuildKits end an export before they push, and a second time when they have.
+#[test]
+fn an_export_is_said_to_have_ended_when_it_has() {
+    let export = || vertex("e", "exporting to image (attempt 2)", 0);
+    let mut plain = plain();
+    assert_eq!(unfenced(&plain.update(&vertexes([done(export(), 1)]), ms(1))), [""; 0]);
+    plain.update(&vertexes([export()]), ms(2));
+    let pushed = failed(export(), 300, "failed to push r.io/a: 503");
+    assert_eq!(
+        unfenced(&plain.update(&vertexes([pushed]), ms(300))),
+        ["✗ #1 exporting to image (attempt 2) failed after 0.3 s: failed to push r.io/a: 503"]
+    );
+    assert_eq!(shown(&plain.finish(ms(301))), [""; 0]);
+
+    let mut plain = self::plain();
+    plain.update(&vertexes([done(export(), 1)]), ms(1));
+    assert_eq!(unfenced(&plain.finish(ms(2))), ["✓ #1 exporting to image (attempt 2) 1 ms"]);
+}
+
+#[test]
+fn what_is_tried_again_is_said_after_what_failed() {
+    let mut plain = plain();
+    let (run, export) = (vertex("r", "RUN a", 0), vertex("e", "exporting to image", 10));
+    plain.update(&vertexes([run.clone(), export.clone()]), ms(10));
+    plain.update(&logs([log("r", 20, "a\n")]), ms(20));
+    plain.update(&vertexes([failed(export, 300, "failed to push r.io/a: 503")]), ms(300));
+    let lines = plain.update(&StatusUpdate::retry("503; attempt 2 in 2.0 s".into()), ms(301));
+    let Some(Line::Retry(said)) = lines.last() else { panic!("{lines:?}") };
+    assert_eq!(said, "503; attempt 2 in 2.0 s");
+    let before = unfenced(&lines[..lines.len() - 1]);
+    assert!(
+        before.last().is_some_and(|line| line.starts_with("✗ #2 exporting to image failed")),
+        "{before:?}"
+    );
+    assert!(before.contains(&"::endgroup::".to_owned()), "{before:?}");
 }
