@@ -92,6 +92,14 @@ pub enum RunError {
     /// The build or its push.
     #[error(transparent)]
     Build(Box<BuildError>),
+    /// The build, and what this run knows about it beyond the builder's words.
+    #[error("{source}")]
+    Hinted {
+        /// What went wrong.
+        source: Box<BuildError>,
+        /// What to change.
+        hint: String,
+    },
     /// The registry would not let the daemon push.
     #[error("{source}")]
     Refused {
@@ -289,6 +297,14 @@ impl RunError {
         if errors.is_empty() { Ok(()) } else { Err(Self::Deploy { of, before, errors }) }
     }
 
+    /// The build that failed, if it is one.
+    pub fn build(&self) -> Option<&BuildError> {
+        match self {
+            Self::Build(source) | Self::Hinted { source, .. } | Self::Unread { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
     /// What kinds of trouble it is: one, but where it is about several repositories.
     pub fn codes(&self) -> Vec<ErrorCode> {
         let Self::Each { errors, .. } = self else { return vec![self.code()] };
@@ -315,7 +331,7 @@ impl RunError {
             Self::Plan(_) => ErrorCode::Unsupported,
             Self::Docker(_) => ErrorCode::DaemonFailed,
             Self::Emulator(_) => ErrorCode::EmulatorFailed,
-            Self::Build(source) => source.code(),
+            Self::Build(source) | Self::Hinted { source, .. } => source.code(),
             Self::Refused { .. } => ErrorCode::RegistryDenied,
             Self::Unread { .. } => ErrorCode::BaseImageDenied,
             Self::Reach(_) => ErrorCode::RegistryUnavailable,
@@ -341,6 +357,7 @@ impl RunError {
             Self::Build(error) | Self::Daemon(error) | Self::Builder { source: error, .. } => {
                 error.hint().map(Into::into)
             }
+            Self::Hinted { hint, .. } => Some(hint.clone()),
             Self::Container(error) | Self::Fallen { why: error, .. } => error.hint().map(Into::into),
             Self::Registry(error) => error.hint(),
             Self::Login(error) => error.hint().map(Into::into),
@@ -392,9 +409,8 @@ impl RunError {
 /// The error with its causes, and its hint in a line of its own.
 pub fn explain(error: &RunError) -> String {
     let mut text = chain(error);
-    if let RunError::Build(source) | RunError::Unread { source, .. } = error {
-        let quoted = source.location().map(quote).unwrap_or_default();
-        quoted.iter().for_each(|line| text.extend(["\n", line]));
+    for line in error.build().and_then(BuildError::location).map(quote).unwrap_or_default() {
+        text.extend(["\n", &line]);
     }
     if let RunError::Inputs(faults) = error {
         for fault in faults {

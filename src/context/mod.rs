@@ -4,6 +4,7 @@
 //! metadata is that of moby/patternmatcher and tonistiigi/fsutil as `docker buildx build` uses them, so that a build of ours and a
 //! build of theirs share a cache. Nothing here leaves the context's directory through a link.
 
+pub mod absent;
 mod carriers;
 pub mod credentials;
 pub mod entry;

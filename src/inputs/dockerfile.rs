@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::fault::{InputFault, Notice, shown};
-use super::files::{CHECK_OUT, Found, is_empty, lexical, localised, look, outside, relative};
+use super::files::{Found, lexical, localised, look, missing_hint, outside, relative};
+use super::nearest::Wanted;
 use crate::runner::context::Paths;
 
 /// What the input `dockerfile` means when it is empty.
@@ -106,15 +107,12 @@ fn no_dockerfile(
             Found::Missing | Found::File(_) => {}
         }
     }
-    let mut tried: Vec<String> = places
-        .iter()
-        .filter(|place| meant(place))
-        .map(|place| format!("`{}`", relative(&lexical(place), workspace)))
-        .collect();
+    let mut tried: Vec<PathBuf> =
+        places.iter().filter(|place| meant(place)).map(|place| lexical(place)).collect();
     tried.dedup();
-    let tried = tried.join(" and ");
-    let fault = fault(format!("`{text}` does not exist; tried {tried} in the workspace"));
-    if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault }
+    let names: Vec<String> = tried.iter().map(|place| format!("`{}`", relative(place, workspace))).collect();
+    fault(format!("`{text}` does not exist; tried {} in the workspace", names.join(" and ")))
+        .hinted(missing_hint(workspace, &tried, Wanted::File))
 }
 
 /// Reads the name of a Dockerfile that comes with a remote context: a path in that context.

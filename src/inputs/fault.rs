@@ -51,6 +51,12 @@ impl InputFault {
         self.hint = Some(hint.into());
         self
     }
+
+    /// The same, with a hint if there is one.
+    #[must_use]
+    pub(super) fn hinted(self, hint: Option<String>) -> Self {
+        Self { hint: hint.or(self.hint), ..self }
+    }
 }
 
 impl fmt::Display for InputFault {

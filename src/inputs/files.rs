@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use super::fault::{InputFault, shown};
+use super::nearest::{self, Wanted};
 use crate::runner::context::Paths;
 
 /// The workspace's directory, without links in its name.
@@ -36,15 +37,20 @@ pub(super) fn context(
         Found::Outside(target) => Err(outside(input, text, target.as_deref(), paths)),
         Found::Missing => {
             let fault = fault(format!("`{}` is not in the workspace", shown(text)));
-            Err(if is_empty(workspace) { fault.hint(CHECK_OUT) } else { fault })
+            let path = lexical(&workspace.join(localised(text, paths).as_ref()));
+            Err(fault.hinted(missing_hint(workspace, &[path], Wanted::Directory)))
         }
         Found::Unreadable(error) => Err(fault(format!("`{}` cannot be read: {error}", shown(text)))),
     }
 }
 
-/// The hint for whoever has an empty workspace.
-pub(super) const CHECK_OUT: &str =
-    "the workspace is empty: is there an `actions/checkout` step before this one?";
+/// What to change where none of these paths, which are all meant, names anything.
+pub(super) fn missing_hint(workspace: &Path, paths: &[PathBuf], wanted: Wanted) -> Option<String> {
+    if fs::read_dir(workspace).is_ok_and(|mut entries| entries.next().is_none()) {
+        return Some("the workspace is empty: is there an `actions/checkout` step before this one?".into());
+    }
+    paths.iter().find_map(|path| nearest::hint(workspace, path, wanted))
+}
 
 /// The fault of a path that leads out of the workspace, by a link to `target` if there is one.
 pub(super) fn outside(input: &str, text: &str, target: Option<&Path>, paths: &Paths) -> InputFault {
@@ -167,11 +173,6 @@ pub(super) fn relative(path: &Path, workspace: &Path) -> String {
         Ok(rest) => shown(&rest.to_string_lossy()),
         Err(_) => shown(&path.to_string_lossy()),
     }
-}
-
-/// Whether there is nothing in this directory.
-pub(super) fn is_empty(directory: &Path) -> bool {
-    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 #[cfg(test)]

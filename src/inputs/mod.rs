@@ -40,6 +40,7 @@ mod missing_login;
 mod mode;
 mod named_contexts;
 mod names;
+mod nearest;
 mod node;
 pub mod outputs;
 mod parse;

@@ -11,7 +11,8 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use super::fault::{InputFault, shown};
-use super::files::{Found, lexical, localised, look, misled};
+use super::files::{Found, lexical, localised, look, misled, missing_hint};
+use super::nearest::Wanted;
 use crate::runner::context::Paths;
 
 /// Most bytes of a file that holds text: certificates, a `buildkitd.toml`, an OCI layout's index.
@@ -171,16 +172,12 @@ impl<'a> Shared<'a> {
             Found::Unreadable(error) => fault(input, text, &format!("cannot be read: {error}")),
             _ if text.starts_with('~') => fault(input, text, "does not exist")
                 .hint("`~` is not replaced; write the path from the workspace"),
-            _ => fault(input, text, "does not exist").hint(if self.workspace_is_empty() {
-                super::files::CHECK_OUT
-            } else {
-                "a path from the workspace, or in `${{ runner.temp }}`"
-            }),
+            _ => {
+                let near = missing_hint(&self.workspace, &[self.localised(text)], Wanted::File);
+                let fault = fault(input, text, "does not exist");
+                fault.hint("a path from the workspace, or in `${{ runner.temp }}`").hinted(near)
+            }
         }
-    }
-
-    fn workspace_is_empty(&self) -> bool {
-        super::files::is_empty(&self.workspace)
     }
 }
 

@@ -12,6 +12,7 @@ const USES: &[(&str, &[&str])] = &[
         "engine",
         &[
             "buildkit",
+            "context",
             "docker",
             "error",
             "git",

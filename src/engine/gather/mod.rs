@@ -34,6 +34,7 @@ use crate::plan::facts::{BuilderFacts, DockerfileText, Facts};
 pub(super) use access::{AccessCheck, Existing};
 pub(super) use builders::{Builders, builders};
 pub(super) use prestart::Prestart;
+pub(super) use sources::dockerfile as dockerfile_text;
 use subject::{Subject, subject};
 
 /// What was read, and what was opened or begun for that.

@@ -29,7 +29,7 @@ pub(super) async fn sources(run: &Run<'_>) -> Result<(CheckoutFacts, GithubFacts
 }
 
 /// The text of the Dockerfile. A fault is no error here: whoever builds says it better.
-pub(super) async fn dockerfile(config: &Config) -> DockerfileText {
+pub(in crate::engine) async fn dockerfile(config: &Config) -> DockerfileText {
     let Some(directory) = &config.dockerfile.directory else {
         return DockerfileText::Unknown("it comes with the context".into());
     };

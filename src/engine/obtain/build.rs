@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::builder::{Builder, Node};
 use super::push::{LeftOut, Pushes};
-use super::{Image, Located, Origin, Workshop, nodes};
+use super::{Image, Located, Origin, Workshop, known, nodes};
 use crate::buildkit::{BuildError, BuildOutcome};
 use crate::engine::emulation::{Registration, register};
 use crate::engine::gather::{AccessCheck, Open};
@@ -256,7 +256,11 @@ async fn solve_all(
                 Some(place) => error.in_workspace(&work.image.dockerfile.file_name, place),
                 None => error,
             };
-            fail(run, plan, left_out, error)
+            let hint = known::hint(run, &work.image, &error).await;
+            fail(run, plan, left_out, error).map_err(|error| match (error, hint) {
+                (RunError::Build(source), Some(hint)) => RunError::Hinted { source, hint },
+                (error, _) => error,
+            })
         }
     }
 }

@@ -5,6 +5,7 @@ mod build;
 mod builder;
 mod existing;
 mod given;
+mod known;
 mod merge;
 mod nodes;
 mod push;

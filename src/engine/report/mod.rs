@@ -170,12 +170,9 @@ fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
     let build = account.plan.and_then(|plan| plan.image.build()).map(|build| &build.image);
     let place =
         build.and_then(|build| Some((build.dockerfile.file_name.clone(), build.dockerfile_place.clone()?)));
-    let location = match error {
-        RunError::Build(error) | RunError::Unread { source: error, .. } => error.location(),
-        _ => None,
-    };
-    if let (RunError::Build(cause), Some(step)) = (error, failed(account, error)) {
-        let annotation = text::failure(step, location, place.as_ref(), cause.hint());
+    let location = error.build().and_then(BuildError::location);
+    if let Some(step) = failed(account, error) {
+        let annotation = text::failure(step, location, place.as_ref(), error.hint().as_deref());
         return vec![Annotation { title, ..annotation }];
     }
     let (file, lines) = text::place(location, place.as_ref());
@@ -184,8 +181,7 @@ fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
 
 /// The step that an error is about: other steps may have failed beside it.
 fn failed<'a>(account: &Account<'a>, error: &RunError) -> Option<&'a Step> {
-    let RunError::Build(error) = error else { return None };
-    let BuildError::StepFailed { digest, step, .. } = error.cause() else { return None };
+    let BuildError::StepFailed { digest, step, .. } = error.build()?.cause() else { return None };
     account.progress?.failed(digest, step)
 }
 

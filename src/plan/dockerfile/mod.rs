@@ -57,6 +57,12 @@ pub fn takes(text: &str, argument: &str) -> bool {
         .any(|one| one.rest.split_whitespace().any(|word| word.split('=').next() == Some(argument)))
 }
 
+/// The names of the stages, in order and in lower case; none if they cannot be told.
+pub fn stage_names(text: &str) -> Vec<String> {
+    let stages = lines::read(text).ok().and_then(|document| Stages::of(&document).ok()).unwrap_or_default();
+    stages.stages.into_iter().filter_map(|stage| stage.name).collect()
+}
+
 /// Answers the question.
 pub fn steps(question: &Question<'_>) -> Steps {
     answer(question).map_or_else(Steps::Unknown, Steps::On)
