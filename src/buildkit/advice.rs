@@ -8,6 +8,7 @@ use super::push_trouble::refuses_access;
 use super::ssh::SshError;
 use super::wording::unresolved;
 use crate::model::{ErrorCode, RegistryHost, Trouble};
+use crate::progress::text::{copied_from, missing_source};
 
 /// What kind of trouble it is, and what to change where that is known.
 type Advice = (ErrorCode, Option<&'static str>);
@@ -30,25 +31,20 @@ impl BuildError {
         RegistryHost::parse(image.split_once('/')?.0).ok()
     }
 
-    /// What `COPY` or `ADD` named, by its path from the context's top, if it is not there.
+    /// What `COPY` or `ADD` named, by its path from the top of the build context, if it is not there.
     pub fn missing_source(&self) -> Option<&str> {
-        let Self::StepFailed { message, exit_code: None, .. } = self.cause() else { return None };
-        let (_, after) = message.split_once(NO_CHECKSUM)?;
-        let path = after.strip_suffix(": not found")?.rsplit_once(": ")?.1;
-        path.strip_prefix("\"/").and_then(|path| path.strip_suffix('"'))
+        let Self::StepFailed { step, message, exit_code: None, .. } = self.cause() else { return None };
+        missing_source(message).filter(|_| copied_from(step).is_none())
     }
 }
-
-/// What BuildKit writes before what a step copies and is not there.
-const NO_CHECKSUM: &str = "failed to calculate checksum of ref ";
 
 /// What is so of an error that is no node's.
 fn advice(error: &BuildError) -> Advice {
     match error {
         BuildError::Session(error) => (ErrorCode::NoDaemon, error.hint()),
         BuildError::Ssh(faults) => (ErrorCode::SshFailed, faults.first().map(SshError::hint)),
-        BuildError::StepFailed { message, exit_code, .. } => {
-            request(message).unwrap_or_else(|| step(message, *exit_code))
+        BuildError::StepFailed { step, message, exit_code, .. } => {
+            request(message).unwrap_or_else(|| failed(step, message, *exit_code))
         }
         BuildError::Dockerfile { message, .. } => request(message).unwrap_or_else(|| dockerfile(message)),
         BuildError::PushFailed { message, .. } => push(error, message),
@@ -71,7 +67,7 @@ fn advice(error: &BuildError) -> Advice {
 }
 
 /// A step that failed, or could not be run.
-fn step(message: &str, exit_code: Option<u32>) -> Advice {
+fn failed(step: &str, message: &str, exit_code: Option<u32>) -> Advice {
     if message.contains("exec format error") {
         let hint = "this machine cannot run that platform's programs: register an emulator (QEMU) first";
         return (ErrorCode::WrongPlatform, Some(hint));
@@ -79,8 +75,11 @@ fn step(message: &str, exit_code: Option<u32>) -> Advice {
     if message.contains(NO_SPACE) {
         return no_space();
     }
-    if message.contains(NO_CHECKSUM) && message.contains("not found") {
-        let hint = "is the file in the build context, and not excluded by `.dockerignore`?";
+    if missing_source(message).is_some() {
+        let hint = match copied_from(step) {
+            None => "is the file in the build context, and not excluded by `.dockerignore`?",
+            Some(_) => "is the file made there, at this very path?",
+        };
         return (ErrorCode::CopyNotFound, Some(hint));
     }
     match exit_code {
@@ -110,7 +109,7 @@ fn step(message: &str, exit_code: Option<u32>) -> Advice {
 /// What the frontend does not build.
 fn dockerfile(message: &str) -> Advice {
     if message.contains("exec format error") {
-        return step(message, None);
+        return failed("", message, None);
     }
     if let Some((_, why)) = unresolved(message) {
         return pull(message, why);
@@ -334,7 +333,6 @@ mod tests {
             assert!(error.hint().unwrap_or_default().contains(hint), "{error}: {:?}", error.hint());
         }
         assert_eq!(step(None, missing).missing_source(), Some("x y"));
-        assert_eq!(step(None, "checksum of ref a: \"/x\": not found").missing_source(), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::progress::node::step_of_node;
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A step of the Dockerfile ran and failed, or could not be run.
-    #[error("`{step}` {}{}", how(*exit_code, message), at(location.as_ref()))]
+    #[error("`{step}` {}{}", how(step, *exit_code, message), at(location.as_ref()))]
     StepFailed {
         /// The step as people read it: `[linux/amd64 2/4] RUN make`.
         step: String,

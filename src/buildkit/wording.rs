@@ -1,7 +1,10 @@
 //! BuildKit's words, made readable: what is said twice once, and what nobody needs not at all.
 
+use crate::progress::text::why;
+
 /// What BuildKit writes before an image that it could not look up.
 const UNRESOLVED: &str = "failed to resolve source metadata for ";
+
 /// An image that could not be looked up, and why not: BuildKit names it up to three times.
 pub(super) fn unresolved(message: &str) -> Option<(&str, &str)> {
     let (_, rest) = message.split_once(UNRESOLVED)?;
@@ -11,10 +14,10 @@ pub(super) fn unresolved(message: &str) -> Option<(&str, &str)> {
 }
 
 /// How a step ended. That a process has ended with a code, BuildKit says together with the whole command, which is the step.
-pub(super) fn how(exit_code: Option<u32>, message: &str) -> String {
+pub(super) fn how(step: &str, exit_code: Option<u32>, message: &str) -> String {
     match exit_code {
         Some(code) => format!("failed with exit code {code}"),
-        None => format!("failed: {message}"),
+        None => format!("failed: {}", why(step, message)),
     }
 }
 

@@ -31,15 +31,11 @@ pub(super) fn result(step: &Step) -> String {
         return format!("- #{number} {name} cancelled");
     }
     if let Some(error) = &step.error {
-        return match step.exit_code() {
-            Some(code) => format!("✗ #{number} {name} exit {code} after {time}"),
-            None => {
-                format!(
-                    "✗ #{number} {name} failed after {time}: {}",
-                    error.lines().next().unwrap_or_default()
-                )
-            }
-        };
+        if let Some(code) = step.exit_code() {
+            return format!("✗ #{number} {name} exit {code} after {time}");
+        }
+        let why = why(name, error);
+        return format!("✗ #{number} {name} failed after {time}: {}", why.lines().next().unwrap_or_default());
     }
     if step.cached {
         return format!("✓ #{number} {name} CACHED");
@@ -56,6 +52,30 @@ pub(super) fn result(step: &Step) -> String {
         .collect();
     let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     format!("✓ #{number} {name} {time}{moved}{parts}")
+}
+
+/// What `COPY` or `ADD` named by its path from the top, if a step failed because that is not there.
+pub fn missing_source(error: &str) -> Option<&str> {
+    let (_, after) = error.split_once("failed to calculate checksum of ref ")?;
+    let path = after.strip_suffix(": not found")?.rsplit_once(": ")?.1;
+    path.strip_prefix("\"/").and_then(|path| path.strip_suffix('"'))
+}
+
+/// What a step copies from, where that is not the build context: `build` in `COPY --from=build a b`.
+pub fn copied_from(step: &str) -> Option<&str> {
+    let (_, from) = step.split_once(" --from=")?;
+    from.split_whitespace().next()
+}
+
+/// Why a step failed that no process of its own has ended: in BuildKit's words, but for what is known to be missing.
+pub fn why(step: &str, error: &str) -> String {
+    match missing_source(error) {
+        Some(path) => {
+            let place = copied_from(step).map_or("the build context".into(), |from| format!("`{from}`"));
+            format!("`/{path}` is not in {place}")
+        }
+        None => error.to_owned(),
+    }
 }
 
 /// The frontend's own steps that took no time worth a line.
@@ -119,7 +139,7 @@ pub fn failure(
     hint: Option<&str>,
 ) -> Annotation {
     let why = step.exit_code().map_or_else(
-        || format!("failed: {}", step.error.as_deref().unwrap_or("no reason given")),
+        || format!("failed: {}", why(&step.name, step.error.as_deref().unwrap_or("no reason given"))),
         |code| format!("failed with exit code {code}"),
     );
     let (file, lines) = place(location, dockerfile);
@@ -204,6 +224,16 @@ mod tests {
     use super::super::event::{StatusUpdate, Vertex};
     use super::super::state::State;
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_in_words() {
+        let error =
+            "failed to compute cache key: failed to calculate checksum of ref a::b: \"/x y\": not found";
+        assert_eq!(why("[2/2] COPY x /", error), "`/x y` is not in the build context");
+        assert_eq!(why("[2/2] COPY --from=build /x /", error), "`/x y` is not in `build`");
+        assert_eq!(why("[2/2] COPY x /", "no space left"), "no space left");
+        assert_eq!(missing_source("checksum of ref a: \"/x\": not found"), None);
+    }
 
     #[test]
     fn summary_rows_come_from_the_fold() {

@@ -29,6 +29,7 @@ mod default_run;
 mod deploy;
 mod emulation;
 mod emulator;
+mod errors;
 mod events;
 mod faults;
 mod git_context;
