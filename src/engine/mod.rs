@@ -54,6 +54,7 @@ use run::{Closing, Run};
 
 /// One run of the action: from the runner's variables to the exit code.
 pub async fn run(process: &Process) -> u8 {
+    let began = tokio::time::Instant::now();
     for secret in secrets_to_mask(&process.variables) {
         process.reporter.mask(secret.expose());
     }
@@ -67,7 +68,7 @@ pub async fn run(process: &Process) -> u8 {
         (Err(_), Some(stop)) => Err(RunError::Stopped(stop)),
         (result, _) => result,
     };
-    report::finish(process, &report, &result);
+    report::finish(process, &report, &result, began.elapsed());
     closing.join().await;
     result.map_or_else(|error| error.exit_code(), |()| 0)
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::files::relative;
+use super::fault::shown;
 use super::names::distance;
 
 /// Entries that are looked at in one search.
@@ -25,16 +25,15 @@ pub(super) enum Wanted {
 /// A hint for a path below the root that names nothing: what it may have been meant to name.
 pub(super) fn hint(root: &Path, path: &Path, wanted: Wanted) -> Option<String> {
     let path = path.strip_prefix(root).ok()?;
+    let relative = |path: &Path| shown(&path.strip_prefix(root).unwrap_or(path).to_string_lossy());
     if let Some(near) = spelt_right(root, path, wanted) {
-        return Some(format!("did you mean `{}`?", relative(&near, root)));
+        return Some(format!("did you mean `{}`?", relative(&near)));
     }
     let found = elsewhere(root, path, wanted);
     match found.as_slice() {
         [] => None,
-        [one] => Some(format!("it is at `{}`", relative(one, root))),
-        [first, .., last] => {
-            Some(format!("there are `{}` and `{}`", relative(first, root), relative(last, root)))
-        }
+        [one] => Some(format!("it is at `{}`", relative(one))),
+        [first, .., last] => Some(format!("there are `{}` and `{}`", relative(first), relative(last))),
     }
 }
 

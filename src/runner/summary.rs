@@ -78,6 +78,32 @@ pub struct PlatformRow {
     pub tags: Vec<String>,
 }
 
+/// A tag that is on the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagRow {
+    /// The tag; where repositories differ, the whole reference.
+    pub name: String,
+    /// What it was on before.
+    pub was: Was,
+    /// Why it is put.
+    pub reason: String,
+}
+
+/// What a tag was on before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Was {
+    /// Nobody has looked.
+    Unknown,
+    /// Nothing.
+    New,
+    /// The same image.
+    Same,
+    /// The image of a commit, cut for people; with the page that compares the two.
+    Commit(String, Option<String>),
+    /// Another image, which does not say of which commit.
+    Other(Digest),
+}
+
 /// What became of an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentRow {
@@ -122,8 +148,8 @@ pub struct SummaryInput {
     pub repositories: Vec<String>,
     /// `repository@digest`, of each that it was pushed to.
     pub references: Vec<String>,
-    /// Tags (where repositories differ: whole references) and the reason for each.
-    pub tags: Vec<(String, String)>,
+    /// Tags that are on it.
+    pub tags: Vec<TagRow>,
     /// Tags that were not moved, and why.
     pub held_back: Vec<(String, String)>,
     /// What the image has passed, or has not.
@@ -159,7 +185,7 @@ pub fn render(input: &SummaryInput) -> String {
     if let Some(failure) = &input.failure {
         page.push_str(&failed_step(failure));
     }
-    page.push_str(&pairs("Tag", "Why", &input.tags));
+    page.push_str(&tags(&input.tags));
     page.push_str(&pairs("Held back", "Why", &input.held_back));
     page.push_str(&verified(&input.verified));
     page.push_str(&environments(&input.environments));
@@ -195,24 +221,38 @@ fn headline(input: &SummaryInput) -> String {
             format!("### Cancelled: {name}\n\n{}\n", block("text", why.lines().take(40)))
         }
         Outcome::Failed(why, codes) => {
-            let codes: Vec<String> = codes.iter().map(explained).collect();
+            let codes: Vec<String> =
+                codes.iter().map(|one| link(&code(one.code), one.page.as_deref())).collect();
             let codes = if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) };
             format!("### Failed: {name}{codes}\n\n{}\n", block("text", why.lines().take(40)))
         }
     }
 }
 
-/// A code, with a link to its page.
-fn explained(one: &Explained) -> String {
-    // Where a link leads is the runner's word; what could end it is in no page's address.
-    let sound = |page: &&String| {
-        page.starts_with("https://")
-            && page.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-#".contains(&b))
-    };
-    match one.page.as_ref().filter(sound) {
-        Some(page) => format!("[{}]({page})", code(one.code)),
-        None => code(one.code),
+fn tags(rows: &[TagRow]) -> String {
+    if rows.iter().all(|row| row.was == Was::Unknown) {
+        let rows: Vec<_> = rows.iter().map(|row| (row.name.clone(), row.reason.clone())).collect();
+        return pairs("Tag", "Why", &rows);
     }
+    table(&["Tag", "Was on", "Why"], rows, |row| {
+        let was = match &row.was {
+            Was::Unknown => String::new(),
+            Was::New => "nothing".into(),
+            Was::Same => "the same".into(),
+            Was::Commit(commit, page) => link(&code(commit), page.as_deref()),
+            Was::Other(digest) => code(&units::short_digests(digest.as_str())),
+        };
+        vec![code(&row.name), was, escape(&row.reason)]
+    })
+}
+
+/// A text in Markdown as a link, where there is a page that it may lead to.
+fn link(text: &str, page: Option<&str>) -> String {
+    // Where it leads is the runner's or GitHub's word; what could end it is in no page's address.
+    let sound = |page: &&str| {
+        page.starts_with("http") && page.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-#".contains(&b))
+    };
+    page.filter(sound).map_or_else(|| text.to_owned(), |page| format!("[{text}]({page})"))
 }
 
 fn failed_step(failure: &Failure) -> String {
@@ -254,12 +294,9 @@ fn environments(rows: &[EnvironmentRow]) -> String {
         return String::new();
     }
     table(&["Environment", "Deployed"], rows, |row| {
-        // Where a link leads is GitHub's word; what could end it is in no page's address.
-        let sound = |url: &&String| {
-            url.starts_with("http") && url.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-".contains(&b))
-        };
-        let link = row.url.as_ref().filter(sound).map_or_else(String::new, |url| format!("[page]({url}): "));
-        vec![code(&row.name), link + &escape(&row.text)]
+        let page = row.url.as_deref().map(|url| link("page", Some(url))).filter(|text| text.starts_with('['));
+        let page = page.map_or_else(String::new, |page| page + ": ");
+        vec![code(&row.name), page + &escape(&row.text)]
     })
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::command::{Annotation, Level};
-use super::summary::{Failure, Outcome, Phase, PlatformRow, StepRow, SummaryInput, VerifiedRow, render};
+use super::summary::{
+    Failure, Outcome, Phase, PlatformRow, StepRow, SummaryInput, TagRow, VerifiedRow, Was, render,
+};
 use crate::model::{Digest, Platform};
 
 fn step(number: usize, name: &str, start: u64, time: u64) -> StepRow {
@@ -36,10 +38,7 @@ fn pushed() -> SummaryInput {
     SummaryInput {
         repositories: vec!["ghcr.io/acme/shop/api".into()],
         references: vec![format!("ghcr.io/acme/shop/api@{digest}")],
-        tags: vec![
-            ("0a1b2c3-main".into(), "commit on branch `main`".into()),
-            ("latest".into(), "`main` is latest_branch".into()),
-        ],
+        tags: vec![tag("0a1b2c3-main", "commit on branch `main`"), tag("latest", "`main` is latest_branch")],
         held_back: vec![("main".into(), "a newer commit has it".into())],
         platforms: vec![
             PlatformRow {
@@ -76,6 +75,33 @@ fn pushed() -> SummaryInput {
         hidden_findings: 3,
         ..empty(Outcome::Pushed)
     }
+}
+
+fn tag(name: &str, reason: &str) -> TagRow {
+    TagRow { name: name.into(), was: Was::Unknown, reason: reason.into() }
+}
+
+#[test]
+fn tags_say_what_they_were_on() {
+    let page = "https://github.com/acme/shop/compare/0a1b2c3...0a1b2c4".to_owned();
+    let row = |name: &str, was: Was| TagRow { was, ..tag(name, "why") };
+    let tags = vec![
+        row("new", Was::New),
+        row("same", Was::Same),
+        row("main", Was::Commit("0a1b2c3".into(), Some(page))),
+        row("evil", Was::Commit("0a1b2c3".into(), Some("https://x/) [y](z".into()))),
+        row("other", Was::Other(Digest::of(b"other"))),
+        row("sha", Was::Unknown),
+    ];
+    let page = render(&SummaryInput { tags, ..empty(Outcome::Pushed) });
+    let rows = "| Tag | Was on | Why |\n| --- | --- | --- |\n\
+                | `new` | nothing | why |\n\
+                | `same` | the same | why |\n\
+                | `main` | [`0a1b2c3`](https://github.com/acme/shop/compare/0a1b2c3...0a1b2c4) | why |\n\
+                | `evil` | `0a1b2c3` | why |\n\
+                | `other` | `sha256:d9298a10d1b0…` | why |\n\
+                | `sha` | | why |\n";
+    assert!(page.contains(rows), "{page}");
 }
 
 #[test]
@@ -176,8 +202,8 @@ fn several_repositories() {
         repositories: vec!["ghcr.io/acme/shop/api".into(), "docker.io/acme/api".into()],
         references: vec!["ghcr.io/acme/shop/api@sha256:0".into(), "docker.io/acme/api@sha256:0".into()],
         tags: vec![
-            ("ghcr.io/acme/shop/api:main".into(), "branch `main`".into()),
-            ("docker.io/acme/api:0a1b2c3-main".into(), "commit on branch `main`".into()),
+            tag("ghcr.io/acme/shop/api:main", "branch `main`"),
+            tag("docker.io/acme/api:0a1b2c3-main", "commit on branch `main`"),
         ],
         held_back: vec![("docker.io/acme/api:main".into(), "it is on the newer commit 0a1b2c4".into())],
         ..empty(Outcome::Pushed)
@@ -283,7 +309,11 @@ fn hostile_names_change_no_structure() {
     let page = |name: &str| {
         let mut input = pushed();
         input.outcome = Outcome::Built(name.into());
-        input.tags = vec![(name.into(), name.into())];
+        input.tags = vec![TagRow {
+            name: name.into(),
+            was: Was::Commit(name.into(), Some(name.into())),
+            reason: name.into(),
+        }];
         input.held_back = vec![(name.into(), name.into())];
         input.phases[0].name = name.into();
         input.steps = vec![step(1, name, 0, 100), step(2, &format!("[linux/{name}] {name}"), 5, 100)];

@@ -164,8 +164,11 @@ fn failed(job: &Job, result: &StepResult, code: &str, says: &[&str]) -> (Option<
         assert!(error.message.contains(part), "{part:?} in:\n{}\n{}", error.message, result.log());
     }
     assert_eq!(error.title.as_deref(), Some(code), "{}", error.message);
-    let page = format!("`{code}` is explained at ");
-    assert!(result.log_lines.last().is_some_and(|line| line.contains(&page)), "{}", result.log());
+    let last = result.log_lines.last().cloned().unwrap_or_default();
+    let page = format!(
+        "explained at https://github.com/org/docker-push-action/blob/v1/docs/troubleshooting.md#{code}"
+    );
+    assert!(last.starts_with("✗ after ") && last.ends_with(&page), "{}", result.log());
     assert!(result.summary.contains(&format!("`{code}`")), "{}", result.summary);
     (error.file.clone(), error.line)
 }

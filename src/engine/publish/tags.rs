@@ -116,6 +116,7 @@ async fn carry_out(
         outcome.digest = Some(progress.digest.clone());
         outcome.published.clone_from(&progress.published);
         outcome.held_back.clone_from(&progress.held_back);
+        outcome.before.clone_from(&progress.before);
         run.report.target(outcome);
     }
 }

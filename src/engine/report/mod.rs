@@ -2,35 +2,46 @@
 
 mod account;
 mod deployed;
+mod moved;
 mod outputs;
 mod target;
+mod verdict;
+
+use std::time::Duration;
 
 use super::process::Process;
 use crate::buildkit::BuildError;
 use crate::error::{RunError, explain};
 use crate::inputs::fault::InputFault;
-use crate::model::{ErrorCode, Repository, chain};
-use crate::plan::PushPlan;
+use crate::metadata::PlannedTag;
+use crate::model::{Repository, chain};
 use crate::plan::image::ImageWork;
+use crate::plan::{PushPlan, RunPlan};
 use crate::progress::state::Step;
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
-use crate::runner::summary::{self, EnvironmentRow, Explained, Outcome, PlatformRow, SummaryInput};
+use crate::runner::summary::{self, EnvironmentRow, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use account::Account;
 pub(super) use account::{ImageSummary, Report, Verified, Written};
 pub(super) use deployed::EnvironmentOutcome;
+use moved::tag_rows;
 use outputs::{put, reference};
 pub(super) use target::TargetOutcome;
+use verdict::{explained, verdict};
 
 /// Prints the end of the log and writes outputs and summary. Trouble with these is reported, not fatal: what was
 /// done is done.
-pub(super) fn finish(process: &Process, report: &Report, result: &Result<(), RunError>) {
+/// `time` is that of the whole run.
+pub(super) fn finish(process: &Process, report: &Report, result: &Result<(), RunError>, time: Duration) {
     report.account(|account| say(process, account, result));
     write_outputs(process, report, result.is_ok());
-    report.account(|account| write_summary(process, account, result));
+    report.account(|account| {
+        write_summary(process, account, result);
+        process.reporter.info(&verdict(process, account, result, time));
+    });
 }
 
 /// Writes the outputs, once. A run that went `well` leaves a bake file, too. Called before the end by a run that has
@@ -101,22 +112,12 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
                     reporter.info(&line);
                 }
             }
-            for one in explained(process, error) {
-                let page = one.page.as_deref().unwrap_or(PAGE);
-                reporter.info(&format!("`{}` is explained at {page}", one.code));
-            }
         }
-        Ok(()) if account.dry_run => reporter.info("dry run: nothing was changed"),
+        Ok(()) if account.dry_run => {}
         Ok(()) => match (account.nothing, account.plan, account.digest) {
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
             (None, Some(plan), Some(digest)) if account.pushed() => {
-                let done = match plan.image {
-                    _ if plan.stage.is_some() => "staged",
-                    ImageWork::Leg { .. } => "pushed one leg,",
-                    ImageWork::Given(_) => "tagged",
-                    _ if account.promoted => "promoted",
-                    _ => "pushed",
-                };
+                let done = done(account, plan);
                 for target in &account.targets {
                     let sizes = sizes(target);
                     let digest = target.digest.as_ref().unwrap_or(digest);
@@ -124,24 +125,20 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
                 }
             }
             (None, Some(_), Some(digest)) => reporter.info(&format!("built {digest}, not pushed")),
-            _ => reporter.info("built, not pushed"),
+            _ => {}
         },
     }
 }
 
-/// Where an error is explained, in the repository of this action.
-const PAGE: &str = "docs/troubleshooting.md";
-
-/// The kinds of trouble that an error is of, with the pages that explain them.
-fn explained(process: &Process, error: &RunError) -> Vec<Explained> {
-    // Being asked to stop needs no explanation.
-    let codes = error.codes().into_iter().filter(|code| *code != ErrorCode::Cancelled);
-    codes
-        .map(|code| Explained {
-            code: code.as_str(),
-            page: process.page_of_action(PAGE).map(|page| format!("{page}#{}", code.as_str())),
-        })
-        .collect()
+/// What was done to an image that is where it should be.
+fn done(account: &Account<'_>, plan: &RunPlan) -> &'static str {
+    match plan.image {
+        _ if plan.stage.is_some() => "staged",
+        ImageWork::Leg { .. } => "pushed one leg of",
+        ImageWork::Given(_) => "tagged",
+        _ if account.promoted => "promoted",
+        _ => "pushed",
+    }
 }
 
 /// What a run that failed leaves in the registries, where that is anything.
@@ -200,7 +197,7 @@ fn page(
     let asked = || account.asked.map(|config| &config.targets);
     let repositories = plan.map(|plan| &plan.targets).or_else(asked);
     // After a failure only what was really put is shown.
-    let tags = match plan {
+    let tags: Vec<(Repository, Vec<PlannedTag>)> = match plan {
         Some(plan) if result.is_ok() => put(account, plan),
         _ => account.targets.iter().map(|one| (one.repository.clone(), one.published.clone())).collect(),
     };
@@ -208,10 +205,6 @@ fn page(
         let rows = target.held_back.iter().map(|held| (held.tag.to_string(), held.reason.clone()));
         (target.repository.clone(), rows.collect())
     };
-    let tags = tags.into_iter().map(|(target, tags)| {
-        let rows = tags.into_iter().map(|tag| (tag.tag.to_string(), tag.reason));
-        (target, rows.collect())
-    });
     SummaryInput {
         outcome,
         references: account.targets.iter().filter_map(|target| reference(target)).collect(),
@@ -220,7 +213,7 @@ fn page(
             .flat_map(|targets| targets.iter())
             .map(ToString::to_string)
             .collect(),
-        tags: rows(tags.collect()),
+        tags: tag_rows(account, tags),
         held_back: rows(account.targets.iter().map(held).collect()),
         verified: account.verified.iter().map(|verified| verified.row()).collect(),
         environments: account

@@ -1,7 +1,7 @@
 //! What becomes of the image in one repository.
 
 use crate::metadata::PlannedTag;
-use crate::model::{Digest, Platform, Repository, Tag};
+use crate::model::{Digest, Platform, Repository, Stamped, Tag};
 use crate::plan::platform_tags::PlatformTag;
 use crate::plan::publish::HeldBack;
 use crate::registry::ImageMetadata;
@@ -19,6 +19,8 @@ pub(in crate::engine) struct TargetOutcome {
     pub platform_tags: Vec<PlatformTag>,
     /// Tags that are not, and why.
     pub held_back: Vec<HeldBack>,
+    /// What tags were on before, if anything, as far as it was read.
+    pub before: Vec<(Tag, Option<Stamped>)>,
     /// All are where they belong.
     pub pushed: bool,
     /// The image as the registry holds it.
@@ -34,6 +36,7 @@ impl TargetOutcome {
             published: Vec::new(),
             platform_tags: Vec::new(),
             held_back: Vec::new(),
+            before: Vec::new(),
             pushed: false,
             metadata: None,
         }

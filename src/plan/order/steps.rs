@@ -67,6 +67,8 @@ pub struct Progress {
     pub published: Vec<PlannedTag>,
     /// Tags that are not.
     pub held_back: Vec<HeldBack>,
+    /// What tags were on when they were first read, if anything. Not all are read.
+    pub before: Vec<(Tag, Option<Stamped>)>,
     /// Those of them that this run has put on another one's image.
     pub passed_on: Vec<Tag>,
     /// What a person should know, one sentence each.
@@ -139,6 +141,7 @@ impl Steps {
             published: Vec::new(),
             passed_on: Vec::new(),
             held_back: Vec::new(),
+            before: Vec::new(),
             warnings: Vec::new(),
         };
         let mut steps = Self {
@@ -201,8 +204,14 @@ impl Steps {
     /// Tells what came of [`Steps::next`]. A reply to another question ends the steps.
     pub fn answer(&mut self, reply: Reply) {
         match (mem::replace(&mut self.phase, Phase::Done), reply) {
-            (Phase::Versions(tags), Reply::Read(found)) => self.versions(tags, found),
-            (Phase::Reading(tags), Reply::Read(found)) => self.decide(tags, found),
+            (Phase::Versions(tags), Reply::Read(found)) => {
+                self.remember(&tags, &found);
+                self.versions(tags, found);
+            }
+            (Phase::Reading(tags), Reply::Read(found)) => {
+                self.remember(&tags, &found);
+                self.decide(tags, found);
+            }
             (Phase::Deciding(tags, found, question), Reply::Answer(answer)) => {
                 self.known.learn(question, answer);
                 self.decide(tags, found);
@@ -267,6 +276,15 @@ impl Steps {
                 self.look_for_newer();
             }
             _ => {}
+        }
+    }
+
+    /// Keeps what tags were on before this run touched any.
+    fn remember(&mut self, tags: &[PlannedTag], found: &[Option<Stamped>]) {
+        for (PlannedTag { tag, .. }, found) in tags.iter().zip(found) {
+            if self.progress.before.iter().all(|(known, _)| known != tag) {
+                self.progress.before.push((tag.clone(), found.clone()));
+            }
         }
     }
 
