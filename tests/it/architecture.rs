@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms, and what each uses besides itself: exactly this.
 const USES: &[(&str, &[&str])] = &[
-    ("buildkit", &["context", "model", "net", "plan", "progress"]),
+    ("buildkit", &["context", "files", "model", "net", "plan", "progress"]),
     ("context", &["model"]),
     ("docker", &["model", "plan"]),
     (
@@ -15,6 +15,7 @@ const USES: &[(&str, &[&str])] = &[
             "context",
             "docker",
             "error",
+            "files",
             "git",
             "github",
             "inputs",
@@ -30,6 +31,7 @@ const USES: &[(&str, &[&str])] = &[
         ],
     ),
     ("error", &["github", "kustomize", "model", "plan"]),
+    ("files", &["context", "model"]),
     ("git", &["metadata", "model"]),
     ("github", &["model", "net"]),
     ("inputs", &["kustomize", "model", "rules", "runner"]),
