@@ -10,8 +10,7 @@ async fn is_refused(deployment: &Deployment, ended: &Ended, tag: &str, said: &[&
         assert!(ended.log.contains(text), "{text}\n{}", ended.log);
     }
     assert_eq!(deployment.world.under(tag).await, None, "{}", ended.log);
-    let calls = deployment.calls_to("acme/infra");
-    assert!(calls.iter().all(|call| call.starts_with("GET ")), "{calls:#?}");
+    assert_eq!(deployment.github.writes(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -37,7 +36,7 @@ async fn what_is_not_there() {
     let said = [
         "8 of 8 environments cannot be deployed to, so that nothing is built",
         "acme/nothing x (api): asking ",
-        "404 Not Found",
+        "Could not resolve to a Repository with the name 'acme/nothing'",
         "the token has access to `acme/nothing`",
         "`apps/web` in `acme/infra` on branch `main` cannot be read: it is not there",
         "the directory `docs` has no kustomization",
@@ -46,6 +45,24 @@ async fn what_is_not_there() {
         "it is a directory, which only a kustomization can be",
         "no `image:` of the repository",
         "`image.tag` is not in the file",
+    ];
+    is_refused(&deployment, &ended, "v1.1.0", &said).await;
+}
+
+#[tokio::test]
+async fn repositories_that_are_called_otherwise_or_empty() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    deployment.infra.rename("acme/clusters");
+    deployment.github.repository("acme/empty");
+    let token = deployment.github.token("deployer", &["acme/clusters", "acme/empty"], "contents:write");
+    deployment.github.calls();
+    let deploy = format!("{SHOP}- {{ repository: acme/empty, path: x, image: api }}\n");
+    let ended = deployment.run_with(&release, &deploy, &[("deploy_token", &token)]);
+    let said = [
+        "the repository `acme/infra` is called `acme/clusters` now",
+        "write its new name in `deploy`",
+        "the repository `acme/empty` is empty",
     ];
     is_refused(&deployment, &ended, "v1.1.0", &said).await;
 }
