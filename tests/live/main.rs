@@ -46,6 +46,7 @@ mod login_ends;
 mod nodes;
 mod order;
 mod outage;
+mod pages;
 mod preflight;
 mod prepare;
 mod reach;
