@@ -130,8 +130,9 @@ fn github(repository: &GithubRepository, login: LoginKind, error: &GitHubError) 
         GitHubError::Refused { status, message, accepts, .. } => {
             (*status, "", message.as_str(), accepts.as_deref())
         }
-        GitHubError::GraphQl { kind, message, .. } => {
-            (0, kind.as_deref().unwrap_or_default(), message.as_str(), None)
+        GitHubError::GraphQl { kind, message, about_pulls, .. } => {
+            let accepts = about_pulls.then_some("pull_requests: write");
+            (0, kind.as_deref().unwrap_or_default(), message.as_str(), accepts)
         }
         GitHubError::Address(_) | GitHubError::Transport { .. } | GitHubError::Timeout { .. } => return None,
     };
@@ -235,6 +236,7 @@ mod tests {
             kind: Some("BRANCH_PROTECTION_RULE_VIOLATION".into()),
             message: "Changes must be made through a pull request.".into(),
             pause: None,
+            about_pulls: false,
         };
         assert!(hint(LoginKind::Token, protected).contains("leave `direct_commit` out"));
     }

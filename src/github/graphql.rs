@@ -11,6 +11,9 @@ use super::limits::pause;
 use super::{GitHub, GitHubError};
 use crate::model::text;
 
+/// The field of a branch that a token without the permission for pull requests does not see.
+const PULLS: &str = "associatedPullRequests";
+
 /// The answer to a query or a mutation.
 #[derive(Deserialize)]
 struct Answered {
@@ -25,6 +28,9 @@ struct Fault {
     kind: Option<String>,
     #[serde(default)]
     message: String,
+    /// Where in the answer something is missing.
+    #[serde(default)]
+    path: Vec<Value>,
 }
 
 impl GitHub {
@@ -42,7 +48,7 @@ impl GitHub {
         if let Some(data) = data.filter(|data| errors.is_empty() && data.is_object()) {
             return Ok(data);
         }
-        let Fault { kind, message } =
+        let Fault { kind, message, path } =
             if errors.is_empty() { Fault::default() } else { errors.swap_remove(0) };
         let limited = kind.as_deref().is_some_and(|kind| kind.starts_with("RATE_LIMIT"));
         Err(GitHubError::GraphQl {
@@ -51,6 +57,7 @@ impl GitHub {
             pause: limited.then(|| pause(200, &answer.headers, &message, true)).flatten(),
             kind,
             message: text::line(&message),
+            about_pulls: path.iter().any(|part| part == PULLS),
         })
     }
 
@@ -70,6 +77,7 @@ impl GitHub {
                 kind: None,
                 message: "the answer has no result".into(),
                 pause: None,
+                about_pulls: false,
             }),
             result => Ok(result),
         }

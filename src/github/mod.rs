@@ -89,6 +89,8 @@ pub enum GitHubError {
         message: String,
         /// It was refused for a limit of requests, and not carried out: how long to wait.
         pause: Option<Duration>,
+        /// It is pull requests that were refused.
+        about_pulls: bool,
     },
     /// No answer, or none that can be read.
     #[error("asking {api_url} for {what}: {}", said(.cause.as_ref()))]

@@ -160,6 +160,31 @@ async fn two_environments_each_by_itself() {
     assert!(other.read(&other.pull(1).head, "kustomization.yaml").unwrap().contains("newTag: v1.1.0\n"));
 }
 
+/// A branch that is not the default one, a file and a directory in one pull request, line ends and a mark of byte order.
+#[tokio::test]
+async fn several_files_of_another_branch_byte_for_byte() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let text = |digest: &str| {
+        format!(
+            "\u{feff}# two\r\nimages:\r\n- name: api # ours\r\n  newName: '{}/acme/shop/api'\r\n{digest}",
+            deployment.host()
+        )
+    };
+    let before = text("  newTag: v1.0.0\r\nlabels: []\r\n");
+    let (one, two) = ("a/Kustomization", "b/kustomization.yml");
+    deployment.infra.push("production", "Begin", &[(one, &before), (two, &before)]);
+    let deploy = "- { repository: acme/infra, path: [a, b/kustomization.yml], image: api, branch: production, draft: true }";
+    let release = deployment.release("v1.1.0").await;
+    let ended = good(deployment.run(&release, deploy));
+    assert_eq!(action(&ended), "opened", "{}", ended.log);
+    let pull = deployment.infra.pull(1);
+    assert_eq!((pull.base.as_str(), pull.draft), ("production", true));
+    let after = text(&format!("  newTag: v1.1.0\r\n  digest: {}\r\nlabels: []\r\n", release.digest));
+    for file in [one, two] {
+        assert_eq!(deployment.infra.read(&pull.head, file).as_deref(), Some(after.as_str()), "{file}");
+    }
+}
+
 #[tokio::test]
 async fn what_a_new_pull_request_gets() {
     let Some(deployment) = Deployment::start().await else { return };
