@@ -222,6 +222,9 @@ fn what_a_scan_refuses_gets_no_tag() {
         scanner,
         "FROM scratch\nCOPY --chmod=755 dockle /dockle\nENV DOCKLE_INSECURE=true\nENTRYPOINT [\"/dockle\"]\n",
     );
+    // The README has the same workflow.
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    assert!(readme.contains(&files_of("scan-before-tag.md")[".github/workflows/docker.yaml"]));
     let mut site = Site::of("scan-before-tag.md", "docker.yaml", "scanned", &parts().base);
     let before = site.publishes();
     let good = files_of("scan-before-tag.md")["Dockerfile"].clone();
@@ -238,6 +241,11 @@ fn what_a_scan_refuses_gets_no_tag() {
     let after = site.publishes();
     assert_ne!(before["main"], after["main"]);
     docker(&["image", "rm", "--force", scanner]);
+    // A fork's run has nothing to scan.
+    site.job.event = site.job.event_of("pull_request-fork");
+    let ran = site.run();
+    assert_eq!(ran.jobs, [("build".to_owned(), true)], "{}", ran.log);
+    assert_eq!(site.digests(), after, "{}", ran.log);
 }
 
 /// What people read is what is run: no page has a workflow that no test takes. That of `deploy.md` is `deploy`'s.
