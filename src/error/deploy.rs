@@ -33,6 +33,17 @@ pub enum DeployError {
     /// Nothing can be written there.
     #[error("the repository `{0}` is archived, so that nothing can be written to it")]
     Archived(GithubRepository),
+    /// It has another name now.
+    #[error("the repository `{asked}` is called `{}` now", text::name(.now))]
+    Renamed {
+        /// As it was asked for.
+        asked: GithubRepository,
+        /// As GitHub has it.
+        now: String,
+    },
+    /// There is nothing in it.
+    #[error("the repository `{0}` is empty")]
+    Empty(GithubRepository),
     /// The branch is not there.
     #[error("`{repository}` has no branch `{}`", text::name(.branch))]
     NoBranch {
@@ -87,6 +98,8 @@ impl DeployError {
             Self::AppKey(_) => Some("give the whole PEM file that GitHub made for the App".into()),
             Self::GitHub { repository, login, source } => github(repository, *login, source),
             Self::Archived(_) => Some("take its entry out of `deploy`, or unarchive it".into()),
+            Self::Renamed { .. } => Some("write its new name in `deploy`".into()),
+            Self::Empty(_) => Some("commit the file that says the image first".into()),
             Self::NoBranch { .. } => Some("check `branch`; without it the default branch is meant".into()),
             Self::NoFile { .. } => Some("check `path`: it is written from the repository's top".into()),
             Self::NoKustomization(_) => Some("name the file itself in `path`".into()),
@@ -108,8 +121,7 @@ fn no_login(app_without_key: bool) -> &'static str {
 /// What to change where GitHub says no.
 fn github(repository: &GithubRepository, login: LoginKind, error: &GitHubError) -> Option<String> {
     let (status, kind, message, accepts) = match error {
-        GitHubError::Refused { pause: Some(pause), .. }
-        | GitHubError::Mutation { pause: Some(pause), .. } => {
+        GitHubError::Refused { pause: Some(pause), .. } | GitHubError::GraphQl { pause: Some(pause), .. } => {
             return Some(format!(
                 "GitHub takes requests again in {} s: run the job again then",
                 pause.as_secs()
@@ -118,8 +130,9 @@ fn github(repository: &GithubRepository, login: LoginKind, error: &GitHubError) 
         GitHubError::Refused { status, message, accepts, .. } => {
             (*status, "", message.as_str(), accepts.as_deref())
         }
-        GitHubError::Mutation { kind, message, .. } => {
-            (0, kind.as_deref().unwrap_or_default(), message.as_str(), None)
+        GitHubError::GraphQl { kind, message, about_pulls, .. } => {
+            let accepts = about_pulls.then_some("pull_requests: write");
+            (0, kind.as_deref().unwrap_or_default(), message.as_str(), accepts)
         }
         GitHubError::Address(_) | GitHubError::Transport { .. } | GitHubError::Timeout { .. } => return None,
     };
@@ -217,12 +230,13 @@ mod tests {
             let hint = hint(login, error);
             assert!(hint.contains(expected), "{hint}");
         }
-        let protected = GitHubError::Mutation {
+        let protected = GitHubError::GraphQl {
             api_url: String::new(),
             what: String::new(),
             kind: Some("BRANCH_PROTECTION_RULE_VIOLATION".into()),
             message: "Changes must be made through a pull request.".into(),
             pause: None,
+            about_pulls: false,
         };
         assert!(hint(LoginKind::Token, protected).contains("leave `direct_commit` out"));
     }

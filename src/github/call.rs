@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Limited};
 use octocrab::Octocrab;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::limits::pause;
 use super::{GitHub, GitHubError, TIMEOUT};
@@ -27,29 +27,13 @@ struct Words {
     errors: Vec<Value>,
 }
 
-/// The answer to a mutation.
-#[derive(Deserialize)]
-struct Mutated {
-    data: Option<Value>,
-    #[serde(default)]
-    errors: Vec<MutationFault>,
-}
-
-#[derive(Deserialize)]
-struct MutationFault {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    #[serde(default)]
-    message: String,
-}
-
 /// Why there is no answer.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A successful answer.
-struct Answer {
-    headers: HeaderMap,
-    body: String,
+pub(super) struct Answer {
+    pub headers: HeaderMap,
+    pub body: String,
 }
 
 impl GitHub {
@@ -77,37 +61,7 @@ impl GitHub {
         self.read(what, body)
     }
 
-    /// A mutation of GraphQL, with its one variable `input`; its result.
-    pub(super) async fn mutate(
-        &self,
-        what: &str,
-        (name, input_type, selection): (&str, &str, &str),
-        input: &Value,
-    ) -> Result<Value, GitHubError> {
-        let query = format!("mutation($input: {input_type}!) {{ {name}(input: $input) {{ {selection} }} }}");
-        let body = json!({ "query": query, "variables": { "input": input } });
-        let client = self.graphql.as_ref().unwrap_or(&self.client);
-        let answer = self.answer_of(client, what, &Method::POST, "/graphql", Some(&body)).await?;
-        let Mutated { data, mut errors } = self.read(what, &answer.body)?;
-        let result = data.map(|mut data| data[name].take()).filter(|result| !result.is_null());
-        match result {
-            Some(result) if errors.is_empty() => Ok(result),
-            _ => {
-                let fault = if errors.is_empty() { None } else { Some(errors.remove(0)) };
-                let (kind, message) = fault.map(|fault| (fault.kind, fault.message)).unwrap_or_default();
-                let limited = kind.as_deref().is_some_and(|kind| kind.starts_with("RATE_LIMIT"));
-                Err(GitHubError::Mutation {
-                    api_url: self.api_url.clone(),
-                    what: what.to_owned(),
-                    pause: limited.then(|| pause(200, &answer.headers, &message, true)).flatten(),
-                    kind,
-                    message: text::line(&message),
-                })
-            }
-        }
-    }
-
-    fn read<T: DeserializeOwned>(&self, what: &str, body: &str) -> Result<T, GitHubError> {
+    pub(super) fn read<T: DeserializeOwned>(&self, what: &str, body: &str) -> Result<T, GitHubError> {
         serde_json::from_str(body).map_err(|error| self.transport(what, error))
     }
 
@@ -122,7 +76,8 @@ impl GitHub {
         self.answer_of(&self.client, what, method, route, body).await
     }
 
-    async fn answer_of(
+    /// The same by this client.
+    pub(super) async fn answer_of(
         &self,
         client: &Octocrab,
         what: &str,

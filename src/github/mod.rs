@@ -1,8 +1,8 @@
 //! This GitHub server's API through octocrab: what the payload of an event leaves open, and what deployments change.
 //!
-//! Owns the calls, one at a time (`call`): questions about commits and refs (`history`), and about the repositories of
-//! environments (`repositories`); their branches (`branches`) and pull requests (`pulls`); an App's token (`app`). Refuses to
-//! decide what comes after which, and to try anything again: an answer that asks for a pause says how long.
+//! Owns the calls, one at a time (`call`, `graphql`): questions about commits and refs (`history`), and about the repositories
+//! of environments (`looks`, `repositories`); their branches (`branches`) and pull requests (`pulls`); an App's token (`app`).
+//! Refuses to decide what comes after which, and to try anything again: an answer that asks for a pause says how long.
 //!
 //! The token goes to `GITHUB_API_URL` and nowhere else. Every call is bounded by [`TIMEOUT`]. Connections are `net`'s, as
 //! those to registries are: by the same proxies, and with the same certificate authorities.
@@ -12,8 +12,10 @@ mod app;
 mod branches;
 mod cache;
 mod call;
+mod graphql;
 mod history;
 mod limits;
+mod looks;
 mod pulls;
 mod repositories;
 
@@ -36,8 +38,9 @@ pub use app::{App, InvalidAppKey};
 pub use branches::FileAddition;
 pub use cache::cache_trouble;
 pub use history::{CommitDetails, Listed, RefName};
+pub use looks::{BranchesRead, RepositoryDetails};
 pub use pulls::{NewPullRequest, PullRequest};
-pub use repositories::{Contents, RepositoryDetails};
+pub use repositories::Contents;
 
 /// How long one answer may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,9 +76,9 @@ pub enum GitHubError {
         /// The permissions that would do, as GitHub names them.
         accepts: Option<String>,
     },
-    /// GitHub answered a mutation with an error.
+    /// GitHub answered a query or a mutation with an error.
     #[error("asking {api_url} for {what}: {message}")]
-    Mutation {
+    GraphQl {
         /// The API's address.
         api_url: String,
         /// What was asked for.
@@ -86,6 +89,8 @@ pub enum GitHubError {
         message: String,
         /// It was refused for a limit of requests, and not carried out: how long to wait.
         pause: Option<Duration>,
+        /// It is pull requests that were refused.
+        about_pulls: bool,
     },
     /// No answer, or none that can be read.
     #[error("asking {api_url} for {what}: {}", said(.cause.as_ref()))]
@@ -126,7 +131,7 @@ impl GitHubError {
     /// How long GitHub wants to be left alone, if that is why it has refused; what it refuses so was not done.
     pub fn pause(&self) -> Option<Duration> {
         match self {
-            Self::Refused { pause, .. } | Self::Mutation { pause, .. } => *pause,
+            Self::Refused { pause, .. } | Self::GraphQl { pause, .. } => *pause,
             _ => None,
         }
     }
@@ -136,7 +141,7 @@ impl GitHubError {
         match self {
             Self::Refused { status, .. } => *status >= 500,
             // As GitHub tells its own faults, and a ref that is not where it was expected.
-            Self::Mutation { kind, pause, .. } => kind.is_none() && pause.is_none(),
+            Self::GraphQl { kind, pause, .. } => kind.is_none() && pause.is_none(),
             Self::Transport { .. } | Self::Timeout { .. } => true,
             Self::Address(_) => false,
         }
@@ -149,7 +154,7 @@ impl GitHubError {
 
     /// Whether a mutation was refused with an error of this kind.
     fn is_kind(&self, wanted: &str) -> bool {
-        matches!(self, Self::Mutation { kind: Some(kind), .. } if kind == wanted)
+        matches!(self, Self::GraphQl { kind: Some(kind), .. } if kind == wanted)
     }
 }
 

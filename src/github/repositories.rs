@@ -1,6 +1,6 @@
-//! Repositories of environments: what they are, what is in them, and events that are sent to them.
+//! Repositories of environments: what is in them, and events that are sent to them.
 //!
-//! Sources: GitHub's REST pages "Repositories" and "Repository contents". A file of more than a megabyte has no contents there.
+//! Sources: GitHub's REST pages "Repository contents" and "Repositories". A file of more than a megabyte has no contents there.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,20 +12,6 @@ use serde_json::{Value, json};
 use super::history::escaped;
 use super::{GitHub, GitHubError};
 use crate::model::CommitId;
-
-/// What a repository is.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct RepositoryDetails {
-    /// Its name, as GitHub spells it.
-    pub full_name: String,
-    /// Its id in GraphQL.
-    pub node_id: String,
-    /// The branch that is fetched when none is named.
-    pub default_branch: String,
-    /// Nothing can be written.
-    #[serde(default)]
-    pub archived: bool,
-}
 
 /// What is at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +49,6 @@ struct One {
 }
 
 impl GitHub {
-    /// What a repository is.
-    pub async fn details(&self, repository: &str) -> Result<RepositoryDetails, GitHubError> {
-        self.ask(format!("the repository {repository}"), format!("/repos/{repository}")).await
-    }
-
     /// What is at this path of the repository, in this commit.
     pub async fn contents(
         &self,

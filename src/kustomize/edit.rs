@@ -12,11 +12,13 @@
 //! | an entry whose name is the repository, without `newName` | gets one | stays without one, which means the same |
 //! | the same repository in another spelling (`acme/api`, `docker.io/acme/api`) | set | stays |
 //! | two entries of the name | made one | refused |
+//! | an entry that makes another image of what this one gives (`chain`) | set, and lost | refused |
 //!
 //! What an anchor shares with other places is refused by the proof, unless only the image changes.
 
 use serde_yaml::{Mapping, Value};
 
+use super::chain;
 use super::document::{Fields, ImageEntry, Images, Kustomization, LISTS, field_pair, field_value};
 use super::error::{EditError, Why};
 use super::image::NewImage;
@@ -36,6 +38,8 @@ pub fn edit(file: &SourceFile, name: &str, image: &NewImage) -> Result<Edited, E
             let fields = fields(name, Some(entry), image);
             let changes = kustomization.changed_entry(name, &fields)?;
             if changes.is_empty() {
+                let lists = kustomization.lists.iter().flatten();
+                effective(&kustomization, name, lists.flat_map(|list| &list.values))?;
                 return Ok(Edited::Unchanged);
             }
             vec![changes]
@@ -104,7 +108,28 @@ fn proven(
     let others = |(old, new): &(&[Value], &[Value])| {
         old.iter().filter(|value| !is_it(value)).eq(new.iter().filter(|value| !is_it(value)))
     };
-    if lists.iter().all(others) { Ok(()) } else { Err(more("another entry of `images` would change")) }
+    if !lists.iter().all(others) {
+        return Err(more("another entry of `images` would change"));
+    }
+    effective(before, name, lists.iter().flat_map(|(_, new)| *new))
+}
+
+/// What the entry sets is what comes of the image in the end.
+fn effective<'v>(
+    before: &Kustomization<'_>,
+    name: &str,
+    entries: impl Iterator<Item = &'v Value>,
+) -> Result<(), EditError> {
+    let Some(place) = chain::overriding(entries, name) else { return Ok(()) };
+    let other = before.images().iter().filter(|entry| entry.name != name).nth(place);
+    Err(EditError {
+        path: before.file.path().to_owned(),
+        line: other.map(|entry| entry.line),
+        why: Why::Overridden {
+            name: name.to_owned(),
+            by: other.map(|entry| entry.name.clone()).unwrap_or_default(),
+        },
+    })
 }
 
 /// What an entry has besides the keys that are set.

@@ -52,6 +52,14 @@ pub enum Why {
         /// Where the first one is.
         first: usize,
     },
+    /// Another entry applies to the image as well.
+    #[error("the entry `{}` applies to what `{}` becomes, so that the image would not be the one that is set", text::name(.by), text::name(.name))]
+    Overridden {
+        /// The image.
+        name: String,
+        /// The other entry's name.
+        by: String,
+    },
     /// What is written by an alias or a merge key, and so somewhere else.
     #[error("{what} comes from an anchor elsewhere in the file (`*…` or `<<`)")]
     Elsewhere {
@@ -93,6 +101,10 @@ impl EditError {
             Why::NoList(_) => "write it as a list of `- name: …` entries",
             Why::NoEntry => "write it as `- name: …`, with `newName`, `newTag` and `digest` below",
             Why::TwoEntries { .. } => "keep one of them",
+            Why::Overridden { .. } => {
+                "kustomize applies the entries in their order, each to what those before it have made: take one of them out, or \
+                 deploy to the other one"
+            }
             Why::Elsewhere { .. } => "write its keys out where it is used",
             Why::NotOneLine(_) => "write the value on the line of its key, with or without quotes",
             Why::NoImage(_) => "name the file in which the image stands, or the repository that stands in it",

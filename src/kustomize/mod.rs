@@ -11,6 +11,7 @@
 //! already, or an error with file, line and what is wrong.
 
 mod addition;
+mod chain;
 mod document;
 mod edit;
 mod error;

@@ -13,7 +13,7 @@ type Case = fn(&Bench) -> Vec<Row>;
 /// Measures the cases that `wanted` names, or all; the rows come in the table's order. Says when each case is done, as
 /// the table comes last.
 pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
-    let cases: [(&str, Case); 15] = [
+    let cases: [(&str, Case); 17] = [
         ("small", small),
         ("files", many_files),
         ("large", large_file),
@@ -26,7 +26,9 @@ pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
         ("promotion", crate::tags::promotion),
         ("preflight", crate::tags::preflight),
         ("action", whole_action),
+        ("verify", crate::verify::of_ten_milliseconds),
         ("edit", crate::kustomize::long_edit),
+        ("deploy", crate::deploy::two_environments),
         ("memory", memory_at_200_000_files),
         ("image", image_size),
     ];

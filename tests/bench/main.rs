@@ -22,12 +22,14 @@
 mod runner;
 
 mod cases;
+mod deploy;
 mod kustomize;
 mod measure;
 mod plan;
 mod publisher;
 mod table;
 mod tags;
+mod verify;
 
 use runner::parts::Parts;
 use std::process::ExitCode;

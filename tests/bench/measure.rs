@@ -7,6 +7,7 @@ use crate::runner::machine::Machine;
 use crate::runner::parts::{Parts, docker, project};
 use crate::runner::repository::Repository;
 use crate::runner::step::{Launch, Step, StepResult};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -226,6 +227,18 @@ impl Bench {
     /// One run of the action, with all that it said.
     pub fn result(&self, build: &Build, launch: Launch) -> StepResult {
         self.run(&self.action, build, launch, Vec::new())
+    }
+
+    /// The action on another machine, with these inputs alone.
+    pub fn native_on(&self, machine: &Machine, event: Event, inputs: BTreeMap<String, String>) -> StepResult {
+        let launch = Launch::Native(self.binary.clone());
+        let (action, socket) = (&self.action, self.parts.socket.clone());
+        let (env, secrets, wrapper) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let result =
+            Step { machine, action, launch, event, inputs, env, network: None, socket, secrets, wrapper }
+                .run();
+        assert!(result.success, "{}", result.log());
+        result
     }
 
     /// Puts tags on the image under `source`, in a process of its own.

@@ -3,6 +3,7 @@
 //! The files are generated, with what people write around the images: comments, quotes, brackets, lists indented or not, CRLF,
 //! a mark of byte order, other fields that look like images. The part is Debian's package.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -382,4 +383,85 @@ fn quotes_stand_where_kustomize_writes_them() {
     let entries = Kustomization::read(&file).unwrap();
     let names: Vec<_> = entries.images().iter().map(|entry| entry.new_tag.clone().unwrap()).collect();
     assert_eq!(names, tags);
+}
+
+/// Entries whose names and new names are one another's.
+type Chain = Vec<(usize, Option<usize>, Option<&'static str>, Option<&'static str>)>;
+
+const LINKS: [&str; 5] = ["m-app", "api", "r.example/a", "r.example/b", "r.example:5000/c"];
+
+fn chain() -> impl Strategy<Value = (Chain, usize)> {
+    let names = prop::sample::subsequence((0..LINKS.len()).collect::<Vec<_>>(), 1..=4).prop_shuffle();
+    let tags = prop::option::of(prop::sample::select(vec!["v1", "v2"]));
+    let suffixes = prop::option::weighted(0.2, Just("-x"));
+    let details = prop::collection::vec((prop::option::of(0..LINKS.len()), tags, suffixes), 4);
+    let entries = (names, details).prop_map(|(names, details)| {
+        let entry = |(name, (renamed, tag, suffix))| (name, renamed, tag, suffix);
+        names.into_iter().zip(details).map(entry).collect()
+    });
+    (entries, 2..LINKS.len())
+}
+
+fn chained(entries: &Chain, set: Option<&str>) -> String {
+    let mut text = "resources: [deployment.yaml]\nimages:\n".to_owned();
+    for (name, renamed, tag, suffix) in entries {
+        let _ = writeln!(text, "- name: {}", LINKS[*name]);
+        if let (0, Some(set)) = (*name, set) {
+            text += set;
+            continue;
+        }
+        let keys = [("newName", renamed.map(|at| LINKS[at])), ("newTag", *tag), ("tagSuffix", *suffix)];
+        text.extend(keys.iter().filter_map(|(key, value)| Some(format!("  {key}: {}\n", (*value)?))));
+    }
+    text
+}
+
+/// Each entry is applied to what those before it have made: our image is what comes out in the end, or the edit is refused.
+#[test]
+fn an_edit_that_another_entry_would_take_back_is_refused() {
+    let Some(program) = kustomize() else { return };
+    let (set, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
+    let result = runner.run(&chain(), |(entries, at)| {
+        let directory = tempfile::tempdir().unwrap();
+        let container = "      - name: c\n        image: m-app:old\n";
+        let resource = resource();
+        let head = resource.split_inclusive('\n').take(8).collect::<String>();
+        std::fs::write(directory.path().join("deployment.yaml"), head + container).unwrap();
+        let image = NewImage {
+            repository: Repository::parse(LINKS[at]).unwrap(),
+            tag: Tag::parse("v9").unwrap(),
+            digest: Some(Digest::of(b"")),
+        };
+        let reference = format!("image: {}:v9@{}\n", LINKS[at], Digest::of(b""));
+        let comes_out = |text: &str| {
+            std::fs::write(directory.path().join("kustomization.yaml"), text).unwrap();
+            built(&program, directory.path()).map(|built| built.contains(&reference))
+        };
+        let file = SourceFile::new("kustomization.yaml", chained(&entries, None).as_bytes()).unwrap();
+        match edit(&file, LINKS[0], &image) {
+            Ok(Edited::Changed(after)) => {
+                set.fetch_add(1, Ordering::Relaxed);
+                prop_assert!(comes_out(&after).map_err(TestCaseError::fail)?, "{}", after);
+            }
+            Ok(Edited::Unchanged) => return Err(TestCaseError::fail("unchanged")),
+            Err(fault) => {
+                refused.fetch_add(1, Ordering::Relaxed);
+                prop_assert!(fault.to_string().contains("applies to what `m-app` becomes"), "{}", fault);
+                // With the entry set all the same, the image would be another one.
+                if entries.iter().any(|(name, ..)| *name == 0) {
+                    let fields =
+                        format!("  newName: {}\n  newTag: v9\n  digest: {}\n", LINKS[at], Digest::of(b""));
+                    let lost = chained(&entries, Some(&fields));
+                    prop_assert!(!comes_out(&lost).map_err(TestCaseError::fail)?, "{}", lost);
+                }
+            }
+        }
+        Ok(())
+    });
+    if let Err(fault) = result {
+        panic!("{fault}");
+    }
+    let (set, refused) = (set.into_inner(), refused.into_inner());
+    assert!(set >= 50 && refused >= 20, "{set} set, {refused} refused");
 }

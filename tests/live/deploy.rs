@@ -1,8 +1,9 @@
-//! The README's example of a deployment: a Git tag is pushed, the image is built and published, and two environments get their
+//! The example of `docs/deploy.md`: a Git tag is pushed, the image is built and published, and two environments get their
 //! pull requests. GitHub answers from real repositories; what is proposed is cloned and built with kustomize.
 
 use crate::job::{DOCKERFILE, Job, parts, published};
 use crate::order::good;
+use crate::pages::files_of;
 use crate::runner::event::{Event, TIP};
 use crate::runner::github_server::{GithubServer, Hosted};
 use crate::runner::log::Level;
@@ -14,14 +15,12 @@ use std::process::Command;
 
 const FILE: &str = "apps/shop/kustomization.yaml";
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n      - {name: web, image: laravel-app-nginx}\n";
-const DEPLOY: &str = "- repository: acme/infra-acceptance
-  path: apps/shop/kustomization.yaml
-  image: laravel-app-nginx
-  when: [branch, version]
-- repository: acme/infra-production
-  path: apps/shop
-  image: laravel-app-nginx
-";
+/// As `docs/deploy.md` has it.
+fn deploy() -> String {
+    let page = files_of("deploy.md");
+    let workflow: Value = serde_yaml::from_str(&page[".github/workflows/docker.yaml"]).unwrap();
+    workflow["jobs"]["docker"]["steps"][1]["with"]["deploy"].as_str().unwrap().to_owned()
+}
 
 /// A job of a Git tag, and the environments that it deploys to.
 struct World {
@@ -44,11 +43,13 @@ impl World {
             hosted.push("main", "Begin", &[(FILE, &file), ("apps/shop/deployment.yaml", DEPLOYMENT)]);
             hosted
         });
+        environments[1].person("octocat", crate::runner::github_server::Level::Write);
         let token = github.token("deployer", &names, "contents:write, pull_requests:write");
         job.machine.api_url = github.api_url();
         job.machine.token = github.installation_token("github-actions", &["acme/shop"], "contents:read");
         job.secrets.push(token.clone());
-        let job = job.input("deploy", DEPLOY).input("deploy_token", &token).input("platform", "linux/amd64");
+        let job =
+            job.input("deploy", &deploy()).input("deploy_token", &token).input("platform", "linux/amd64");
         Self { job, github, environments, token }
     }
 
@@ -101,8 +102,7 @@ fn a_git_tag_is_published_and_two_environments_get_their_pull_requests() {
     world.github.calls();
     let again = good(world.job.native().run());
     assert_eq!(actions(&again), ["unchanged", "unchanged"], "{}", again.log());
-    let writes = world.github.lines().into_iter().filter(|line| !line.starts_with("GET "));
-    assert_eq!(writes.collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(world.github.writes(), Vec::<String>::new());
     // Nor does an older run afterwards.
     let heads: Vec<_> = world.environments.iter().map(|one| one.head(&one.pull(1).head)).collect();
     let (world, result) = world.release("v0.9.5", &older);

@@ -48,6 +48,7 @@ mod login_ends;
 mod nodes;
 mod order;
 mod outage;
+mod pages;
 mod preflight;
 mod prepare;
 mod reach;

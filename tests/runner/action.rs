@@ -98,7 +98,8 @@ pub fn expand(text: &str, github: &BTreeMap<&str, String>, inputs: &BTreeMap<Str
     out
 }
 
-fn scalar(value: &serde_yaml::Value) -> String {
+/// A scalar as a text.
+pub fn scalar(value: &serde_yaml::Value) -> String {
     match value {
         serde_yaml::Value::Null => String::new(),
         serde_yaml::Value::String(text) => text.clone(),

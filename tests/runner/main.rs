@@ -16,3 +16,4 @@ mod github_rules;
 mod log_rules;
 mod small_rules;
 mod start_rules;
+mod workflow_rules;

@@ -22,3 +22,4 @@ pub mod registry;
 pub mod repository;
 pub mod step;
 pub mod wait;
+pub mod workflow;

@@ -21,20 +21,20 @@ use crate::model::{CommitId, Digest, chain};
 use crate::plan::RunPlan;
 use crate::plan::deploy::{
     BaseRead, ChangedFile, DeployOutcome, DeployPlace, DeployReply, DeployStep, DeploySteps, DeployTrouble,
-    DeployWork, DeployedImage, Message, Proposal,
+    DeployWork, DeployedImage, Message, Proposal, SCRATCH, Seen, is_orphan, scratch_branch,
 };
 
-/// Before the name of a branch that a commit is made on.
-const SCRATCH: &str = "docker-push-action/scratch";
-
-/// Scratch branches that are there, with who can delete them.
+/// Scratch branches that are there, of this run and of those that were killed, with who can delete them.
 #[derive(Default)]
 pub(super) struct Scratches(Lock<Vec<(GitHub, String, String)>>);
 
 impl Scratches {
     fn add(&self, github: &GitHub, repository: &str, branch: &str) {
         let scratch = (github.clone(), repository.to_owned(), branch.to_owned());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().any(|(_, of, name)| of == repository && name == branch) {
+            known.push(scratch);
+        }
     }
 
     fn forget(&self, branch: &str) {
@@ -116,7 +116,7 @@ impl Hand<'_> {
         read: &mut Option<BaseRead>,
     ) -> Result<DeployReply, DeployError> {
         Ok(match step {
-            DeployStep::ReadBase => DeployReply::Base(self.base(place, read).await?),
+            DeployStep::Look => DeployReply::Seen(self.look(place, read).await?),
             DeployStep::FindProposal => DeployReply::Proposal(self.find(place).await?),
             DeployStep::ReadFiles(at) => DeployReply::Files(self.files(place, &at).await?),
             DeployStep::ReadBranch => {
@@ -193,15 +193,28 @@ impl Hand<'_> {
         written.map_err(|error| self.account.failed(error))
     }
 
-    async fn base(&self, place: &DeployPlace, read: &mut Option<BaseRead>) -> Result<BaseRead, DeployError> {
-        let head = self.ask(async |github, name| github.branch(name, &place.base).await).await?;
-        let Some(head) = head else {
-            let repository = self.account.repository.clone();
-            return Err(DeployError::NoBranch { repository, branch: place.base.clone() });
+    /// Looks at what is there. `read`: the base, as it was before. Scratch branches that a run before has left are noted.
+    async fn look(&self, place: &DeployPlace, read: &mut Option<BaseRead>) -> Result<Seen, DeployError> {
+        let asked = async |github: &GitHub, name: &str| {
+            github.environment_branches(name, (&place.base, &place.branch), SCRATCH).await
         };
-        if let Some(known) = read.take().filter(|known| known.head == head) {
-            return Ok(known);
+        let found = self.ask(asked).await?;
+        let repository = &self.account.repository;
+        let now = (self.run.process.now)();
+        for branch in found.others.iter().filter(|branch| is_orphan(branch, now, &self.run.context.run)) {
+            self.scratches.add(&self.account.github, repository.as_str(), branch);
         }
+        let Some(head) = found.base else {
+            return Err(DeployError::NoBranch { repository: repository.clone(), branch: place.base.clone() });
+        };
+        let base = match read.take().filter(|known| known.head == head) {
+            Some(known) => known,
+            None => self.base(place, head).await?,
+        };
+        Ok(Seen { base, branch: found.branch, proposal: found.proposal.map(proposal) })
+    }
+
+    async fn base(&self, place: &DeployPlace, head: CommitId) -> Result<BaseRead, DeployError> {
         let found = self.files(place, &head).await?;
         let mut files = Vec::new();
         for (path, file) in place.files.iter().zip(found) {
@@ -244,7 +257,8 @@ impl Hand<'_> {
         files: &[ChangedFile],
         message: &Message,
     ) -> Result<(String, CommitId), DeployError> {
-        let scratch = format!("{SCRATCH}/{}", self.run.process.random_id());
+        let process = self.run.process;
+        let scratch = scratch_branch((process.now)(), &self.run.context.run, &process.random_id());
         let name = self.account.repository.as_str();
         self.scratches.add(&self.account.github, name, &scratch);
         let branch = scratch.as_str();

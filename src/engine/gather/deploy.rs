@@ -9,7 +9,7 @@ use super::Subject;
 use crate::engine::environment::{Account, OpenEnvironment};
 use crate::engine::run::Run;
 use crate::error::{DeployError, RunError};
-use crate::github::Contents;
+use crate::github::{Contents, GitHub};
 use crate::inputs::config::{Environment, FileChange, Means};
 use crate::kustomize::{FileKind, Kustomization, NewImage, SourceFile, kustomization_file};
 use crate::model::{CommitId, Digest, text};
@@ -55,19 +55,31 @@ async fn one(
         Means::Dispatch { .. } => None,
     };
     let account = Account::open(run, &environment.repository, change.is_none()).await?;
-    let details = account.ask(run, async |github, name| github.details(name).await).await?;
+    let branch = change.and_then(|change| change.branch.as_deref());
+    // What may be a directory: a kustomization is in it.
+    let kustomization = change.filter(|change| matches!(change.kind, FileKind::Kustomization { .. }));
+    let directories = kustomization.map_or(&[][..], |change| change.paths.as_slice());
+    let asked = async |github: &GitHub, name: &str| github.details(name, branch, directories).await;
+    let details = account.ask(run, asked).await?;
+    let repository = || environment.repository.clone();
+    if !environment.repository.is(&details.full_name) {
+        return Err(DeployError::Renamed { asked: repository(), now: details.full_name });
+    }
     if details.archived {
-        return Err(DeployError::Archived(environment.repository.clone()));
+        return Err(DeployError::Archived(repository()));
     }
     let Some(change) = change else {
         return Ok((None, OpenEnvironment { number, account, node_id: details.node_id, base: None }));
     };
-    let base = change.branch.clone().unwrap_or_else(|| details.default_branch.clone());
-    let head = account.ask(run, async |github, name| github.branch(name, &base).await).await?;
-    let Some(head) = head else {
-        return Err(DeployError::NoBranch { repository: environment.repository.clone(), branch: base });
+    let Some((base, head)) = details.branch else {
+        return Err(match branch {
+            Some(branch) => DeployError::NoBranch { repository: repository(), branch: branch.to_owned() },
+            None => DeployError::Empty(repository()),
+        });
     };
-    let reading = change.paths.iter().map(|path| file(run, &account, change, (&base, &head), path));
+    let listed = details.directories.into_iter().chain(std::iter::repeat(None));
+    let reading = change.paths.iter().zip(listed);
+    let reading = reading.map(|(path, listed)| file(run, &account, change, (&base, &head), (path, listed)));
     let mut files: Vec<SourceFile> = Vec::new();
     for read in join_all(reading).await {
         let read = read?;
@@ -86,13 +98,13 @@ async fn one(
     Ok((Some(facts), OpenEnvironment { number, account, node_id: details.node_id, base }))
 }
 
-/// The file at a path, or the kustomization of the directory that is there.
+/// The file at a path, or the kustomization of the directory that is there; `listed`: what is in it, where that is known.
 async fn file(
     run: &Run<'_>,
     account: &Account,
     change: &FileChange,
     (branch, head): (&str, &CommitId),
-    path: &str,
+    (path, listed): (&str, Option<Vec<String>>),
 ) -> Result<SourceFile, DeployError> {
     let read = async |path: &str| {
         account.ask(run, async |github, name| github.contents(name, path, head).await).await
@@ -104,7 +116,11 @@ async fn file(
         why: why.to_owned(),
     };
     let is_kustomization = matches!(change.kind, FileKind::Kustomization { .. });
-    let (path, contents) = match read(path).await? {
+    let found = match listed {
+        Some(names) => Contents::Directory(names),
+        None => read(path).await?,
+    };
+    let (path, contents) = match found {
         Contents::Directory(_) if !is_kustomization => {
             return Err(no_file(path, "it is a directory, which only a kustomization can be"));
         }

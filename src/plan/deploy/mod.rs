@@ -23,11 +23,11 @@ use crate::metadata::{Metadata, Moves, PlannedTag, Stage, Subject, TagSource};
 use crate::model::{CommitId, Digest, Repository, Tag, Targets};
 use crate::runner::context::RunnerContext;
 
-pub use names::proposal_branch;
+pub use names::{SCRATCH, is_orphan, proposal_branch, scratch_branch};
 pub use standing::{DeployAnswer, DeployKnown, DeployQuestion, Standing, standing};
 pub use step::{
     Action, BaseRead, ChangedFile, DeployOutcome, DeployReply, DeployStep, DeployTrouble, Opening, Proposal,
-    PullRequestRef,
+    PullRequestRef, Seen,
 };
 pub use steps::DeploySteps;
 pub use text::Message;

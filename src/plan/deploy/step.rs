@@ -10,9 +10,9 @@ use crate::model::CommitId;
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeployStep {
-    /// Read the base branch's head, and the files there.
-    ReadBase,
-    /// Look for the open pull request of the branch.
+    /// Read where the base and the pull request's branch are, the base's files, and the open pull request.
+    Look,
+    /// Look for the open pull request of the branch alone.
     FindProposal,
     /// Read the files at this commit; one that is not there, or no text, is nothing.
     ReadFiles(CommitId),
@@ -105,6 +105,17 @@ pub struct BaseRead {
     pub files: Vec<SourceFile>,
 }
 
+/// All that is asked before anything is decided, as it was at one moment.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The base.
+    pub base: BaseRead,
+    /// Where the pull request's branch is, if it is there.
+    pub branch: Option<CommitId>,
+    /// The open pull request of it.
+    pub proposal: Option<Proposal>,
+}
+
 /// A pull request, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
@@ -125,8 +136,8 @@ pub struct Proposal {
 /// What came of a step.
 #[derive(Clone, Debug)]
 pub enum DeployReply {
-    /// The base.
-    Base(BaseRead),
+    /// What is there.
+    Seen(Seen),
     /// The open pull request, if there is one; or what became of one that was opened or renewed.
     Proposal(Option<Proposal>),
     /// The files.

@@ -9,8 +9,8 @@
 //!
 //! A branch without an open pull request is left over from one that was closed, or another run is just about to open one (or
 //! was killed before it did). Of a closed one GitHub tells the head: a branch that is somewhere else counts as a proposal
-//! like any other, and who leaves it as it is opens its pull request. A pull request follows its branch with a delay. So the
-//! branch itself is asked wherever the two may differ: after a pull request was written, and when everything is read again.
+//! like any other, and who leaves it as it is opens its pull request. A pull request follows its branch with a delay. So it is
+//! the branch that is believed, and it is asked again after a pull request was written.
 //! Sans-IO: the engine asks [`DeploySteps`] what to do, does it, and tells what came of it; `races` drives several runs
 //! through their interleavings.
 
@@ -18,7 +18,7 @@ use super::judge::{Decision, Given, Judge};
 use super::standing::{DeployKnown, DeployQuestion};
 use super::step::{
     Action, BaseRead, DeployOutcome, DeployReply, DeployStep, DeployTrouble, Opening, Proposal,
-    PullRequestRef,
+    PullRequestRef, Seen,
 };
 use super::text::{self, Links, Message, Told};
 use super::{DeployPlace, DeployPlan, DeployWork, DeployedImage};
@@ -52,10 +52,10 @@ pub struct DeploySteps {
 /// Where the pull request's branch is.
 #[derive(Clone, Debug)]
 enum BranchRead {
-    /// That was not looked for yet.
-    Unread,
     /// It is not there.
     Missing,
+    /// Here, without an open pull request; of what was closed is not known yet.
+    LeftOver(CommitId),
     /// Here.
     At(CommitId),
 }
@@ -63,21 +63,17 @@ enum BranchRead {
 impl BranchRead {
     fn commit(&self) -> Option<CommitId> {
         match self {
-            Self::At(commit) => Some(commit.clone()),
-            Self::Unread | Self::Missing => None,
+            Self::At(commit) | Self::LeftOver(commit) => Some(commit.clone()),
+            Self::Missing => None,
         }
     }
 }
 
 #[derive(Clone, Debug)]
 enum Phase {
-    Base,
-    Finding,
-    /// Where the branch of the open pull request really is.
-    Heading(Proposal),
+    Looking,
     Reading(Proposal),
     Judging,
-    Branch,
     FindingClosed(CommitId),
     /// These are written next.
     NoAutoMerge(Given),
@@ -112,7 +108,7 @@ impl DeploySteps {
         context: &RunnerContext,
     ) -> Self {
         let found = work.change();
-        let phase = if found.is_some() { Phase::Base } else { Phase::Failed(DeployTrouble::NoFiles) };
+        let phase = if found.is_some() { Phase::Looking } else { Phase::Failed(DeployTrouble::NoFiles) };
         let place = found.map(|(_, place)| place.clone());
         let place =
             place.unwrap_or(DeployPlace { base: String::new(), files: Vec::new(), branch: String::new() });
@@ -137,7 +133,7 @@ impl DeploySteps {
             known: DeployKnown::default(),
             rounds: 0,
             base: None,
-            branch: BranchRead::Unread,
+            branch: BranchRead::Missing,
             proposal: None,
             mistitled: false,
         }
@@ -146,17 +142,15 @@ impl DeploySteps {
     /// What to do next.
     pub fn next(&self) -> DeployStep {
         match &self.phase {
-            Phase::Base => DeployStep::ReadBase,
-            Phase::Finding | Phase::FindingOther(..) => DeployStep::FindProposal,
+            Phase::Looking => DeployStep::Look,
+            Phase::FindingOther(..) => DeployStep::FindProposal,
             Phase::Reading(proposal) => DeployStep::ReadFiles(proposal.head.clone()),
             Phase::Judging => Self::question(self.decide().err()),
-            Phase::Branch | Phase::Heading(_) | Phase::Verifying(..) | Phase::Retitled(..) => {
-                DeployStep::ReadBranch
-            }
+            Phase::Verifying(..) | Phase::Retitled(..) => DeployStep::ReadBranch,
             Phase::FindingClosed(head) => DeployStep::FindClosed(head.clone()),
             Phase::NoAutoMerge(_) => match &self.proposal {
                 Some((proposal, _)) => DeployStep::AutoMerge { proposal: proposal.clone(), method: None },
-                None => DeployStep::ReadBase,
+                None => DeployStep::Look,
             },
             Phase::Committing(given, _) => DeployStep::Commit {
                 base: given.base.clone(),
@@ -228,20 +222,16 @@ impl DeploySteps {
 
     /// Tells what came of the step.
     pub fn answer(&mut self, reply: DeployReply) {
-        let phase = std::mem::replace(&mut self.phase, Phase::Base);
+        let phase = std::mem::replace(&mut self.phase, Phase::Looking);
         self.phase = self.after(phase, reply);
         self.settle();
     }
 
     fn after(&mut self, phase: Phase, reply: DeployReply) -> Phase {
         match phase {
-            Phase::Base
-            | Phase::Finding
-            | Phase::Heading(_)
-            | Phase::Reading(_)
-            | Phase::Judging
-            | Phase::Branch
-            | Phase::FindingClosed(_) => self.after_reading(phase, reply),
+            Phase::Looking | Phase::Reading(_) | Phase::Judging | Phase::FindingClosed(_) => {
+                self.after_reading(phase, reply)
+            }
             Phase::Done(_) | Phase::Failed(_) => phase,
             _ => self.after_writing(phase, reply),
         }
@@ -250,23 +240,7 @@ impl DeploySteps {
     fn after_reading(&mut self, phase: Phase, reply: DeployReply) -> Phase {
         use DeployReply as Reply;
         match (phase, reply) {
-            (Phase::Base, Reply::Base(base)) => {
-                self.base = Some(base);
-                Phase::Finding
-            }
-            (Phase::Finding, Reply::Proposal(None)) => {
-                (self.proposal, self.branch) = (None, BranchRead::Unread);
-                Phase::Judging
-            }
-            (Phase::Finding, Reply::Proposal(Some(proposal))) if self.rounds > 0 => Phase::Heading(proposal),
-            (Phase::Finding, Reply::Proposal(Some(proposal))) => {
-                self.branch = BranchRead::At(proposal.head.clone());
-                Phase::Reading(proposal)
-            }
-            (Phase::Heading(proposal), Reply::Branch(Some(head))) => {
-                self.branch = BranchRead::At(head.clone());
-                Phase::Reading(Proposal { head, ..proposal })
-            }
+            (Phase::Looking, Reply::Seen(seen)) => self.seen(seen),
             (Phase::Reading(proposal), Reply::Files(files)) => {
                 self.proposal = Some((proposal, files));
                 Phase::Judging
@@ -277,21 +251,43 @@ impl DeploySteps {
                 }
                 Phase::Judging
             }
-            (Phase::Branch, Reply::Branch(at)) => {
-                self.branch = at.clone().map_or(BranchRead::Missing, BranchRead::At);
-                at.map_or(Phase::Judging, Phase::FindingClosed)
+            (Phase::FindingClosed(head), Reply::Closed(true)) => {
+                self.branch = BranchRead::At(head);
+                Phase::Judging
             }
-            (Phase::FindingClosed(_), Reply::Closed(true)) => Phase::Judging,
-            (Phase::FindingClosed(head), Reply::Closed(false)) => Phase::Reading(Proposal {
-                number: 0,
-                url: String::new(),
-                node_id: String::new(),
-                head,
-                is_open: false,
-                auto_merge: false,
-            }),
+            (Phase::FindingClosed(head), Reply::Closed(false)) => {
+                self.branch = BranchRead::At(head.clone());
+                Phase::Reading(Proposal {
+                    number: 0,
+                    url: String::new(),
+                    node_id: String::new(),
+                    head,
+                    is_open: false,
+                    auto_merge: false,
+                })
+            }
             // What was there is gone.
             (_, _) => self.again(),
+        }
+    }
+
+    /// A pull request's head is where its branch is, whatever the pull request says.
+    fn seen(&mut self, seen: Seen) -> Phase {
+        self.base = Some(seen.base);
+        self.proposal = None;
+        match (seen.branch, seen.proposal) {
+            (Some(head), Some(proposal)) => {
+                self.branch = BranchRead::At(head.clone());
+                Phase::Reading(Proposal { head, ..proposal })
+            }
+            (Some(head), None) => {
+                self.branch = BranchRead::LeftOver(head);
+                Phase::Judging
+            }
+            (None, _) => {
+                self.branch = BranchRead::Missing;
+                Phase::Judging
+            }
         }
     }
 
@@ -417,8 +413,10 @@ impl DeploySteps {
         };
         match (decision, proposal) {
             (Decision::Direct(given), _) => Phase::Direct(given),
-            (Decision::Propose(_), None) if matches!(self.branch, BranchRead::Unread) => Phase::Branch,
-            (Decision::Propose(given), None) => Phase::Committing(given, self.branch.commit()),
+            (Decision::Propose(given), None) => match &self.branch {
+                BranchRead::LeftOver(head) => Phase::FindingClosed(head.clone()),
+                branch => Phase::Committing(given, branch.commit()),
+            },
             (Decision::Propose(given), Some(proposal))
                 if given.undecided.is_some() && proposal.auto_merge =>
             {
@@ -477,12 +475,12 @@ impl DeploySteps {
     /// Reads everything again.
     fn again(&mut self) -> Phase {
         self.rounds += 1;
-        if self.rounds >= ROUNDS { Phase::Failed(DeployTrouble::Contended) } else { Phase::Base }
+        if self.rounds >= ROUNDS { Phase::Failed(DeployTrouble::Contended) } else { Phase::Looking }
     }
 
     fn question(asked: Option<DeployQuestion>) -> DeployStep {
         // Settled phases have none.
-        asked.map_or(DeployStep::ReadBase, DeployStep::Ask)
+        asked.map_or(DeployStep::Look, DeployStep::Ask)
     }
 
     fn told<'a>(&'a self, given: &'a Given) -> Told<'a> {

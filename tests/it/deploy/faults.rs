@@ -17,8 +17,9 @@ fn is_whole(deployment: &Deployment, ended: &Ended) {
 }
 
 #[tokio::test]
-async fn every_write_may_be_cut_before_and_after_its_effect() {
-    let writes = [
+async fn every_call_may_be_cut_before_and_after_its_effect() {
+    let calls = [
+        "query Branches acme/infra",
         "POST /repos/acme/infra/git/refs",
         "createCommitOnBranch acme/infra",
         "updateRefs acme/infra",
@@ -26,7 +27,7 @@ async fn every_write_may_be_cut_before_and_after_its_effect() {
     ];
     let Some(deployment) = Deployment::start().await else { return };
     let mut minor = 0;
-    for write in writes {
+    for call in calls {
         for fault in [Fault::Cut, Fault::CutAfter, Fault::server_error(502), Fault::server_error(500).after()]
         {
             // Each on a pull request of its own.
@@ -35,13 +36,13 @@ async fn every_write_may_be_cut_before_and_after_its_effect() {
             }
             minor += 1;
             let release = deployment.release(&format!("v1.{minor}.0")).await;
-            deployment.github.fault(write, 1, fault.clone());
+            deployment.github.fault(call, 1, fault.clone());
             let ended = good(deployment.run(&release, SHOP));
             is_whole(&deployment, &ended);
             let pull = deployment.infra.pulls().pop().unwrap();
             let tag = release.version.unwrap();
-            assert_eq!(pull.title, format!("Deploy api {tag} to apps/shop"), "{write} {fault:?}");
-            assert!(deployment.file(&pull.head).contains(&format!("newTag: {tag}\n")), "{write} {fault:?}");
+            assert_eq!(pull.title, format!("Deploy api {tag} to apps/shop"), "{call} {fault:?}");
+            assert!(deployment.file(&pull.head).contains(&format!("newTag: {tag}\n")), "{call} {fault:?}");
         }
     }
 }
@@ -57,7 +58,7 @@ async fn limits_are_waited_for_as_long_as_they_say() {
     is_whole(&deployment, &ended);
     assert_eq!(ended.log.matches("trying again in ").count(), 4, "{}", ended.log);
     // Nobody waits an hour.
-    deployment.github.fault("GET /repos/acme/infra/git/ref/heads/main", 1, Fault::primary_limit(3000));
+    deployment.github.fault("query Repository acme/infra", 1, Fault::graphql_limit(3000));
     let ended = deployment.run(&deployment.release("v1.2.0").await, SHOP);
     assert!(!ended.success, "{}", ended.log);
     assert!(ended.log.contains("GitHub takes requests again in "), "{}", ended.log);
@@ -150,6 +151,48 @@ async fn a_run_that_is_told_to_stop_leaves_no_scratch_branch() {
     assert_eq!(deployment.infra.branches(), ["main"], "{}", ended.log);
     assert_eq!(ended.outputs["pushed"], "true", "the image is out, and that is said");
     assert_eq!(deployment.infra.pulls().len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_killed_run_left_is_removed_once_nobody_works_on_it() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    let (tell, pid) = channel::<u32>();
+    deployment.github.before("updateRefs acme/infra", 1, move || {
+        let pid = pid.recv().unwrap().to_string();
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    });
+    deployment.github.fault("updateRefs acme/infra", 1, Fault::Cut);
+    let login = [("deploy_token", deployment.token.as_str())];
+    let child = deployment.start_in(&deployment.world, &release, SHOP, &login);
+    tell.send(child.id()).unwrap();
+    assert!(!deployment.world.end(child).success);
+    let left = deployment.infra.branches();
+    assert!(left.len() == 2 && left[0].starts_with("docker-push-action/scratch/"), "{left:?}");
+    // Another run's of an hour ago, one of last week, and one that somebody has made.
+    let ago = |seconds: i64| jiff::Timestamp::now().as_second() - seconds;
+    let scratch = |name: &str| format!("docker-push-action/scratch/{name}");
+    let (live, old) =
+        (scratch(&format!("{}-9-1-ab", ago(3600))), scratch(&format!("{}-8-1-cd", ago(604_800))));
+    let hand = scratch("by-hand");
+    for branch in [&live, &old, &hand] {
+        deployment.infra.push(branch, "Work", &[("work", branch)]);
+    }
+    deployment.github.calls();
+    // The same attempt again has no reason to think that the first one is gone.
+    let ended = good(deployment.run(&release, SHOP));
+    let mut expected =
+        vec![left[0].clone(), live.clone(), hand.clone(), deployment.infra.pull(1).head, "main".into()];
+    expected.sort();
+    assert_eq!(deployment.infra.branches(), expected, "{}", ended.log);
+    let calls = deployment.calls_to("acme/infra");
+    assert_eq!(calls.len(), 8, "its end, and nothing else, is one more: {calls:#?}");
+    // Another attempt of the run knows it, also where it has nothing to write.
+    let child = deployment.start_attempt(2, &deployment.world, &release, SHOP, &login);
+    let ended = good(deployment.world.end(child));
+    assert_eq!(action(&ended), "unchanged", "{}", ended.log);
+    expected.retain(|branch| *branch != left[0]);
+    assert_eq!(deployment.infra.branches(), expected, "{}", ended.log);
 }
 
 #[tokio::test]

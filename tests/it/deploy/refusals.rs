@@ -1,5 +1,7 @@
 //! What is wrong with an environment is found before anything is tagged, and all of it is told at once.
 
+use std::fmt::Write as _;
+
 use super::world::{Deployment, FILE, SHOP, action, good};
 use crate::legs::world::Ended;
 
@@ -10,8 +12,7 @@ async fn is_refused(deployment: &Deployment, ended: &Ended, tag: &str, said: &[&
         assert!(ended.log.contains(text), "{text}\n{}", ended.log);
     }
     assert_eq!(deployment.world.under(tag).await, None, "{}", ended.log);
-    let calls = deployment.calls_to("acme/infra");
-    assert!(calls.iter().all(|call| call.starts_with("GET ")), "{calls:#?}");
+    assert_eq!(deployment.github.writes(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -37,7 +38,7 @@ async fn what_is_not_there() {
     let said = [
         "8 of 8 environments cannot be deployed to, so that nothing is built",
         "acme/nothing x (api): asking ",
-        "404 Not Found",
+        "Could not resolve to a Repository with the name 'acme/nothing'",
         "the token has access to `acme/nothing`",
         "`apps/web` in `acme/infra` on branch `main` cannot be read: it is not there",
         "the directory `docs` has no kustomization",
@@ -48,6 +49,65 @@ async fn what_is_not_there() {
         "`image.tag` is not in the file",
     ];
     is_refused(&deployment, &ended, "v1.1.0", &said).await;
+}
+
+#[tokio::test]
+async fn repositories_that_are_called_otherwise_or_empty() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    deployment.infra.rename("acme/clusters");
+    deployment.github.repository("acme/empty");
+    let token = deployment.github.token("deployer", &["acme/clusters", "acme/empty"], "contents:write");
+    deployment.github.calls();
+    let deploy = format!("{SHOP}- {{ repository: acme/empty, path: x, image: api }}\n");
+    let ended = deployment.run_with(&release, &deploy, &[("deploy_token", &token)]);
+    let said = [
+        "the repository `acme/infra` is called `acme/clusters` now",
+        "write its new name in `deploy`",
+        "the repository `acme/empty` is empty",
+    ];
+    is_refused(&deployment, &ended, "v1.1.0", &said).await;
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_edited() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    let files = [
+        ("tab", "images:\n\t- name: api\n", "line 2: the file is not YAML"),
+        (
+            "twice",
+            "images:\n- name: api\n  newTag: v1\n  newTag: v2\n",
+            "line 4: the key `newTag` is there twice",
+        ),
+        ("documents", "images: []\n---\nimages: []\n", "line 3: the file has to be one document"),
+        ("anchor", "x: &a\n  name: api\nimages:\n- *a\n", "line 4: the entry of `api` comes from an anchor"),
+        (
+            "shared",
+            "images:\n- name: api\n  newTag: &t v1\nx: *t\n",
+            "the edit would change more than the image",
+        ),
+        ("entries", "images:\n- name: api\n- name: api\n", "line 3: the image `api` is there twice"),
+        (
+            "chain",
+            "images:\n- name: api\n- name: '.*'\n  newTag: v0\n",
+            "line 3: the entry `.*` applies to what `api`",
+        ),
+    ];
+    let mut deploy = String::new();
+    for (name, text, _) in files {
+        let path = format!("{name}/kustomization.yaml");
+        deployment.infra.push("main", name, &[(&path, text)]);
+        let _ = writeln!(deploy, "- {{ repository: acme/infra, path: {name}, image: api }}");
+    }
+    deployment.github.calls();
+    let ended = deployment.run(&release, &deploy);
+    let lines = files.map(|(name, _, said)| (format!("`{name}/kustomization.yaml`"), said));
+    for (file, said) in &lines {
+        let line = ended.log.lines().find(|line| line.contains(file.as_str()) && line.contains(said));
+        assert!(line.is_some(), "{file} {said}\n{}", ended.log);
+    }
+    is_refused(&deployment, &ended, "v1.1.0", &["7 of 7 environments cannot be deployed to"]).await;
 }
 
 #[tokio::test]
@@ -81,6 +141,7 @@ async fn a_missing_permission_is_named() {
     for (granted, needs) in [
         ("contents:read, pull_requests:write", "contents: write"),
         ("contents:write, pull_requests:read", "pull_requests: write"),
+        ("contents:write", "pull_requests: write"),
     ] {
         let token = deployment.github.token("reader", &["acme/infra"], granted);
         let ended = deployment.run_with(&release, SHOP, &[("deploy_token", &token)]);
@@ -147,6 +208,28 @@ async fn hostile_files_say_nothing_to_the_runner_and_mention_nobody() {
     assert!(row.starts_with("| From | `v1\\n::error::pwned") && row.ends_with("` |"), "{row}");
     assert_eq!(body.matches("@octocat").count(), 1, "in code, and parted where it is not: {body}");
     assert!(!body.contains('\u{202e}'), "{body}");
+}
+
+#[tokio::test]
+async fn a_title_is_a_title_whatever_is_in_it() {
+    let Some(deployment) = Deployment::start().await else { return };
+    let release = deployment.release("v1.1.0").await;
+    deployment.github.calls();
+    let title = "::error::pwned **Ship** [x](https://e.example) `{{tag}}` ##[error]pwned @octocat";
+    let acts = |ended: &Ended| {
+        let mut lines = ended.log.lines().chain(ended.summary.lines());
+        lines.any(|line| line.trim_start().starts_with("::error::pwned") || line.contains("##[error]"))
+    };
+    let lines = format!("{SHOP}  title: \"{title}\\n::error::pwned\"\n");
+    let ended = deployment.run(&release, &lines);
+    is_refused(&deployment, &ended, "v1.1.0", &["`title` has more than one line"]).await;
+    assert!(!acts(&ended), "{}", ended.log);
+    let ended = good(deployment.run(&release, &format!("{SHOP}  title: \"{title}\"\n")));
+    let pull = deployment.infra.pull(1);
+    assert_eq!(pull.title, title.replace("{{tag}}", "v1.1.0"));
+    assert!(!acts(&ended), "{}", ended.log);
+    let subject = deployment.infra.git(&["log", "-1", "--format=%s", &pull.head]).unwrap();
+    assert_eq!(subject, pull.title);
 }
 
 #[tokio::test]

@@ -123,6 +123,18 @@ impl Deployment {
 
     /// Starts the run of a build's event.
     pub fn start_in(&self, world: &World, build: &Build, deploy: &str, more: &[(&str, &str)]) -> Child {
+        self.start_attempt(1, world, build, deploy, more)
+    }
+
+    /// Another attempt of it.
+    pub fn start_attempt(
+        &self,
+        attempt: u64,
+        world: &World,
+        build: &Build,
+        deploy: &str,
+        more: &[(&str, &str)],
+    ) -> Child {
         let reference = match &build.version {
             Some(version) => format!("refs/tags/{version}"),
             None => "refs/heads/main".to_owned(),
@@ -146,7 +158,7 @@ impl Deployment {
             ("deploy", deploy),
             ("retries", "2"),
         ];
-        world.start_with(1, &[&usual[..], more].concat(), &runner)
+        world.start_with(attempt, &[&usual[..], more].concat(), &runner)
     }
 
     /// The same beside other runs: with files of its own.

@@ -4,6 +4,7 @@ mod apps;
 mod contents;
 mod graphql;
 mod pulls;
+mod queries;
 mod races;
 mod refs;
 

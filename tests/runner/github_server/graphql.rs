@@ -1,15 +1,15 @@
-//! GraphQL: the mutations that REST does not have. Here are the request, its checks and the shape of its answer; what they
-//! do is in `mutations`.
+//! GraphQL: the mutations that REST does not have, and queries. Here are the request, its checks and the shape of its answer;
+//! what mutations do is in `mutations`, what a query shows in `queries`.
 //!
 //! Errors come with status 200 and mostly a `type`; the mutation's result is null then. Only credentials are refused
 //! with a status. Source: GitHub's GraphQL reference, and its answers as people have reported them.
 
 use super::State;
 use super::access::Token;
-use super::document::{Mutation, fault, parse, select};
+use super::document::{Field, Operation, fault, parse, select};
 use super::http::{Answer, Request};
-use super::mutations;
 use super::refusal::Refusal;
+use super::{mutations, queries};
 use serde_json::{Value, json};
 
 /// An error: its type, where it has one, and message.
@@ -77,16 +77,28 @@ const KNOWN: &[Known] = &[
     },
 ];
 
-/// The name of the mutation in a request, with the repository that it is about: for patterns and records.
+/// The name of the mutation or query in a request, with the repository that it is about: for patterns and records.
 pub fn operation(state: &State, request: &Request) -> Option<String> {
     let body = request.json()?;
-    let mutation = parse(body["query"].as_str()?).ok()?;
-    let input = &body["variables"][&mutation.variable];
+    let operation = parse(body["query"].as_str()?).ok()?;
+    let variables = &body["variables"];
+    if operation.kind == "query" {
+        let name = operation.fields.first().and_then(|field| queries::named(field, variables));
+        return Some(
+            [Some("query".to_owned()), Some(operation.name), name]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
+    }
+    let input = &variables[&operation.variables.first()?.0];
     let by_name = input["branch"]["repositoryNameWithOwner"].as_str().map(str::to_owned);
     let by_id = || mutations::home_of(state, input["repositoryId"].as_str()?);
     let by_pull = || mutations::pull_of(state, input["pullRequestId"].as_str()?).map(|(at, _)| at);
     let name = by_name.or_else(|| Some(state.homes[by_id().or_else(by_pull)?].full_name()));
-    Some([Some(mutation.field), name].into_iter().flatten().collect::<Vec<_>>().join(" "))
+    let field = operation.fields.first()?.name.clone();
+    Some([Some(field), name].into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
 pub fn answer(state: &mut State, request: &Request) -> Answer {
@@ -103,32 +115,38 @@ pub fn answer(state: &mut State, request: &Request) -> Answer {
     let Some(body) = request.json() else {
         return Refusal::new(400, "Problems parsing JSON").answer(&docs, "/graphql");
     };
-    match checked(&body) {
-        Ok((mutation, known)) => {
-            let done = (known.act)(state, &token, &body["variables"][&mutation.variable]);
-            Answer::json(200, &result(&mutation, done))
+    let operation = body["query"].as_str().ok_or("A query attribute must be specified and must be a string.");
+    let answer = operation.map_err(str::to_owned).and_then(parse).and_then(|operation| {
+        let variables = &body["variables"];
+        if operation.kind == "query" {
+            return queries::answer(state, &token, &operation, variables);
         }
-        Err(words) => Answer::json(200, &fault(&words)),
-    }
+        let (field, known, input) = checked(&operation, variables)?;
+        Ok(result(field, (known.act)(state, &token, input)))
+    });
+    Answer::json(200, &answer.unwrap_or_else(|words| fault(&words)))
 }
 
-/// The mutation of a document that is right, with variables that are: nothing is done before.
-fn checked(body: &Value) -> Result<(Mutation, &'static Known), String> {
-    let query = body["query"].as_str();
-    let query = query.ok_or("A query attribute must be specified and must be a string.")?;
-    let mutation = parse(query)?;
-    let known = KNOWN.iter().find(|known| known.field == mutation.field);
-    let known =
-        known.ok_or_else(|| format!("Field '{}' doesn't exist on type 'Mutation'", mutation.field))?;
-    let (variable, kind) = (&mutation.variable, known.input);
-    if mutation.kind != kind {
+/// The mutation of a document that is right, with its input: nothing is done before.
+fn checked<'a>(
+    operation: &'a Operation,
+    variables: &'a Value,
+) -> Result<(&'a Field, &'static Known, &'a Value), String> {
+    let (Some(field), Some((variable, declared))) = (operation.fields.first(), operation.variables.first())
+    else {
+        return Err("Parse error on \"}\"".into());
+    };
+    let known = KNOWN.iter().find(|known| known.field == field.name);
+    let known = known.ok_or_else(|| format!("Field '{}' doesn't exist on type 'Mutation'", field.name))?;
+    let kind = known.input;
+    if *declared != format!("{kind}!") {
         let words = format!("Type mismatch on variable ${variable} and argument input");
-        return Err(format!("{words} ({}! / {kind}!)", mutation.kind));
+        return Err(format!("{words} ({declared} / {kind}!)"));
     }
-    select(&(known.sample)(), &mutation.shown, kind)?;
+    select(&(known.sample)(), &field.shown, kind)?;
     let wrong =
         |why: String| format!("Variable ${variable} of type {kind}! was provided invalid value {why}");
-    let input = &body["variables"][variable];
+    let input = &variables[variable];
     let fields = input.as_object().ok_or_else(|| wrong("(Expected value to not be null)".into()))?;
     if let Some(name) = fields.keys().find(|name| !known.fields.contains(&name.as_str())) {
         return Err(wrong(format!("for {name} (Field is not defined on {kind})")));
@@ -137,15 +155,15 @@ fn checked(body: &Value) -> Result<(Mutation, &'static Known), String> {
     if let Some(path) = known.needed.iter().find(lacks) {
         return Err(wrong(format!("for {} (Expected value to not be null)", path[1..].replace('/', "."))));
     }
-    Ok((mutation, known))
+    Ok((field, known, input))
 }
 
-fn result(mutation: &Mutation, done: Result<Value, No>) -> Value {
+fn result(mutation: &Field, done: Result<Value, No>) -> Value {
     let mut body = json!({ "data": {} });
     match done {
         Ok(value) => {
             body["data"][&mutation.alias] =
-                select(&value, &mutation.shown, &mutation.field).unwrap_or_default();
+                select(&value, &mutation.shown, &mutation.name).unwrap_or_default();
         }
         Err((kind, message)) => {
             body["data"][&mutation.alias] = Value::Null;

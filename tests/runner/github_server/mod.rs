@@ -5,8 +5,8 @@
 //! GitHub's own, from its documentation and from answers that people have reported; each file names its page. A test is
 //! somebody else who pushes and looks (`Hosted`), makes calls go wrong (`Fault`), and reads what was asked (`Call`).
 //! Guessed, since no answer of GitHub's was found: the words for deleting the default branch, for a commit's contents or
-//! path that are none, for auto-merge of a draft and for switching it off, and the type with which GraphQL refuses an
-//! archived repository. Nothing should depend on them.
+//! path that are none, for auto-merge of a draft and for switching it off, the type with which GraphQL refuses an
+//! archived repository, and what a query shows of what a token may not read. Nothing should depend on them.
 //! Not here: forks, reviews, checks as objects, rule sets beyond a protected branch, and time: nothing expires by itself.
 
 mod access;
@@ -22,6 +22,7 @@ mod issues;
 mod mutations;
 pub mod pull;
 mod pulls;
+mod queries;
 mod refs;
 mod refusal;
 mod routes;
@@ -195,7 +196,7 @@ impl GithubServer {
     }
 
     /// The `nth` call from now on (from 1) that matches goes wrong. A pattern is `POST /repos/acme/infra/pulls`, or
-    /// `createCommitOnBranch acme/infra`; `*` in it is anything.
+    /// `createCommitOnBranch acme/infra`, or `query Branches acme/infra`; `*` in it is anything.
     pub fn fault(&self, pattern: &str, nth: usize, fault: Fault) {
         self.rule(pattern, nth, What::Fault(fault));
     }
@@ -227,6 +228,12 @@ impl GithubServer {
     /// The same as lines: `POST /repos/acme/infra/pulls 201`.
     pub fn lines(&self) -> Vec<String> {
         self.calls().iter().map(|call| format!("{} {} {}", call.method, call.what, call.status)).collect()
+    }
+
+    /// Those of them that are no questions.
+    pub fn writes(&self) -> Vec<String> {
+        let asks = |line: &String| line.starts_with("GET ") || line.starts_with("POST query ");
+        self.lines().into_iter().filter(|line| !asks(line)).collect()
     }
 
     /// Every secret that the server knows: none of them belongs in a log.
