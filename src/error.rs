@@ -351,6 +351,7 @@ impl RunError {
             Self::Given { .. } => ErrorCode::ImageNotTagged,
             Self::NotVerified(_) => ErrorCode::VerifyFailed,
             Self::Unverifiable { .. } | Self::NotLoaded { .. } => ErrorCode::CannotRun,
+            Self::NotWritten { .. } => ErrorCode::NotWritten,
             Self::Join(_) | Self::Legs(_) | Self::JoinLegs(_) => ErrorCode::CannotJoin,
             Self::Each { errors, .. } => {
                 errors.first().map_or(ErrorCode::RegistryFailed, |(_, error)| error.code())

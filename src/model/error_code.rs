@@ -111,6 +111,8 @@ codes! {
     VerifyFailed = "verify-failed",
     /// The image cannot be run or loaded here.
     CannotRun = "cannot-run",
+    /// A file that was asked for could not be written.
+    NotWritten = "not-written",
     /// Environments were not told of the image.
     DeployFailed = "deploy-failed",
     /// The run was asked to stop.
