@@ -130,9 +130,11 @@ async fn signals(mut interrupt: Signal, mut terminate: Signal, tell: watch::Send
 fn reporter(variables: &BTreeMap<String, String>, debug: bool) -> Reporter {
     let is = |name: &str, value: &str| variables.get(name).is_some_and(|found| found == value);
     let person = std::io::stdout().is_terminal() && !is("GITHUB_ACTIONS", "true") && !is("TERM", "dumb");
+    let colours = variables.get("NO_COLOR").is_none_or(String::is_empty);
     if person {
-        let colours = variables.get("NO_COLOR").is_none_or(String::is_empty);
         Reporter::on_terminal(std::io::stdout(), debug, columns, colours)
+    } else if colours && is("GITHUB_ACTIONS", "true") {
+        Reporter::in_colour(std::io::stdout(), debug)
     } else {
         Reporter::new(std::io::stdout(), debug)
     }

@@ -3,6 +3,7 @@
 mod assemble;
 pub mod bug;
 pub mod cache;
+mod colour;
 pub mod debug;
 pub mod display;
 pub mod event;

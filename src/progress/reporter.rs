@@ -10,6 +10,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use super::colour::coloured;
 use super::plain::Line;
 use super::screen::Screen;
 use crate::runner::command::{self, Annotation, Command, Level};
@@ -36,13 +37,14 @@ struct Terminal {
     annotations: Vec<Annotation>,
     phases: Vec<Phase>,
     retries: Vec<String>,
+    colours: bool,
     screen: Option<Screen>,
 }
 
 impl Reporter {
     /// Takes the terminal (the process's stdout). `debug`: the run has step debugging on.
     pub fn new(out: impl Write + Send + 'static, debug: bool) -> Self {
-        Self::with(out, debug, None)
+        Self::with(out, debug, false, None)
     }
 
     /// Takes a terminal with a person before it: commands are said in words, and frames are drawn. `columns` says
@@ -53,10 +55,15 @@ impl Reporter {
         columns: fn() -> u16,
         colours: bool,
     ) -> Self {
-        Self::with(out, debug, Some(Screen::new(columns, colours)))
+        Self::with(out, debug, colours, Some(Screen::new(columns, colours)))
     }
 
-    fn with(out: impl Write + Send + 'static, debug: bool, screen: Option<Screen>) -> Self {
+    /// Takes a log that is shown in colour, as GitHub's is.
+    pub fn in_colour(out: impl Write + Send + 'static, debug: bool) -> Self {
+        Self::with(out, debug, true, None)
+    }
+
+    fn with(out: impl Write + Send + 'static, debug: bool, colours: bool, screen: Option<Screen>) -> Self {
         Self(Arc::new(Mutex::new(Terminal {
             out: Box::new(out),
             buffer: Vec::new(),
@@ -68,6 +75,7 @@ impl Reporter {
             annotations: Vec::new(),
             phases: Vec::new(),
             retries: Vec::new(),
+            colours,
             screen,
         })))
     }
@@ -227,6 +235,8 @@ impl Terminal {
 
     fn text(&mut self, line: &str) {
         let line = self.redact(line);
+        // In a fence stands what others wrote.
+        let line = if self.colours && self.fence.is_none() { coloured(&line) } else { line };
         self.put(&line);
     }
 

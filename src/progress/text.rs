@@ -20,6 +20,8 @@ const NAME: usize = 80;
 /// Bytes of a line of output in an annotation, and of all of them: GitHub keeps 4,096 characters of a message.
 const LINE: usize = 300;
 const OUTPUT: usize = 2_400;
+/// What is in the name of a step that hands on the result.
+const EXPORT: &str = "exporting to ";
 /// Bytes from which a transfer is worth a word.
 const NOTABLE_BYTES: u64 = 1_000_000;
 
@@ -33,6 +35,10 @@ pub(super) fn result(step: &Step) -> String {
     if let Some(error) = &step.error {
         if let Some(code) = step.exit_code() {
             return format!("✗ #{number} {name} exit {code} after {time}");
+        }
+        // What a registry said, those say who try again or give up.
+        if name.contains(EXPORT) && error.contains("failed to push ") {
+            return format!("✗ #{number} {name} failed after {time}");
         }
         let why = why(name, error);
         return format!("✗ #{number} {name} failed after {time}: {}", why.lines().next().unwrap_or_default());
@@ -88,7 +94,7 @@ pub(super) fn is_trivial(step: &Step) -> bool {
 
 /// Whether an export has ended only for now: newer BuildKits say so once before they push, and again when they have pushed.
 pub(super) fn may_go_on(step: &Step) -> bool {
-    step.name.contains("exporting to ") && step.error.is_none() && step.duration() < NOTABLE
+    step.name.contains(EXPORT) && step.error.is_none() && step.duration() < NOTABLE
 }
 
 /// `… #5 [1/2] FROM busybox: 12.3 MB of 45.6 MB, 8.2 MB/s`

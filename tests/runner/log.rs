@@ -75,6 +75,8 @@ pub struct Log {
     pub commands: Vec<Command>,
     /// A command that failed, or a bad file command, fails the step.
     pub failed: bool,
+    /// Lines that the action has coloured.
+    pub coloured: usize,
 }
 
 impl Log {
@@ -99,6 +101,7 @@ impl Log {
             matchers: Vec::new(),
             commands: Vec::new(),
             failed: false,
+            coloured: 0,
         }
     }
 
@@ -250,9 +253,22 @@ impl Log {
     }
 
     fn write(&mut self, text: &str) {
-        let masked = self.masker.mask(text);
+        let text = self.uncoloured(text);
+        let masked = self.masker.mask(&text);
         let mut lines = masked.split('\n').map(|line| line.trim_end_matches('\r').to_owned());
         self.lines.extend(lines.by_ref());
+    }
+
+    /// A line as it is read: the colours that the action gives to its own lines, which it does outside of any fence, are
+    /// counted and taken away. What a step printed keeps its own.
+    fn uncoloured(&mut self, text: &str) -> String {
+        let ours = ["\u{1b}[32m✓", "\u{1b}[31m✗", "\u{1b}[90m"];
+        if self.stopped() || !ours.iter().any(|start| text.starts_with(start)) {
+            return text.to_owned();
+        }
+        self.coloured += 1;
+        let text = ours.iter().fold(text.to_owned(), |text, start| text.replacen(start, &start[5..], 1));
+        text.replacen("\u{1b}[0m", "", 1)
     }
 
     /// The folded parts of the log, as the web page finds them: by the markers at a line's start.

@@ -205,3 +205,13 @@ fn groups_do_not_nest() {
     let seen: Vec<_> = log.groups().into_iter().map(|group| (group.name, group.lines)).collect();
     assert_eq!(seen, [("A".into(), vec!["1".into()]), ("B".into(), vec!["2".into()])]);
 }
+
+#[test]
+fn colours_of_the_action_are_no_part_of_what_is_read() {
+    let mut log = log();
+    log.line("\u{1b}[32m✓\u{1b}[0m #7 RUN make 3.4 s");
+    log.line("\u{1b}[90m- #4 FROM a cancelled\u{1b}[0m");
+    log.line("#7 0.3 \u{1b}[31mred\u{1b}[0m");
+    assert_eq!(log.lines, ["✓ #7 RUN make 3.4 s", "- #4 FROM a cancelled", "#7 0.3 \u{1b}[31mred\u{1b}[0m"]);
+    assert_eq!(log.coloured, 2);
+}
