@@ -57,6 +57,13 @@ fn hint(error: &BuildError) -> Option<&'static str> {
                 "the daemon does not use the containerd image store, without which it cannot push what it builds",
             )
         }
+        BuildError::NoChecks(_) => Some(
+            "build checks come with BuildKit 0.14 (Docker Engine 27) and with version 1.8 of the frontend that a \
+             `# syntax=` line names; `builder: docker-container` makes a builder that has them",
+        ),
+        BuildError::Dockerfile { message, .. } if message.contains("lint violation found for rules") => {
+            Some("the Dockerfile's `# check=error=true` makes every finding an error, in a build as well")
+        }
         BuildError::HeldUp(_) => Some(
             "restart the builder, as nothing else makes it let go; `builder: docker-container` has one of its own, which \
              is then made anew",

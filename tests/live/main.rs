@@ -23,6 +23,7 @@ mod builder;
 mod builders;
 mod cache;
 mod cancel;
+mod check;
 mod compression;
 mod context_parity;
 mod default_run;
