@@ -208,6 +208,24 @@ fn nothing_is_needed_but_the_mode() {
     assert_eq!((plan["mode"].as_str(), plan["check_level"].as_str()), (Some("check"), Some("error")));
 }
 
+/// The README's example, in a pull request of a fork: its token may read, and there is no secret.
+#[test]
+fn a_forks_pull_request_is_checked() {
+    let files =
+        [("Dockerfile", "ARG BASE=busybox\nFROM ${BASE} as a\nCOPY greeting /\n"), ("greeting", "hello\n")];
+    let (job, ..) = check("check-fork", &files).pull_request("pull_request-fork", 45, "casing");
+    let job = job.without("image_name").input("check_level", "warning");
+    let result = job.run();
+    assert!(!result.success, "{}", result.log());
+    assert_eq!(annotated(&result, "Dockerfile"), [("FromAsCasing".to_owned(), 2)].into());
+    assert!(
+        result.errors().contains("the build checks of `Dockerfile` have 1 finding"),
+        "{}",
+        result.errors()
+    );
+    assert!(result.summary.contains("| `Dockerfile:2` | [`FromAsCasing`]("), "{}", result.summary);
+}
+
 #[test]
 fn a_base_image_that_is_not_there_is_named() {
     let base = format!("{}/base/nowhere:9", parts().registry);
