@@ -63,3 +63,4 @@ mod trust;
 mod unpushed;
 mod untrusted;
 mod verify;
+mod verify_modes;
