@@ -140,6 +140,14 @@ pub enum RunError {
         /// Why not.
         source: GivenError,
     },
+    /// The Dockerfile has findings, and none is allowed.
+    #[error("the build checks of `{dockerfile}` have {}", plural(*.count, "finding", "findings"))]
+    Findings {
+        /// The Dockerfile.
+        dockerfile: String,
+        /// How many, at least one.
+        count: usize,
+    },
     /// The image did not pass.
     #[error(transparent)]
     NotVerified(Box<NotVerified>),
@@ -349,6 +357,7 @@ impl RunError {
             Self::VersionTaken(_) => ErrorCode::VersionTaken,
             Self::NoCandidate(_) => ErrorCode::NothingToPromote,
             Self::Given { .. } => ErrorCode::ImageNotTagged,
+            Self::Findings { .. } => ErrorCode::CheckFailed,
             Self::NotVerified(_) => ErrorCode::VerifyFailed,
             Self::Unverifiable { .. } | Self::NotLoaded { .. } => ErrorCode::CannotRun,
             Self::NotWritten { .. } => ErrorCode::NotWritten,
@@ -382,6 +391,11 @@ impl RunError {
                 login.shown()
             )),
             Self::Given { from, source } => source.hint(from),
+            Self::Findings { .. } => Some(
+                "`check_level` is `warning`; the line `# check=skip=RULE` at the Dockerfile's top leaves a rule out, and \
+                 `check_level: error` fails only for what could not be built"
+                    .into(),
+            ),
             Self::NotVerified(failed) => Some(failed.hint()),
             Self::Unverifiable { .. } => Some(
                 "no tag was moved; the Docker daemon itself pulls what is verified, and must be able to (`registry_auth`, its \

@@ -16,8 +16,9 @@
 //! Report               ─► outputs, job summary, annotations, exit code
 //! ```
 //!
-//! `engine::execute` is that list. Everything up to the plan is free of side effects, so `dry_run` is the same run, ended
-//! there. What is done when the first attempt fails (without a cache, without one repository) stands in the plan, too.
+//! `engine::execute` is that list; that of a run which only has its Dockerfile checked is `engine::lint`. Everything up to the
+//! plan is free of side effects, so `dry_run` is the same run, ended there. What is done when the first attempt fails (without a
+//! cache, without one repository) stands in the plan, too.
 //!
 //! # Code map
 //!

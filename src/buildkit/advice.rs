@@ -58,6 +58,13 @@ fn advice(error: &BuildError) -> Advice {
                  is then made anew",
             ),
         ),
+        BuildError::NoChecks(_) => (
+            ErrorCode::Unsupported,
+            Some(
+                "build checks come with BuildKit 0.14 (Docker Engine 27) and with version 1.8 of the frontend that a \
+                 `# syntax=` line names; `builder: docker-container` makes a builder that has them",
+            ),
+        ),
         BuildError::Disconnected { .. } => (ErrorCode::ConnectionLost, None),
         BuildError::Cancelled => (ErrorCode::Cancelled, None),
         BuildError::CacheIndex { .. } | BuildError::Nonsense(_) | BuildError::Node { .. } => {
@@ -116,6 +123,10 @@ fn dockerfile(message: &str) -> Advice {
     }
     if message.contains(NO_SPACE) {
         return no_space();
+    }
+    if message.contains("lint violation found for rules") {
+        let hint = "the Dockerfile's `# check=error=true` makes every finding an error, in a build as well";
+        return (ErrorCode::CheckFailed, Some(hint));
     }
     if message.starts_with("failed to read dockerfile") {
         return (ErrorCode::DockerfileNotFound, None);

@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::TokioTimer;
 use proto::control_client::ControlClient;
+use proto::frontend::llb_bridge_client::LlbBridgeClient;
 
 use super::address::Address;
 use super::connect_error::ConnectError;
@@ -44,6 +45,9 @@ const PING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// BuildKit's Control service over this connection.
 pub(super) type Control = ControlClient<Http2>;
+
+/// What a frontend can ask of BuildKit, for a client that is one: subrequests have no other way.
+pub(super) type Gateway = LlbBridgeClient<Http2>;
 
 /// An open connection. It does not reconnect: what it was used for has failed when it breaks.
 #[derive(Debug)]
@@ -154,8 +158,11 @@ impl Connection {
     }
 
     pub(super) fn control(&self) -> Control {
-        let origin = http::Uri::from_static("http://buildkit");
-        ControlClient::with_origin(self.http2.clone(), origin).max_decoding_message_size(MESSAGE_LIMIT)
+        ControlClient::with_origin(self.http2.clone(), origin()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    pub(super) fn gateway(&self) -> Gateway {
+        LlbBridgeClient::with_origin(self.http2.clone(), origin()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     /// A second connection to the same Docker daemon, on which it will be the client.
@@ -167,6 +174,10 @@ impl Connection {
             .await
             .unwrap_or_else(|_| Err(ConnectError::silent(&self.address, patience, witness.seen().stage)))
     }
+}
+
+fn origin() -> http::Uri {
+    http::Uri::from_static("http://buildkit")
 }
 
 /// Why the first call to a builder failed; `answered`: it was a BuildKit or the like that said so.

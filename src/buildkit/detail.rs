@@ -53,16 +53,18 @@ struct Source {
     ranges: Vec<Range>,
 }
 
+/// A file of the frontend's: BuildKit's `pb.SourceInfo`, as Go writes it in JSON.
 #[derive(Deserialize)]
-struct Info {
+pub(super) struct Info {
     #[serde(default)]
     filename: String,
     #[serde(default)]
     data: String,
 }
 
+/// Lines of such a file: `pb.Range`.
 #[derive(Deserialize)]
-struct Range {
+pub(super) struct Range {
     #[serde(default)]
     start: Position,
     #[serde(default)]
@@ -106,9 +108,13 @@ impl Details {
 }
 
 fn location_of(source: Source) -> Option<SourceLocation> {
-    let info = source.info?;
+    place_in(&source.info?, &source.ranges)
+}
+
+/// The place that these ranges of a file are.
+pub(super) fn place_in(info: &Info, ranges: &[Range]) -> Option<SourceLocation> {
     let data = STANDARD.decode(&info.data).unwrap_or_default();
-    location(&info.filename, &data, source.ranges.iter().map(|range| (range.start.line, range.end.line)))
+    location(&info.filename, &data, ranges.iter().map(|range| (range.start.line, range.end.line)))
 }
 
 /// The place of a warning.

@@ -95,6 +95,9 @@ pub enum BuildError {
         .0.as_secs()
     )]
     HeldUp(Duration),
+    /// The frontend has no build checks: it, or the BuildKit that it comes with, is too old.
+    #[error("the Dockerfile cannot be checked: {0}")]
+    NoChecks(String),
     /// On our own demand.
     #[error("the build was cancelled")]
     Cancelled,
@@ -175,6 +178,11 @@ impl BuildError {
     /// BuildKit waits for a layer of a cache; as long as it does it may do nothing else.
     pub fn is_stalled(&self) -> bool {
         matches!(self, Self::CacheStalled(_))
+    }
+
+    /// Whether a newer BuildKit, or a newer frontend, would have had the checks.
+    pub fn lacks_checks(&self) -> bool {
+        matches!(self, Self::NoChecks(_))
     }
 
     /// Whether the connection ended in the middle of it: what was at the other end may be gone.

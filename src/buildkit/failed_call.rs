@@ -32,6 +32,9 @@ impl BuildError {
         if let Some(innermost) = causes(status).skip(1).last() {
             return Self::Disconnected { doing, message: text::line(&innermost.to_string()) };
         }
+        if lacks_checks(&message) {
+            return Self::NoChecks(message);
+        }
         if let Some((repository, message)) = push_failure(&message) {
             return Self::PushFailed { repository, message };
         }
@@ -58,6 +61,12 @@ fn push_failure(message: &str) -> Option<(String, String)> {
     let (repository, reason) = rest.split_once(": ")?;
     let plain = !repository.is_empty() && !repository.contains(char::is_whitespace);
     plain.then(|| (repository.to_owned(), reason.to_owned()))
+}
+
+/// What a frontend says that was asked for what it does not know: before 1.8 for the checks, before 1.4 for anything.
+fn lacks_checks(message: &str) -> bool {
+    message.contains("unsupported request frontend.lint")
+        || message.contains("unsupported frontend capability moby.buildkit.frontend.subrequests")
 }
 
 /// Faults of the Dockerfile that BuildKit reports without details.
@@ -96,6 +105,20 @@ mod tests {
         let other = error(tonic::Code::Unknown, "exporter \"image\" could not be found\u{1b}[2J");
         assert_eq!(other.to_string(), "the daemon says: exporter \"image\" could not be found [2J (Unknown)");
         assert!(other.hint().unwrap().contains("containerd image store"));
+    }
+
+    #[test]
+    fn a_frontend_without_checks() {
+        for (message, lacks) in [
+            ("failed to solve: unsupported request frontend.lint", true),
+            ("unsupported frontend capability moby.buildkit.frontend.subrequests+forward", true),
+            ("unsupported request frontend.outline", false),
+            ("unsupported frontend capability moby.buildkit.frontend.contexts", false),
+        ] {
+            let error = BuildError::from_status(&tonic::Status::unknown(message));
+            assert_eq!(error.lacks_checks(), lacks, "{message}");
+            assert!(!lacks || error.hint().unwrap().contains("0.14"));
+        }
     }
 
     #[test]

@@ -19,12 +19,13 @@
 //! | `request`, `contexts` | plan → `SolveRequest` |
 //! | `pins`, `push_trouble` | for a push that is tried again: which images were meant, what its failure means |
 //! | `solve`, `status`, `result` | a build from beginning to end, its updates, its digest |
+//! | `lint` | the build checks of a Dockerfile, without a build |
 //! | `error`, `connect_error`, `tls_fault` | the words for what went wrong, in the build and on the way to it |
 //! | `failed_call`, `detail` | what a call that failed means, and where in the Dockerfile |
 //! | `advice`, `wording` | what kind of trouble it is and what to change; BuildKit's words, made readable |
 //!
 //! Wire types (prost, tonic, hyper) end here. It obeys BuildKit's `api/services/control`, `session/`
-//! and `client/solve.go`. It does not use the gateway (`LLBBridge`): plain Solve is enough but for subrequests.
+//! and `client/solve.go`. Only `lint` uses the gateway (`LLBBridge`): plain Solve is enough but for subrequests.
 
 mod address;
 mod advice;
@@ -44,6 +45,7 @@ mod filesync;
 mod grpc;
 mod health;
 mod ids;
+mod lint;
 mod metadata;
 mod pins;
 mod provisions;
@@ -68,6 +70,7 @@ pub use diffcopy::{Transfer, TransferError};
 pub use error::BuildError;
 pub use file_send::{Archive, ArchivePart};
 pub use ids::BuildIds;
+pub use lint::{Linted, lint};
 pub use pins::Pins;
 pub use provisions::{GithubCache, Provisions};
 pub use solve::{BuildOutcome, build};

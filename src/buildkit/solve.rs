@@ -2,10 +2,8 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
 
 use super::cache::add_cache;
 use super::connection::Connection;
@@ -24,13 +22,6 @@ use super::transfers::Transfers;
 use crate::model::{Digest, Secret};
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::event::StatusUpdate;
-
-/// Longest silence of the status stream after Solve has returned (buildx waits as long).
-const STATUS_IDLE: Duration = Duration::from_secs(5);
-/// The same when the request was refused: Status then waits for a build that never begins.
-const REFUSED: Duration = Duration::from_millis(250);
-/// Longest wait for the last statuses of a build that was cancelled.
-const CANCELLED: Duration = Duration::from_secs(2);
 
 /// How a build ended, when well.
 #[derive(Debug)]
@@ -58,11 +49,29 @@ pub async fn build(
     updates: mpsc::Sender<StatusUpdate>,
     cancel: impl Future<Output = ()>,
 ) -> Result<BuildOutcome, BuildError> {
-    let beside = Beside { build_args: provisions.build_args, github_cache: provisions.github_cache };
+    let mut cancel = pin!(cancel);
+    let beside =
+        Beside { build_args: provisions.build_args.clone(), github_cache: provisions.github_cache.clone() };
     let (stores, plan) = Stores::open(plan);
     let missing_caches = stores.missing.clone();
+    let session = open_session(connection, &plan, stores, ids, provisions, cancel.as_mut()).await?;
+    let outcome = solve(connection, &plan, ids, &beside, &session, updates, cancel).await;
+    let transfers = session.close().await;
+    let outcome = outcome.map_err(|error| error.with_last_words(connection.last_words()));
+    outcome.map(|digest| BuildOutcome { digest, transfers, missing_caches })
+}
+
+/// Opens the session that serves a plan's files, logins and secrets.
+pub(super) async fn open_session(
+    connection: &Connection,
+    plan: &BuildPlan,
+    stores: Stores,
+    ids: &BuildIds,
+    provisions: Provisions,
+    cancel: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Session, BuildError> {
     let services = Services {
-        directories: contexts::directories(&plan),
+        directories: contexts::directories(plan),
         lookup: provisions.credentials,
         secrets: provisions.secrets,
         agents: Agents::open(provisions.ssh).await.map_err(BuildError::Ssh)?,
@@ -71,15 +80,10 @@ pub async fn build(
         archive: provisions.archive,
         staging: provisions.staging,
     };
-    let mut cancel = pin!(cancel);
-    let session = tokio::select! {
-        session = Session::open(connection, ids, &plan.shared_key, services) => session?,
-        () = &mut cancel => return Err(BuildError::Cancelled),
-    };
-    let outcome = solve(connection, &plan, ids, &beside, &session, updates, cancel).await;
-    let transfers = session.close().await;
-    let outcome = outcome.map_err(|error| error.with_last_words(connection.last_words()));
-    outcome.map(|digest| BuildOutcome { digest, transfers, missing_caches })
+    tokio::select! {
+        session = Session::open(connection, ids, &plan.shared_key, services) => Ok(session?),
+        () = cancel => Err(BuildError::Cancelled),
+    }
 }
 
 /// What the request holds and no plan does.
@@ -95,7 +99,7 @@ async fn solve(
     beside: &Beside,
     session: &Session,
     updates: mpsc::Sender<StatusUpdate>,
-    mut cancel: Pin<&mut impl Future<Output = ()>>,
+    cancel: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Option<Digest>, BuildError> {
     let mut follower = Follower::new(connection.control(), &ids.reference, updates);
     let mut request = solve_request(plan, ids, connection.address());
@@ -103,38 +107,7 @@ async fn solve(
     add_arguments(&mut request, &beside.build_args);
     tracing::info!(reference = ids.reference, "solving");
     let mut control = connection.control();
-    let mut solving = Some(Box::pin(async move { control.solve(request).await }));
-    let mut answer = None;
-    let mut following = true;
-    let mut deadline = Instant::now();
-    while following || solving.is_some() {
-        tokio::select! {
-            // In this order: Status is to be asked for before Solve.
-            biased;
-            () = &mut cancel, if solving.is_some() => {
-                // Ends the call, which ends the build.
-                solving = None;
-                deadline = Instant::now() + CANCELLED;
-            }
-            more = follower.step(), if following => {
-                following = more;
-                if answer.is_some() {
-                    deadline = Instant::now() + STATUS_IDLE;
-                }
-            }
-            solved = ready(&mut solving), if solving.is_some() => {
-                solving = None;
-                let refused = solved.is_err() && !follower.has_begun();
-                deadline = Instant::now() + if refused { REFUSED } else { STATUS_IDLE };
-                answer = Some(solved);
-            }
-            () = sleep_until(deadline), if solving.is_none() => {
-                tracing::info!("the status stream does not end");
-                break;
-            }
-        }
-    }
-    match answer {
+    match follower.beside(control.solve(request), cancel).await {
         None => Err(BuildError::Cancelled),
         Some(Err(status)) => Err(failure(&status, plan, session, &follower).await),
         Some(Ok(response)) => {
@@ -150,7 +123,7 @@ async fn solve(
 }
 
 /// What goes wrong while files are sent, we know better than the daemon.
-async fn failure(
+pub(super) async fn failure(
     status: &tonic::Status,
     plan: &BuildPlan,
     session: &Session,
@@ -160,11 +133,4 @@ async fn failure(
         return BuildError::ContextTransfer { directory: contexts::title(plan, &directory), source };
     }
     BuildError::from_failed_call(status, "the build", |digest| follower.failed_step(digest))
-}
-
-async fn ready<F: Future + Unpin>(work: &mut Option<F>) -> F::Output {
-    match work {
-        Some(work) => work.await,
-        None => std::future::pending().await,
-    }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bollard_buildkit_proto::google::protobuf::Timestamp as WireTime;
 use bollard_buildkit_proto::moby::buildkit::v1 as proto;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tonic::{Response, Status, Streaming};
 
 use super::connection::Control;
@@ -18,6 +19,12 @@ use super::detail::warning_location;
 use super::failed_call::FailedStep;
 use crate::progress::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
 
+/// Longest silence of the status stream after Solve has returned (buildx waits as long).
+const STATUS_IDLE: Duration = Duration::from_secs(5);
+/// The same when the request was refused: Status then waits for a build that never begins.
+const REFUSED: Duration = Duration::from_millis(250);
+/// Longest wait for the last statuses of a build that was cancelled.
+const CANCELLED: Duration = Duration::from_secs(2);
 /// Steps that failed are remembered for the error; a build has few, a hostile daemon may say more.
 const FAILED_STEPS: usize = 64;
 
@@ -37,6 +44,7 @@ pub(super) struct Follower {
     pending: Option<StatusUpdate>,
     failed: BTreeMap<String, String>,
     foreign: BTreeSet<String>,
+    /// Something was said.
     begun: bool,
 }
 
@@ -55,8 +63,49 @@ impl Follower {
         }
     }
 
+    /// Follows the build that these calls make, to the end of what is said of it; nothing when `cancel` was ready before
+    /// they were answered, which ends them, and with them the build.
+    pub(super) async fn beside<T>(
+        &mut self,
+        calls: impl Future<Output = Result<T, Status>>,
+        mut cancel: Pin<&mut impl Future<Output = ()>>,
+    ) -> Option<Result<T, Status>> {
+        let mut calls = Some(Box::pin(calls));
+        let mut answer = None;
+        let mut following = true;
+        let mut deadline = Instant::now();
+        while following || calls.is_some() {
+            tokio::select! {
+                // In this order: Status is to be asked for before Solve.
+                biased;
+                () = &mut cancel, if calls.is_some() => {
+                    // Ends the call, which ends the build.
+                    calls = None;
+                    deadline = Instant::now() + CANCELLED;
+                }
+                more = self.step(), if following => {
+                    following = more;
+                    if answer.is_some() {
+                        deadline = Instant::now() + STATUS_IDLE;
+                    }
+                }
+                answered = ready(&mut calls), if calls.is_some() => {
+                    calls = None;
+                    let refused = answered.is_err() && !self.begun;
+                    deadline = Instant::now() + if refused { REFUSED } else { STATUS_IDLE };
+                    answer = Some(answered);
+                }
+                () = sleep_until(deadline), if calls.is_none() => {
+                    tracing::info!("the status stream does not end");
+                    break;
+                }
+            }
+        }
+        answer
+    }
+
     /// Takes the stream one step further; `false` when it has ended. Loses nothing when dropped halfway.
-    pub(super) async fn step(&mut self) -> bool {
+    async fn step(&mut self) -> bool {
         if let Some(update) = self.pending.take() {
             match self.updates.try_reserve() {
                 Ok(place) => place.send(update),
@@ -93,11 +142,6 @@ impl Follower {
         true
     }
 
-    /// Whether anything was said at all.
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun
-    }
-
     /// A step that failed, by its digest.
     pub(super) fn failed_step(&self, digest: &str) -> Option<FailedStep> {
         let name = self.failed.get(digest)?.clone();
@@ -123,6 +167,13 @@ impl Follower {
             tracing::info!(code = ?status.code(), message = status.message(), "the status stream broke");
         }
         self.stream = Stream::Ended;
+    }
+}
+
+async fn ready<F: Future + Unpin>(work: &mut Option<F>) -> F::Output {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,7 +3,8 @@
 //! [`execute`] is the whole of it. Each phase has a folder or a file of its own, which can be read alone: it is given the
 //! [`Run`] and the values that those before it have handed on, and hands on one value. A new phase is one more line there
 //! and one more folder. What the phases share stands beside them: `retry` sleeps, `registries` makes clients, `run` hears
-//! the signal to stop, `background` owns work that was begun early.
+//! the signal to stop, `background` owns work that was begun early. A run that makes no image, but has the Dockerfile
+//! checked, is `lint`.
 //!
 //! Owns the effects and their order; decides nothing about *what* is done: that stands in the plan. What was done is
 //! reported as it happens, so that a run that fails or is cancelled still tells it.
@@ -16,6 +17,7 @@ mod environment;
 mod export;
 mod gather;
 mod history;
+mod lint;
 mod login;
 mod obtain;
 mod prepare;
@@ -33,7 +35,7 @@ mod verify;
 
 use crate::buildkit::Address;
 use crate::error::RunError;
-use crate::inputs::config::{Config, Resolved};
+use crate::inputs::config::{Config, Mode, Resolved};
 use crate::inputs::fault::Level;
 use crate::inputs::mask::{self, secrets_to_mask};
 use crate::inputs::raw::RawInputs;
@@ -85,10 +87,13 @@ async fn begin(process: &Process, report: &Report, closing: &Closing) -> Result<
     let (asked, context, keyring) = (&asked, &context, &keyring);
     let (daemon, registries) = (&daemon, &registries);
     let run = Run { process, asked, context, keyring, daemon, registries, report, closing };
-    Box::pin(execute(&run)).await
+    match asked.mode {
+        Mode::Check => Box::pin(lint::execute(&run)).await,
+        _ => Box::pin(execute(&run)).await,
+    }
 }
 
-/// The phases of a run.
+/// The phases of a run that has an image made or tagged; those of a check are in `lint`.
 async fn execute(run: &Run<'_>) -> Result<(), RunError> {
     let began = tokio::time::Instant::now();
     let Some(Gathered { facts, open, environments }) = gather::all(run).await? else { return Ok(()) };

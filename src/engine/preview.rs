@@ -21,7 +21,7 @@ use crate::model::{Repository, Stamped, Tag};
 use crate::plan::order::Known;
 use crate::plan::outlook::{Outlook, fate};
 use crate::plan::publish::ours;
-use crate::plan::{RunPlan, display};
+use crate::plan::{LintPlan, RunPlan, display};
 
 /// Nobody waits longer for a look.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -42,6 +42,14 @@ pub(super) async fn foretell(
     show(run, plan, &display::foretell(plan, outlook.as_ref(), &deployments));
     run.report.dry_run();
     Ok(())
+}
+
+/// Prints the plan of a check.
+pub(super) fn print_lint(run: &Run<'_>, plan: &LintPlan) {
+    run.process.reporter.group(&plan.title(), &plan.render());
+    for notice in &plan.notices {
+        run.process.reporter.notice(notice);
+    }
 }
 
 fn show(run: &Run<'_>, plan: &RunPlan, text: &str) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
 use super::run::Run;
-use crate::buildkit::{self, ArchivePart, BuildIds, Connection, Provisions};
+use crate::buildkit::{self, ArchivePart, BuildError, BuildIds, Connection, Provisions};
 use crate::docker::{DaemonClient, load_archive};
 use crate::error::RunError;
 use crate::inputs::without_helper;
@@ -56,6 +56,16 @@ pub(super) async fn into_daemon(
     // A build that fails sends nothing that could be loaded.
     sent?;
     Ok(loaded?)
+}
+
+/// A failed build; with the login, if it is a base image's registry that did not let it be read.
+pub(super) fn refused(run: &Run<'_>, error: BuildError) -> RunError {
+    let login =
+        error.unread_base_image().and_then(|registry| Some((run.keyring.login(&registry)?, registry)));
+    match login {
+        Some((login, registry)) => RunError::Unread { source: Box::new(error), registry, login },
+        None => error.into(),
+    }
 }
 
 /// What the session gives: secrets, and to each registry its own login, as it is when it is asked for. The token is a

@@ -13,8 +13,8 @@ use super::image::NamedTargets;
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    archive, build_args, build_options, builder, cache, deploy, docker_env, dockerfile, files, from, image,
-    logins, metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script,
+    archive, build_args, build_options, builder, cache, check, deploy, docker_env, dockerfile, files, from,
+    image, logins, metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script,
     tag_options, tags, tags_key::tags_key, verify, version,
 };
 use crate::model::{
@@ -28,6 +28,7 @@ pub use super::attestations::AttestationInput;
 pub use super::build_options::BuildOptions;
 pub use super::builder::BuilderOptions;
 pub use super::cache::{CacheMode, CacheOptions};
+pub use super::check::CheckLevel;
 pub use super::deploy::{
     DeployInputs, DeployWhen, Environment, FileChange, Means, MergeMethod, Placeholder, PullRequestOptions,
     Template,
@@ -98,6 +99,8 @@ pub struct Config {
     pub push: Push,
     /// What the job does.
     pub mode: Mode,
+    /// What fails a check.
+    pub check_level: CheckLevel,
     /// The image that [`Mode::Tag`] puts the tags on. None where another job should have named it and did not, which matters
     /// where something is to be pushed.
     pub from: Option<ImageName>,
@@ -141,6 +144,14 @@ impl Config {
         image::nearest(hosts).unwrap_or(self.targets.first().registry())
     }
 
+    /// The platforms that whoever builds has to have: for a check one will do, as it is the same for all.
+    pub fn built_platforms(&self) -> &[Platform] {
+        match self.mode {
+            Mode::Check => self.platforms.get(..1).unwrap_or_default(),
+            _ => &self.platforms,
+        }
+    }
+
     /// Why the input asks for a new build, if one does.
     pub fn wants_new_build(&self) -> Option<&'static str> {
         [
@@ -159,8 +170,13 @@ impl Config {
     pub fn resolve(inputs: RawInputs, context: &RunnerContext) -> Result<Resolved, Vec<InputFault>> {
         let mut filled = script::fill(inputs, context);
         let mode = mode::parse(&filled.inputs.mode);
-        if mode.as_ref().is_ok_and(|mode| !mode.builds()) {
+        if mode.as_ref().is_ok_and(|mode| !mode.reads_dockerfile()) {
             mode::without_build(&mut filled.inputs, &context.paths);
+        }
+        if mode == Ok(Mode::Check) {
+            check::without_image(&mut filled, context);
+        } else {
+            filled.notices.extend(check::without_effect(&filled.inputs.check_level));
         }
         if mode == Ok(Mode::Tag) {
             filled.notices.extend(mode::without_writing(&mut filled.inputs));
@@ -198,21 +214,19 @@ fn read(
     }
     let shared = Shared::new(&context.paths);
     let mode = findings.take(mode::parse(&inputs.mode));
-    let from = match mode {
-        Some(Mode::Tag) => findings.take(from::parse(&inputs.from)),
-        _ => Some(None),
-    };
+    let check_level = findings.take(check::level(&inputs.check_level));
+    let is_named = mode == Some(Mode::Tag);
+    let from = if is_named { findings.take(from::parse(&inputs.from)) } else { Some(None) };
     let pulled_from = from.iter().flatten().map(|image| image.repository().registry()).next();
     let given = named.as_ref().map(|named| {
         let from = logins::LoginInputs { inputs, context, named, pulled_from, shared: &shared };
         logins::read(&from, findings)
     });
-    let told = named.iter().flat_map(|named| named.notices.clone());
-    findings.notices.extend(all_lowered(inputs).chain(told));
+    findings.notices.extend(of_names(mode, inputs, named.as_ref()));
     let cache_scope =
         named.as_ref().and_then(|named| findings.take(cache_scope(inputs, context, named.targets.first())));
     let places = match mode {
-        Some(mode) if !mode.builds() => mode::places(inputs, context, findings),
+        Some(mode) if !mode.reads_dockerfile() => mode::places(inputs, context, findings),
         _ => places(inputs, context, findings),
     };
     let platforms = mode::platforms(mode, &inputs.platform, findings);
@@ -277,6 +291,7 @@ fn read(
         pull: pull?,
         push: push?,
         mode: mode?,
+        check_level: check_level?,
         from: from?,
         deploy,
         dry_run: dry_run?,
@@ -299,14 +314,9 @@ fn targets(
     rules: Option<&TagRules>,
     findings: &mut Findings,
 ) -> Option<NamedTargets> {
-    let inputs = &filled.inputs;
     let named = image::targets(&image::TargetInputs {
         references: rules.map(TagRules::repositories).unwrap_or_default(),
-        pushes: push::parse(&inputs.push) != Ok(Push::No),
-        repository: &inputs.repository,
-        registry: &inputs.registry,
-        image_name: &inputs.image_name,
-        owner_and_name: filled.repository_path.as_deref().unwrap_or(&context.repository.full_name),
+        ..filled.target_inputs(context)
     });
     named.map_err(|faults| findings.faults.extend(faults)).ok()
 }
@@ -334,6 +344,14 @@ fn judged(
 fn pushed(inputs: &RawInputs, named: Option<&NamedTargets>, findings: &mut Findings) -> Option<Push> {
     let push = findings.take(push::parse(&inputs.push))?;
     Some(if named.is_some_and(|named| named.is_nowhere) { push.to_nowhere() } else { push })
+}
+
+/// The notices about what the image is called, which a check does not ask for.
+fn of_names(mode: Option<Mode>, inputs: &RawInputs, named: Option<&NamedTargets>) -> Vec<Notice> {
+    if mode == Some(Mode::Check) {
+        return Vec::new();
+    }
+    all_lowered(inputs).chain(named.iter().flat_map(|named| named.notices.clone())).collect()
 }
 
 /// The notices for names with upper case in them.

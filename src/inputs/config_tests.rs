@@ -352,7 +352,6 @@ fn a_merge_needs_nothing_that_only_a_build_uses() {
     assert!(faults("leg", "linux/amd64").contains(&"dockerfile".to_owned()));
     assert!(faults("leg", "").contains(&"platform".to_owned()));
     assert_eq!(faults("merge", "linux/none/at/all"), ["platform"]);
-    assert_eq!(faults("check", "linux/amd64").iter().filter(|input| *input == "mode").count(), 1);
     std::fs::write(directory.path().join("Dockerfile"), "FROM scratch").unwrap();
     let (leg, _) = resolve(
         &context,
@@ -360,4 +359,62 @@ fn a_merge_needs_nothing_that_only_a_build_uses() {
     )
     .unwrap();
     assert_eq!(leg.mode, Mode::Leg);
+}
+
+#[test]
+fn a_check_needs_nothing_but_a_dockerfile() {
+    let (directory, context) = run("pull_request");
+    let (config, notices) = resolve(&context, &[("INPUT_MODE", "check")]).unwrap();
+    assert_eq!((config.mode, config.check_level, config.push), (Mode::Check, CheckLevel::Error, Push::No));
+    assert_eq!(notices, []);
+    // What the job that builds is given, in a fork that has none of its secrets.
+    let shared = [
+        ("INPUT_MODE", "check"),
+        ("INPUT_CHECK_LEVEL", "warning"),
+        ("INPUT_REPOSITORY", "docker.io//api"),
+        ("INPUT_TAGS", "type=nothing"),
+        ("INPUT_REGISTRY_AUTH", "- registry: docker.io\n  username: ''\n  password: ''"),
+        ("INPUT_SECRET_FILES", "npm=.npmrc"),
+        ("INPUT_SSH", "default=key"),
+        ("INPUT_CACHE_TO", "type=nothing"),
+        ("INPUT_DEPLOY", "nonsense"),
+        ("INPUT_PROMOTE", "only"),
+        ("INPUT_FROM", "x"),
+        ("INPUT_BUILD_ARGS", "A={{version}}"),
+        ("INPUT_PLATFORM", "linux/arm64,linux/amd64"),
+    ];
+    let (config, notices) = resolve(&context, &shared).unwrap();
+    assert_eq!((config.check_level, config.tags.as_ref()), (CheckLevel::Warning, None));
+    assert!(notices.iter().all(|notice| notice.level == Level::Debug), "{notices:?}");
+    assert_eq!(config.targets.to_string(), "ghcr.io/acme/shop");
+    assert_eq!((config.build_args.len(), config.build.ssh.len()), (1, 0));
+    assert_eq!(config.built_platforms(), &config.platforms[..1]);
+    // What is sound stays: build arguments may speak of it, and a builder may have to reach the registry.
+    let named = [("INPUT_MODE", "check"), ("INPUT_REGISTRY", "localhost:5000"), ("INPUT_IMAGE_NAME", "Api")];
+    let (config, notices) = resolve(&context, &[&named[..], &[("INPUT_TAGS", "type=sha")]].concat()).unwrap();
+    assert!(config.tags.is_some() && config.nearest_registry().is_loopback());
+    assert_eq!(notices, []);
+    // A remote context may need what a step would.
+    let remote = [
+        ("INPUT_MODE", "check"),
+        ("INPUT_CONTEXT", "https://github.com/acme/lib.git"),
+        ("INPUT_SECRETS", "GIT_AUTH_TOKEN=hunter2"),
+    ];
+    let (config, _) = resolve(&context, &remote).unwrap();
+    assert_eq!(config.build.secrets, ["GIT_AUTH_TOKEN"]);
+    let faults = resolve(&context, &[("INPUT_MODE", "check"), ("INPUT_CHECK_LEVEL", "info")]).unwrap_err();
+    assert!(faults[0].to_string().contains("`warning`"), "{faults:?}");
+    std::fs::remove_file(directory.path().join("Dockerfile")).unwrap();
+    assert_eq!(resolve(&context, &[("INPUT_MODE", "check")]).unwrap_err()[0].input, "dockerfile");
+}
+
+#[test]
+fn the_level_of_a_check_means_nothing_to_a_build() {
+    let (_directory, context) = run("push");
+    let given = [("INPUT_IMAGE_NAME", "api"), ("INPUT_CHECK_LEVEL", "warning")];
+    let (_, notices) = resolve(&context, &given).unwrap();
+    assert!(
+        notices[0].message.starts_with("`check_level` has no effect without `mode: check`"),
+        "{notices:?}"
+    );
 }

@@ -17,6 +17,7 @@ mod build_options;
 mod builder;
 mod buildkitd;
 mod cache;
+mod check;
 mod compression;
 pub mod config;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The input `mode`: whether a job makes an image, makes one that gets its tags later, makes one platform of it, joins what
-//! other jobs have made, or puts tags on an image that is there.
+//! other jobs have made, puts tags on an image that is there, or checks the Dockerfile.
 //!
-//! Inputs that only a build uses mean nothing to the last two: a workflow may give them to all jobs of an image, and what
-//! they name (files, variables) need not be there.
+//! Inputs that only a build uses mean nothing to those that join and tag: a workflow may give them to all jobs of an image,
+//! and what they name (files, variables) need not be there. What means nothing to a check stands in `check`.
 
 use super::builder;
 use super::dockerfile::Dockerfile;
@@ -29,6 +29,8 @@ pub enum Mode {
     Merge,
     /// It puts the tags on an image that is there already.
     Tag,
+    /// It has the Dockerfile checked, and makes nothing.
+    Check,
 }
 
 impl Mode {
@@ -36,19 +38,22 @@ impl Mode {
     pub fn builds(self) -> bool {
         matches!(self, Self::Build | Self::Leg | Self::Stage)
     }
+
+    /// Whether it needs a Dockerfile, and a builder that reads it.
+    pub fn reads_dockerfile(self) -> bool {
+        self.builds() || self == Self::Check
+    }
 }
 
 /// Reads the input `mode`; nothing means a build.
 pub(super) fn parse(text: &str) -> Result<Mode, InputFault> {
-    if text.trim() == "check" {
-        return Err(InputFault::new("mode", "`check` is not supported yet in this version"));
-    }
     let words = [
         ("build", Mode::Build),
         ("leg", Mode::Leg),
         ("merge", Mode::Merge),
         ("stage", Mode::Stage),
         ("tag", Mode::Tag),
+        ("check", Mode::Check),
     ];
     parse::one_of("mode", text, &words)
 }
@@ -84,7 +89,7 @@ pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
             shown(&names.join(&format!(" {word} ")))
         };
         let fault = match mode {
-            Mode::Build | Mode::Merge | Mode::Stage => None,
+            Mode::Build | Mode::Merge | Mode::Stage | Mode::Check => None,
             Mode::Leg => {
                 let message = format!("a leg is built for one platform, not for {}", named("and"));
                 let hint =
@@ -101,7 +106,7 @@ pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
     }
     if promote == Promote::Only {
         let fault = match mode {
-            Mode::Build | Mode::Stage => None,
+            Mode::Build | Mode::Stage | Mode::Check => None,
             Mode::Leg | Mode::Merge => Some("`only` tags an image that is there already, and legs are built"),
             Mode::Tag => Some("`only` looks for the image of a commit, and `from` names the image"),
         };
@@ -216,10 +221,10 @@ mod tests {
             ("merge", Mode::Merge),
             ("stage", Mode::Stage),
             ("tag", Mode::Tag),
+            ("check", Mode::Check),
         ] {
             assert_eq!(parse(text), Ok(mode));
         }
-        assert_eq!(parse("check").unwrap_err().message, "`check` is not supported yet in this version");
         assert!(parse("join").unwrap_err().to_string().contains("`leg`"));
     }
 

@@ -33,7 +33,7 @@ pub struct Preparation {
 impl From<&Config> for Preparation {
     fn from(config: &Config) -> Self {
         Self {
-            platforms: config.platforms.clone(),
+            platforms: config.built_platforms().to_vec(),
             registry: config.nearest_registry().clone(),
             entitlements: config.build.entitlements.clone(),
             push: config.push,

@@ -90,6 +90,7 @@ pub struct RawInputs {
     pub load: String,
     pub archive: String,
     pub mode: String,
+    pub check_level: String,
     pub from: String,
     pub deploy: String,
     #[serde(deserialize_with = "secret")]

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use super::credentials::is_servers_token;
 use super::fault::{Notice, shown};
-use super::image::DEFAULT_REGISTRY;
+use super::image::{DEFAULT_REGISTRY, TargetInputs};
+use super::push::{self, Push};
 use super::raw::{RawInputs, ScriptVariables};
 use crate::model::{GitRef, RegistryHost, slug};
 use crate::runner::context::{Event, RunnerContext};
@@ -22,6 +23,21 @@ pub(super) struct Filled {
     /// Which variable stands in for which input.
     pub stands_in: BTreeMap<&'static str, &'static str>,
     pub notices: Vec<Notice>,
+}
+
+impl Filled {
+    /// The inputs that say where the image goes; without the references in `tags`.
+    pub(super) fn target_inputs<'a>(&'a self, context: &'a RunnerContext) -> TargetInputs<'a> {
+        let inputs = &self.inputs;
+        TargetInputs {
+            references: Vec::new(),
+            pushes: push::parse(&inputs.push) != Ok(Push::No),
+            repository: &inputs.repository,
+            registry: &inputs.registry,
+            image_name: &inputs.image_name,
+            owner_and_name: self.repository_path.as_deref().unwrap_or(&context.repository.full_name),
+        }
+    }
 }
 
 /// Lets the script's variables stand in for inputs where they may, which is nowhere in most runs.

@@ -379,9 +379,18 @@ pub const INPUTS: &[Input] = &[
         "mode",
         Kind::Text,
         Default::Text("build"),
-        "What this job does. `leg`: it builds one platform of an image, pushes it by digest and records it in the registry. `merge`: it joins the legs of the same run for all of `platform` and puts the tags; it needs no Dockerfile and no builder. `stage`: it builds all platforms and pushes them by digest, without a tag, for a test or a scan; then `tag`: it puts the tags on the image that `from` names; it needs no checkout either.",
+        "What this job does. `leg`: it builds one platform of an image, pushes it by digest and records it in the registry. `merge`: it joins the legs of the same run for all of `platform` and puts the tags; it needs no Dockerfile and no builder. `stage`: it builds all platforms and pushes them by digest, without a tag, for a test or a scan; then `tag`: it puts the tags on the image that `from` names; it needs no checkout either. `check`: it has the Dockerfile checked as `docker build --check` does, and builds and pushes nothing; `image_name` is not needed.",
     )
-    .accepts("`build`, `leg`, `merge`, `stage` or `tag`"),
+    .accepts("`build`, `leg`, `merge`, `stage`, `tag` or `check`")
+    .misspelt(&["call"]),
+    row(
+        "check_level",
+        Kind::Text,
+        Default::Text("error"),
+        "With `mode: check`: what fails the job. `error`: a Dockerfile that could not be built; findings are warnings, unless its `# check=error=true` says otherwise. `warning`: any finding. `none`: nothing that is found.",
+    )
+    .accepts("`error`, `warning` or `none`")
+    .misspelt(&["lint_fail_on", "failure_threshold"]),
     row(
         "from",
         Kind::Text,
@@ -455,7 +464,7 @@ pub const PREPARE: &[&str] = &[
 ];
 
 /// Names that are promised but that this version does not know yet.
-pub(super) const LATER: &[&str] = &["outputs", "check_level"];
+pub(super) const LATER: &[&str] = &["outputs"];
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,8 @@ use super::{
     StrategyError, derive, ref_to_look_up,
 };
 use crate::inputs::config::{
-    BuildOptions, BuilderOptions, CacheMode, CacheOptions, Config, Dockerfile, MetadataContext, MetadataEnv,
-    Mode, Push, TagOptions, VerifyOptions,
+    BuildOptions, BuilderOptions, CacheMode, CacheOptions, CheckLevel, Config, Dockerfile, MetadataContext,
+    MetadataEnv, Mode, Push, TagOptions, VerifyOptions,
 };
 use crate::model::{CommitId, ContextSource, GitRef, Platform, Repository};
 use crate::runner::cache_service::CacheService;
@@ -123,6 +123,7 @@ pub(crate) fn config() -> Config {
         pull: false,
         push: Push::Auto,
         mode: Mode::Build,
+        check_level: CheckLevel::Error,
         from: None,
         deploy: crate::inputs::config::DeployInputs::default(),
         dry_run: false,

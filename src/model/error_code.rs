@@ -57,6 +57,8 @@ codes! {
     DockerfileNotFound = "dockerfile-not-found",
     /// The Dockerfile cannot be read as one.
     InvalidDockerfile = "invalid-dockerfile",
+    /// Build checks have found what is not allowed.
+    CheckFailed = "check-failed",
     /// The stage to build does not exist.
     StageNotFound = "stage-not-found",
     /// A base image does not exist.

@@ -221,15 +221,36 @@ pub fn plan_builder(
             } else {
                 return Ok(one(docker_node(daemon, needs), text::name(&daemon.name), None));
             };
-            let container = container();
-            let name = container_name(&container.image);
-            let mut plan =
-                one(container_node(NodeAddress::OwnContainer(container), daemon, needs), name, None);
-            plan.why = Some(format!("{} {reason}", text::name(&daemon.name)));
-            Ok(plan)
+            Ok(container_instead(container(), daemon, needs, &reason))
         }
         BuilderChoice::Nodes(nodes) => given(nodes, container, needs, facts),
     }
+}
+
+/// The container that checks where the daemon's own BuildKit, which was chosen, has no build checks. None where the input has
+/// chosen.
+pub(super) fn plan_checker(
+    asked: BuilderInputs<'_>,
+    context: &RunnerContext,
+    needs: &Needs<'_>,
+    facts: &BuilderFacts,
+    chosen: &BuilderPlan,
+) -> Option<BuilderPlan> {
+    let daemon = facts.daemon.as_ref().filter(|_| chosen.is_daemon())?;
+    let open = asked.options.choice == BuilderChoice::Auto;
+    open.then(|| container_instead(container(asked, context), daemon, needs, "has no build checks"))
+}
+
+/// A container of ours in the place of the daemon's BuildKit, for a reason.
+fn container_instead(
+    container: ContainerPlan,
+    daemon: &DaemonFacts,
+    needs: &Needs<'_>,
+    reason: &str,
+) -> BuilderPlan {
+    let name = container_name(&container.image);
+    let why = Some(format!("{} {reason}", text::name(&daemon.name)));
+    one(container_node(NodeAddress::OwnContainer(container), daemon, needs), name, why)
 }
 
 /// The entitlement that a daemon's own BuildKit seldom has.

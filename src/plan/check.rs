@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use super::attached::place;
 use super::build::{BuildPlan, Export};
-use super::builder::NodeAddress;
+use super::builder::{BuilderPlan, NodeAddress};
 use super::deploy::DeployWork;
 use super::export::ExportPlan;
 use super::given::GivenWork;
 use super::image::{BuildWork, ImageWork, Made, MergeWork, Stalled};
+use super::lint::LintPlan;
 use super::platform_tags::PlatformTag;
 use super::publish::tags_in;
 use super::run::RunPlan;
@@ -55,6 +56,23 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
         Made::Given(work) => given(plan, work, config, &mut check),
     }
     broken
+}
+
+/// Every invariant that the plan of a check breaks, one sentence each; empty for a sound plan.
+pub(super) fn lint_violations(plan: &LintPlan, config: &Config) -> Vec<String> {
+    let LintPlan { build, builder, otherwise, level, .. } = plan;
+    let own_container = |other: &BuilderPlan| other.nodes.len() == 1 && other.own_container().is_some();
+    let rules = [
+        (build.export == Export::Nothing, "a check exports something"),
+        (build.cache_from.is_empty() && build.cache_to.is_empty(), "a check has a cache"),
+        (build.attestations.is_empty() && build.annotations.is_empty(), "a check writes about an image"),
+        (build.platforms == config.platforms, "a check is for other platforms than were asked for"),
+        (builder.nodes.len() == 1, "not one node checks"),
+        (otherwise.as_ref().is_none_or(|_| builder.is_daemon()), "another builder takes a given one's place"),
+        (otherwise.as_ref().is_none_or(own_container), "another builder is no container of ours"),
+        (*level == config.check_level, "something else fails the check than was asked for"),
+    ];
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, what)| what.to_owned()).collect()
 }
 
 /// What an image must pass is what was asked for, on platforms of its own.

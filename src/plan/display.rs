@@ -218,7 +218,7 @@ fn moves(tag: &PlannedTag) -> &'static str {
 }
 
 /// A titled list in two columns.
-fn section(text: &mut String, title: &str, rows: &[(String, String)]) {
+pub(super) fn section(text: &mut String, title: &str, rows: &[(String, String)]) {
     if rows.is_empty() {
         let _ = writeln!(text, "{title}: none");
         return;
@@ -505,7 +505,7 @@ fn cache(plan: &RunPlan) -> Vec<String> {
 
 /// No control characters, and nothing that the runner takes for a command: it looks for `##[` anywhere and for
 /// `::` after spaces.
-fn tame(text: &str) -> String {
+pub(super) fn tame(text: &str) -> String {
     let text = text::value(text).replace("##[", "##\\[");
     let begin = text.trim_start();
     if begin.starts_with("::") { format!("\\{begin}") } else { text }

@@ -7,8 +7,9 @@
 //! decides who builds, `emulation` what that takes, `cache` what is kept, `attached` what hangs on an image, `git_context`
 //! which commit of a Git context is built, `remote` the token for remote contexts, `prepare` what can be made before the run,
 //! `deploy` which environments are told of it, `access` what a registry's refusal changes, `outlook` what all that comes to
-//! now. `check` has the invariants that every plan keeps, `display` and `build_text` its text. Refuses to read anything: no
-//! file, clock, network or handle. The engine carries a plan out and decides nothing.
+//! now. A run that makes no image, but has the Dockerfile checked, has a plan of its own: `lint`, made by `lint_planner`. `check`
+//! has the invariants that every plan keeps, `display`, `build_text` and `lint_text` its text. Refuses to read anything: no file,
+//! clock, network or handle. The engine carries a plan out and decides nothing.
 
 pub mod access;
 pub mod archive;
@@ -31,6 +32,9 @@ pub mod image;
 pub mod index;
 mod inputs_hash;
 pub mod legs;
+pub mod lint;
+mod lint_planner;
+mod lint_text;
 pub mod load;
 pub mod order;
 pub mod outlook;
@@ -53,6 +57,8 @@ pub mod verify;
 
 pub use error::PlanError;
 pub use git_context::SourceCommit;
+pub use lint::LintPlan;
+pub use lint_planner::plan_lint;
 pub use planner::plan;
 pub use push::{PushPlan, keeps};
 pub use run::RunPlan;

@@ -45,6 +45,7 @@ pub fn plan(config: &Config, context: &RunnerContext, facts: &Facts) -> Result<R
         Mode::Merge => plan_merge(config, context, facts)?,
         Mode::Build | Mode::Leg | Mode::Stage => plan_build(config, context, facts)?,
         Mode::Tag => plan_given(config, context, facts)?,
+        Mode::Check => return Err(PlanError::Contradiction(vec!["a check makes an image".into()])),
     };
     plan.deploy = plan_deploy(config, context, &facts.metadata, &facts.targets, plan.commit(), &facts.deploy);
     let found = facts.deploy.iter().flat_map(|one| one.warnings.iter().cloned());
@@ -262,7 +263,7 @@ fn about(image: ImageWork, config: &Config, facts: &Facts, push: PushPlan, stamp
 }
 
 /// What the build is, wherever it is carried out.
-fn definition(
+pub(super) fn definition(
     config: &Config,
     context: &RunnerContext,
     facts: &Facts,

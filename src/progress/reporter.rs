@@ -296,7 +296,8 @@ impl Terminal {
         *count += 1;
         if *count > MAX_ANNOTATIONS && self.screen.is_none() {
             let place = annotation.place().map_or_else(String::new, |place| format!(" {place}:"));
-            self.info(&format!("{}:{place} {}", annotation.level.as_str(), annotation.message));
+            let title = annotation.title.as_ref().map_or_else(String::new, |title| format!(" {title}:"));
+            self.info(&format!("{}:{place}{title} {}", annotation.level.as_str(), annotation.message));
         } else {
             self.outside(&Command::Annotation(annotation.clone()));
         }

@@ -123,7 +123,7 @@ pub(super) fn still_running<'a>(steps: impl Iterator<Item = (&'a Step, Duration)
 }
 
 /// A finding of the frontend beside the line of the Dockerfile that it is about.
-pub(super) fn annotation(warning: &VertexWarning, dockerfile: Option<&(String, String)>) -> Annotation {
+pub fn annotation(warning: &VertexWarning, dockerfile: Option<&(String, String)>) -> Annotation {
     let (title, message) = match warning.short.split_once(": ") {
         Some((rule, message)) if rule.bytes().all(|b| b.is_ascii_alphanumeric()) => (Some(rule), message),
         _ => (None, warning.short.as_str()),

@@ -46,6 +46,13 @@ pub enum Outcome {
     Leg(Platform),
     /// Built, not pushed: why not.
     Built(String),
+    /// The Dockerfile was checked.
+    Checked {
+        /// How many findings there are.
+        findings: usize,
+        /// Why it could not be built, in lines, where that is no failure.
+        failure: Option<String>,
+    },
     /// Only planned.
     DryRun,
     /// There was nothing to do: why.
@@ -139,6 +146,21 @@ pub struct VerifiedRow {
     pub well: bool,
 }
 
+/// A finding of a build check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckRow {
+    /// `Dockerfile:7`, when known.
+    pub place: Option<String>,
+    /// The rule.
+    pub rule: String,
+    /// What is found.
+    pub text: String,
+    /// What the rule is about.
+    pub description: String,
+    /// The page that explains it.
+    pub url: String,
+}
+
 /// The step that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
@@ -157,6 +179,10 @@ pub struct SummaryInput {
     pub outcome: Outcome,
     /// `ghcr.io/acme/shop/api`, the first one first.
     pub repositories: Vec<String>,
+    /// The Dockerfile, where that is what the run is about.
+    pub dockerfile: Option<String>,
+    /// What its check has found.
+    pub checks: Vec<CheckRow>,
     /// `repository@digest`, of each that it was pushed to.
     pub references: Vec<String>,
     /// Tags that are on it.
@@ -198,6 +224,7 @@ pub fn render(input: &SummaryInput) -> String {
     if let Some(failure) = &input.failure {
         page.push_str(&failed_step(failure));
     }
+    page.push_str(&checks(&input.checks));
     page.push_str(&tags(&input.tags));
     page.push_str(&pairs("Held back", "Why", &input.held_back));
     page.push_str(&verified(&input.verified));
@@ -214,7 +241,8 @@ pub fn render(input: &SummaryInput) -> String {
 }
 
 fn headline(input: &SummaryInput) -> String {
-    let names: Vec<String> = input.repositories.iter().map(|name| code(name)).collect();
+    let names = input.dockerfile.as_ref().map_or(input.repositories.as_slice(), std::slice::from_ref);
+    let names: Vec<String> = names.iter().map(|name| code(name)).collect();
     let name = if names.is_empty() { "image".to_owned() } else { names.join(", ") };
     match &input.outcome {
         Outcome::Pushed => format!("### Pushed {name}\n\n"),
@@ -229,6 +257,15 @@ fn headline(input: &SummaryInput) -> String {
             code(&platform.to_string())
         ),
         Outcome::Built(why) => format!("### Built {name}, not pushed\n\n{}\n\n", escape(why)),
+        Outcome::Checked { findings, failure } => {
+            let found = match findings {
+                0 => "no findings".to_owned(),
+                1 => "1 finding".to_owned(),
+                several => format!("{several} findings"),
+            };
+            let failure = failure.as_ref().map(|why| block("text", why.lines().take(40)) + "\n");
+            format!("### Checked {name}: {found}\n\n{}", failure.unwrap_or_default())
+        }
         Outcome::DryRun => format!("### Dry run for {name}: nothing was changed\n\n"),
         Outcome::Nothing(why) => format!("### Nothing to do for {name}\n\n{}\n\n", escape(why)),
         Outcome::Cancelled(why) => {
@@ -263,9 +300,7 @@ fn tags(rows: &[TagRow]) -> String {
 /// A text in Markdown as a link, where there is a page that it may lead to.
 fn link(text: &str, page: Option<&str>) -> String {
     // Where it leads is the runner's or GitHub's word; what could end it is in no page's address.
-    let sound = |page: &&str| {
-        page.starts_with("http") && page.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-#".contains(&b))
-    };
+    let sound = |page: &&str| page.starts_with("http") && is_plain_address(page);
     page.filter(sound).map_or_else(|| text.to_owned(), |page| format!("[{text}]({page})"))
 }
 
@@ -310,6 +345,23 @@ fn archive(row: Option<&ArchiveRow>) -> String {
     table(&["Archive", "Size", "SHA-256"], &[row], cells)
 }
 
+fn checks(rows: &[CheckRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(&["Line", "Rule", "Finding"], rows, |row| {
+        let place = row.place.as_deref().map_or_else(String::new, code);
+        // A frontend that a Dockerfile brings may say anything: where a link leads is known of Docker's own pages.
+        let known = row.rule.bytes().all(|b| b.is_ascii_alphanumeric())
+            && row.url.strip_prefix("https://docs.docker.com/").is_some_and(is_plain_address);
+        let rule = code(&row.rule);
+        let rule = if known { format!("[{rule}]({})", row.url) } else { rule };
+        let text = [&row.text, &row.description].map(|text| escape(text));
+        let text: Vec<String> = text.into_iter().filter(|text| !text.is_empty()).collect();
+        vec![place, rule, text.join("<br>")]
+    })
+}
+
 fn environments(rows: &[EnvironmentRow]) -> String {
     if rows.is_empty() {
         return String::new();
@@ -319,6 +371,11 @@ fn environments(rows: &[EnvironmentRow]) -> String {
         let page = page.map_or_else(String::new, |page| page + ": ");
         vec![code(&row.name), page + &escape(&row.text)]
     })
+}
+
+/// Whether nothing is in it that could end a link; in a page's address there is nothing of that.
+fn is_plain_address(url: &str) -> bool {
+    url.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-#".contains(&b))
 }
 
 fn verified(rows: &[VerifiedRow]) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::command::{Annotation, Level};
 use super::summary::{
-    Failure, Outcome, Phase, PlatformRow, StepRow, SummaryInput, TagRow, VerifiedRow, Was, render,
+    CheckRow, Failure, Outcome, Phase, PlatformRow, StepRow, SummaryInput, TagRow, VerifiedRow, Was, render,
 };
 use crate::model::{Digest, Platform};
 
@@ -17,6 +17,8 @@ fn empty(outcome: Outcome) -> SummaryInput {
     SummaryInput {
         archive: None,
         environments: Vec::new(),
+        dockerfile: None,
+        checks: Vec::new(),
         outcome,
         repositories: Vec::new(),
         references: Vec::new(),
@@ -120,6 +122,40 @@ fn what_the_image_has_passed() {
     let rows = "| Verified | Platform | |\n| --- | --- | --- |\n\
                 | `migrate validate` | `linux/amd64` | passed in 1.3 s |\n";
     assert!(page.contains(rows) && page.contains("| `linux/amd64` | **failed** after 1.3 s |\n"), "{page}");
+}
+
+#[test]
+fn what_a_check_has_found() {
+    let row = |place: Option<&str>, rule: &str, url: &str| CheckRow {
+        place: place.map(Into::into),
+        rule: rule.into(),
+        text: "'as' and | casing".into(),
+        description: "The 'as' keyword".into(),
+        url: url.into(),
+    };
+    let docs = "https://docs.docker.com/go/dockerfile/rule/from-as-casing/";
+    let input = SummaryInput {
+        dockerfile: Some("build/Dockerfile".into()),
+        repositories: vec!["ghcr.io/acme/shop".into()],
+        checks: vec![
+            row(Some("build/Dockerfile:3"), "FromAsCasing", docs),
+            row(None, "Mine", "https://evil.example/"),
+            row(None, "Mine", "https://docs.docker.com/)![x](https://evil.example"),
+        ],
+        ..empty(Outcome::Checked { findings: 3, failure: None })
+    };
+    let page = render(&input);
+    let rows = format!(
+        "### Checked `build/Dockerfile`: 3 findings\n\n\
+         | Line | Rule | Finding |\n| --- | --- | --- |\n\
+         | `build/Dockerfile:3` | [`FromAsCasing`]({docs}) | 'as' and \\| casing<br>The 'as' keyword |\n\
+         | | `Mine` | 'as' and \\| casing<br>The 'as' keyword |\n"
+    );
+    assert!(page.starts_with(&rows), "{page}");
+    assert!(!page.contains("evil"), "{page}");
+    let failed = Outcome::Checked { findings: 0, failure: Some("line 3: unknown\n```".into()) };
+    let page = render(&SummaryInput { dockerfile: Some("D".into()), ..empty(failed) });
+    assert_eq!(page, "### Checked `D`: no findings\n\n````text\nline 3: unknown\n```\n````\n\n");
 }
 
 #[test]

@@ -19,11 +19,14 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use proto::control_server::{Control, ControlServer};
+use proto::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::codegen::tokio_stream::{Stream, StreamExt, pending};
+
+use crate::gateway;
 
 /// How the daemon answers an upgrade.
 #[derive(Clone, Copy, Default)]
@@ -61,6 +64,9 @@ pub enum Script {
     Die,
     /// Never answers.
     Hang,
+    /// Lets its caller be the frontend, answers what that asks with this `result.json`, or with this failure, and ends as it
+    /// returns.
+    Lint(Result<String, tonic::Status>),
 }
 
 /// What the daemon saw.
@@ -70,6 +76,9 @@ pub struct Seen {
     pub session: HeaderMap,
     /// Solve's request.
     pub solve: Option<proto::SolveRequest>,
+    /// What the caller asked as a frontend, and what it returned.
+    pub question: Option<frontend::SolveRequest>,
+    pub returned: Option<frontend::ReturnRequest>,
     /// Bytes of data frames, and `grpc-status`, of the call on the session.
     pub answer: Option<(usize, String)>,
 }
@@ -85,6 +94,8 @@ struct Inner {
     digest: String,
     seen: Mutex<Seen>,
     session: watch::Sender<Session>,
+    /// Set when the caller, as a frontend, has returned.
+    ended: watch::Sender<bool>,
     /// Set when a Solve call was given up by its caller.
     cancelled: watch::Sender<bool>,
     connections: Mutex<JoinSet<()>>,
@@ -107,6 +118,7 @@ impl Daemon {
             digest: digest.to_owned(),
             seen: Mutex::default(),
             session: watch::Sender::new(None),
+            ended: watch::Sender::new(false),
             cancelled: watch::Sender::new(false),
             connections: Mutex::default(),
             grpc: Mutex::default(),
@@ -144,6 +156,19 @@ impl Daemon {
 
     pub fn seen<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
         look(&self.0.seen.lock().unwrap())
+    }
+
+    pub fn script(&self) -> Script {
+        self.0.script.clone()
+    }
+
+    pub fn asked(&self, question: frontend::SolveRequest) {
+        self.0.seen.lock().unwrap().question = Some(question);
+    }
+
+    pub fn returned(&self, result: frontend::ReturnRequest) {
+        self.0.seen.lock().unwrap().returned = Some(result);
+        self.0.ended.send_replace(true);
     }
 
     pub async fn solve_was_cancelled(&self) {
@@ -190,11 +215,18 @@ impl Daemon {
         answer.header("connection", "Upgrade").body(Full::default()).unwrap()
     }
 
-    /// The Control service on a connection that somebody else has made.
+    /// The Control service and the gateway on a connection that somebody else has made.
     pub async fn serve(&self, io: impl hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static) {
-        let control = ControlServer::new(self.clone());
-        let answer =
-            service_fn(move |request: Request<Incoming>| tower::Service::call(&mut control.clone(), request));
+        let (control, daemon) = (ControlServer::new(self.clone()), self.clone());
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let (mut control, daemon) = (control.clone(), daemon.clone());
+            async move {
+                if request.uri().path().starts_with(gateway::PATH) {
+                    return Ok(gateway::answer(&daemon, request).await);
+                }
+                tower::Service::call(&mut control, request).await
+            }
+        });
         let _ended = http2::Builder::new(TokioExecutor::new()).serve_connection(io, answer).await;
     }
 
@@ -320,6 +352,13 @@ impl Daemon {
                 std::future::pending::<()>().await;
             }
             Script::Hang => std::future::pending().await,
+            Script::Lint(_) => {
+                self.0.ended.subscribe().wait_for(|ended| *ended).await.unwrap();
+                let returned = self.seen(|seen| seen.returned.clone()).and_then(|returned| returned.error);
+                if let Some(error) = returned {
+                    return Err(tonic::Status::new(error.code.into(), error.message));
+                }
+            }
         }
         Ok(())
     }

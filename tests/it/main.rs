@@ -17,6 +17,7 @@ mod fault_proxy;
 mod forks;
 #[path = "../runner/form.rs"]
 mod form;
+mod gateway;
 mod github;
 #[path = "../runner/github_server/mod.rs"]
 #[allow(
@@ -27,6 +28,7 @@ mod github;
 mod github_server;
 mod kustomize;
 mod legs;
+mod lint;
 mod login;
 mod registries;
 mod registry;

@@ -139,7 +139,7 @@ async fn exported(
     let (updates, _) = mpsc::channel(1);
     let (cancel, mut cancelled) = watch::channel(false);
     let stop = async { drop(cancelled.wait_for(|stop| *stop).await) };
-    let building = buildkit::build(connection, build, &ids, provisions, updates, stop);
+    let building = Box::pin(buildkit::build(connection, build, &ids, provisions, updates, stop));
     let outcome = run
         .in_order(building, || {
             cancel.send_replace(true);

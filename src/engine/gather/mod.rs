@@ -64,7 +64,7 @@ pub(super) async fn all(run: &Run<'_>) -> Result<Option<Gathered>, RunError> {
     run.until_stopped(async {
         match run.asked.mode {
             Mode::Merge | Mode::Tag => Box::pin(without_build(run)).await,
-            Mode::Build | Mode::Leg | Mode::Stage => Box::pin(for_build(run)).await,
+            Mode::Build | Mode::Leg | Mode::Stage | Mode::Check => Box::pin(for_build(run)).await,
         }
     })
     .await

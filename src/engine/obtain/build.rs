@@ -15,7 +15,7 @@ use crate::engine::emulation::{Registration, register};
 use crate::engine::gather::{AccessCheck, Open};
 use crate::engine::login;
 use crate::engine::run::Run;
-use crate::engine::solving::log;
+use crate::engine::solving::{log, refused};
 use crate::error::RunError;
 use crate::model::{Digest, RegistryHost, Repository, chain};
 use crate::plan::RunPlan;
@@ -302,10 +302,8 @@ fn fail(
         run.report.refused(why);
         return Ok(Solved { digests: Vec::new(), left_out: Vec::new(), refused: true, solves: Vec::new() });
     }
-    if let Some(registry) = error.unread_base_image()
-        && let Some(login) = run.keyring.login(&registry)
-    {
-        return Err(RunError::Unread { source: Box::new(error), registry, login });
+    if error.unread_base_image().is_some() {
+        return Err(refused(run, error));
     }
     let last = target_of(plan, &error).clone();
     if left_out.is_empty() {

@@ -19,7 +19,7 @@ use crate::plan::builder::{BuilderPlan, NodeAddress};
 const FALL: Duration = Duration::from_secs(2);
 
 /// Who builds.
-pub(super) struct Builder {
+pub(in crate::engine) struct Builder {
     /// At least one.
     pub nodes: Vec<Node>,
     /// The container that was made or found for it.
@@ -42,7 +42,7 @@ pub(in crate::engine) struct Node {
 
 impl Builder {
     /// Makes ready what the plan says; `prestart` may have begun with it.
-    pub(super) async fn open(
+    pub(in crate::engine) async fn open(
         run: &Run<'_>,
         plan: &BuilderPlan,
         builders: Builders,
@@ -101,7 +101,7 @@ impl Builder {
     }
 
     /// The better reason of a build's failure, if its builder does not run any more.
-    pub(super) async fn explain(&self, error: RunError) -> RunError {
+    pub(in crate::engine) async fn explain(&self, error: RunError) -> RunError {
         match (error, &self.container) {
             // The daemon learns a little later than we that a container ended.
             (RunError::Build(source), Some(container)) if source.is_broken() => {
@@ -120,14 +120,14 @@ impl Builder {
     }
 
     /// Removes what runs that were killed have left. At most ten seconds.
-    pub(super) async fn reap(&self) {
+    pub(in crate::engine) async fn reap(&self) {
         if let Some(container) = &self.container {
             let _ = tokio::time::timeout(Duration::from_secs(10), container.reap()).await;
         }
     }
 
     /// Ends the connections, and removes what was made for this run.
-    pub(super) async fn close(self) {
+    pub(in crate::engine) async fn close(self) {
         for node in self.nodes {
             node.connection.close().await;
         }

@@ -21,8 +21,7 @@ use crate::plan::image::Made;
 use crate::plan::index::IndexPlan;
 use crate::registry::Recorded;
 
-use builder::Builder;
-pub(super) use builder::Node;
+pub(super) use builder::{Builder, Node};
 pub(super) use existing::choose;
 pub(super) use merge::clear;
 

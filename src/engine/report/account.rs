@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::deployed::EnvironmentOutcome;
 use super::target::TargetOutcome;
+use crate::error::RunError;
 use crate::files;
 use crate::inputs::config::Config;
 use crate::model::{Annotation, Digest, Platform};
-use crate::plan::RunPlan;
+use crate::plan::{LintPlan, RunPlan};
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
 use crate::runner::context::RunnerContext;
@@ -82,10 +83,16 @@ enum Entry {
     Nothing(String),
     /// This was planned.
     Planned(Box<RunPlan>),
+    /// A check was planned.
+    LintPlanned(Box<LintPlan>),
     /// The run ends with the plan, as asked.
     DryRun,
     /// A build has said this.
     Built(Box<State>, CacheUse),
+    /// The Dockerfile was checked: this was said.
+    Linted(Box<State>),
+    /// It could not be built, and that is no failure: why.
+    Tolerated(Box<RunError>),
     /// No registry would take the image, and that is no failure: why.
     Refused(String),
     /// There is an image.
@@ -127,6 +134,21 @@ impl Report {
     /// This was planned.
     pub(in crate::engine) fn planned(&self, plan: &RunPlan) {
         self.add(Entry::Planned(Box::new(plan.clone())));
+    }
+
+    /// A check was planned.
+    pub(in crate::engine) fn lint_planned(&self, plan: &LintPlan) {
+        self.add(Entry::LintPlanned(Box::new(plan.clone())));
+    }
+
+    /// The Dockerfile was checked: this was said.
+    pub(in crate::engine) fn linted(&self, state: State) {
+        self.add(Entry::Linted(Box::new(state)));
+    }
+
+    /// The Dockerfile that was checked could not be built, and that is no failure: why.
+    pub(in crate::engine) fn tolerated(&self, error: RunError) {
+        self.add(Entry::Tolerated(Box::new(error)));
     }
 
     /// The run ends with the plan, as asked.
@@ -197,6 +219,12 @@ pub(super) struct Account<'a> {
     pub nothing: Option<&'a str>,
     /// What was planned.
     pub plan: Option<&'a RunPlan>,
+    /// The check that was planned.
+    pub lint: Option<&'a LintPlan>,
+    /// What was said when the Dockerfile was checked.
+    pub linted: Option<&'a State>,
+    /// Why the Dockerfile that was checked could not be built, where that is no failure.
+    pub tolerated: Option<&'a RunError>,
     /// The run ended with the plan, as asked.
     pub dry_run: bool,
     /// What the build said.
@@ -234,6 +262,9 @@ impl<'a> Account<'a> {
                 Entry::Asked(config) => account.asked = Some(config),
                 Entry::Nothing(why) => account.nothing = Some(why),
                 Entry::Planned(plan) => account.plan = Some(plan),
+                Entry::LintPlanned(plan) => account.lint = Some(plan),
+                Entry::Linted(state) => account.linted = Some(state),
+                Entry::Tolerated(error) => account.tolerated = Some(error),
                 Entry::DryRun => account.dry_run = true,
                 Entry::Built(state, cache) => {
                     account.progress = Some(state);

@@ -12,16 +12,21 @@ use std::time::Duration;
 use super::process::Process;
 use crate::buildkit::BuildError;
 use crate::error::{RunError, explain};
+use crate::inputs::config::Mode;
 use crate::inputs::fault::InputFault;
 use crate::metadata::PlannedTag;
 use crate::model::{Repository, chain};
+use crate::plan::build::BuildPlan;
 use crate::plan::image::ImageWork;
-use crate::plan::{PushPlan, RunPlan};
-use crate::progress::state::Step;
+use crate::plan::{LintPlan, PushPlan, RunPlan};
+use crate::progress::event::VertexWarning;
+use crate::progress::state::{State, Step};
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
-use crate::runner::summary::{self, ArchiveRow, EnvironmentRow, Outcome, PlatformRow, SummaryInput};
+use crate::runner::summary::{
+    self, ArchiveRow, CheckRow, EnvironmentRow, Outcome, PlatformRow, SummaryInput,
+};
 use crate::runner::units;
 
 use account::Account;
@@ -82,6 +87,12 @@ fn outcome(process: &Process, account: &Account<'_>, result: &Result<(), RunErro
     if account.dry_run {
         return Outcome::DryRun;
     }
+    if let Some(state) = account.linted {
+        return Outcome::Checked {
+            findings: state.warnings().len(),
+            failure: account.tolerated.map(explain),
+        };
+    }
     let kept = account.plan.and_then(|plan| match &plan.push {
         PushPlan::Keep { why } => Some(why.as_str()),
         PushPlan::Push { .. } => None,
@@ -114,6 +125,12 @@ fn say(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) 
             }
         }
         Ok(()) if account.dry_run => {}
+        Ok(()) if account.linted.is_some() => {
+            // A check that finds this does not fail the run.
+            for annotation in account.tolerated.iter().flat_map(|error| annotations(account, error)) {
+                reporter.annotate(annotation);
+            }
+        }
         Ok(()) => match (account.nothing, account.plan, account.digest) {
             (Some(why), ..) => reporter.notice(&format!("nothing to do: {why}")),
             (None, Some(plan), Some(digest)) if account.pushed() => {
@@ -141,6 +158,13 @@ fn done(account: &Account<'_>, plan: &RunPlan) -> &'static str {
     }
 }
 
+/// The Dockerfile, where that is what the run is about.
+fn dockerfile<'a>(account: &Account<'a>) -> Option<&'a str> {
+    let asked = account.asked.filter(|asked| asked.mode == Mode::Check);
+    let planned = account.lint.map(LintPlan::dockerfile);
+    planned.or_else(|| asked.map(|asked| asked.dockerfile.in_workspace.as_str()))
+}
+
 /// What a run that failed leaves in the registries, where that is anything.
 fn left(account: &Account<'_>) -> Vec<String> {
     let several = account.targets.len() > 1;
@@ -165,8 +189,8 @@ fn annotations(account: &Account<'_>, error: &RunError) -> Vec<Annotation> {
         return faults.iter().map(|fault| Annotation { title: title.clone(), ..one(fault) }).collect();
     }
     let build = account.plan.and_then(|plan| plan.image.build()).map(|build| &build.image);
-    let place =
-        build.and_then(|build| Some((build.dockerfile.file_name.clone(), build.dockerfile_place.clone()?)));
+    let build = build.or_else(|| account.lint.map(|plan| &plan.build));
+    let place = build.and_then(place_of);
     let location = error.build().and_then(BuildError::location);
     if let Some(step) = failed(account, error) {
         let annotation = text::failure(step, location, place.as_ref(), error.hint().as_deref());
@@ -189,6 +213,7 @@ fn page(
     outcome: Outcome,
 ) -> SummaryInput {
     let (plan, state) = (account.plan, account.progress);
+    let (checks, findings) = findings(process, account);
     let failed = result.as_ref().err().and_then(|error| Some((failed(account, error)?, error)));
     let failure = failed.and_then(|(step, error)| {
         // The same place as in the annotation.
@@ -207,6 +232,8 @@ fn page(
     };
     SummaryInput {
         outcome,
+        dockerfile: dockerfile(account).map(str::to_owned),
+        checks,
         references: account.targets.iter().filter_map(|target| reference(target)).collect(),
         repositories: repositories
             .iter()
@@ -235,13 +262,35 @@ fn page(
         retries: process.reporter.retries(),
         cache: cache(account),
         steps: state.map(|state| text::step_rows(state.steps())).unwrap_or_default(),
-        findings: process.reporter.annotations(),
+        findings,
         hidden_findings: [Level::Error, Level::Warning, Level::Notice]
             .into_iter()
             .map(|level| process.reporter.count(level).1)
             .sum(),
         failure,
     }
+}
+
+/// What a check has found, and all else that was annotated.
+fn findings(process: &Process, account: &Account<'_>) -> (Vec<CheckRow>, Vec<Annotation>) {
+    let place = account.lint.and_then(|plan| place_of(&plan.build));
+    let found = account.linted.map(State::warnings).unwrap_or_default();
+    let found: Vec<_> = found.iter().map(|one| (text::annotation(one, place.as_ref()), one)).collect();
+    let mut others = process.reporter.annotations();
+    others.retain(|one| !found.iter().any(|(annotation, _)| annotation == one));
+    let row = |(annotation, warning): (Annotation, &VertexWarning)| CheckRow {
+        place: annotation.place(),
+        text: annotation.message.lines().next().unwrap_or_default().to_owned(),
+        rule: annotation.title.unwrap_or_default(),
+        description: warning.detail.join(" "),
+        url: warning.url.clone(),
+    };
+    (found.into_iter().map(row).collect(), others)
+}
+
+/// The Dockerfile as the frontend names it, and where annotations point to.
+fn place_of(build: &BuildPlan) -> Option<(String, String)> {
+    Some((build.dockerfile.file_name.clone(), build.dockerfile_place.clone()?))
 }
 
 /// Rows of all repositories: once where they are the same in each, else with whole references.

@@ -79,7 +79,10 @@ fn deployed(account: &Account<'_>) -> String {
 
 /// Outputs in the order of need, should they ever be too long together.
 fn outputs(account: &Account<'_>) -> Vec<(&'static str, String)> {
-    let Some(plan) = account.plan else { return vec![("pushed", "false".into())] };
+    let Some(plan) = account.plan else {
+        let lint = account.lint.map(|plan| ("plan", plan.json()));
+        return [("pushed", "false".into())].into_iter().chain(lint).collect();
+    };
     let image = account.first().map_or(plan.targets.first(), |first| &first.repository).to_string();
     let digest = account.digest.map_or_else(String::new, Digest::to_string);
     let put = put(account, plan);

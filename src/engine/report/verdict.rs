@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::outputs::put;
-use super::{done, platforms};
+use super::{dockerfile, done, platforms};
 use crate::engine::process::Process;
 use crate::error::RunError;
 use crate::metadata::{PlannedTag, Stage, most_specific};
@@ -39,6 +39,9 @@ pub(super) fn verdict(
     if account.dry_run {
         return format!("✓ dry run in {time}: nothing was changed");
     }
+    if let Some(state) = account.linted {
+        return checked(account, state.warnings().len(), &time);
+    }
     let Some(plan) = account.plan.filter(|_| account.nothing.is_none()) else {
         return format!("✓ nothing to do, in {time}");
     };
@@ -53,6 +56,19 @@ pub(super) fn verdict(
         said.push_str(&more.join(", "));
     }
     said
+}
+
+/// How a check ended that does not fail the run.
+fn checked(account: &Account<'_>, findings: usize, time: &str) -> String {
+    let found = match findings {
+        0 => "no findings".to_owned(),
+        1 => "1 finding".to_owned(),
+        several => format!("{several} findings"),
+    };
+    let but =
+        if account.tolerated.is_some() { "; it cannot be built, and `check_level` is `none`" } else { "" };
+    let dockerfile = dockerfile(account).map(|name| format!(" {}", text::value(name))).unwrap_or_default();
+    format!("✓ checked{dockerfile}: {found}{but}, in {time}")
 }
 
 /// The kinds of trouble that an error is of, with the pages that explain them.

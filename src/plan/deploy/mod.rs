@@ -186,6 +186,7 @@ fn never(config: &Config, context: &RunnerContext, metadata: &Metadata, targets:
     match config.mode {
         Mode::Leg => return Some("this is one leg: the job with `mode: merge` deploys".into()),
         Mode::Stage => return Some("the image has no tag yet: the job with `mode: tag` deploys".into()),
+        Mode::Check => return Some("nothing is built".into()),
         Mode::Build | Mode::Merge | Mode::Tag => {}
     }
     if matches!(metadata.subject, Subject::PullRequest(_)) {
