@@ -150,6 +150,16 @@ pub enum RunError {
         /// Why not. Free of control characters.
         why: String,
     },
+    /// A file that was asked for is not there.
+    #[error("writing `{place}`: {why}")]
+    NotWritten {
+        /// The file, for people.
+        place: String,
+        /// Why not. Free of control characters.
+        why: String,
+        /// The disk has no room for it.
+        full: bool,
+    },
     /// What several nodes have pushed makes no image.
     #[error("joining the images of the builder's nodes: {0}")]
     Join(JoinError),
@@ -319,6 +329,9 @@ impl RunError {
                  its own mirrors and certificates)"
                     .into(),
             ),
+            Self::NotWritten { full: true, .. } => {
+                Some("the disk is full; nothing half was left there".into())
+            }
             Self::Join(_) => {
                 Some("no tag was moved; is each node in `builder` one that builds its platforms?".into())
             }

@@ -11,7 +11,7 @@
 //! obtain::image        ─► Image: built, promoted, merged or given; a digest in each registry, under no tag
 //! verify::all          ─► run by that digest, as planned; a failure ends the run, and no tag has moved
 //! publish::all         ─► for each repository PublishPlan ─► Steps ─► tags on the digest, the image re-read
-//! export::all          ─► what else the plan names: the local daemon, the build cache
+//! export::all          ─► what else the plan names: the local daemon, the build cache, files
 //! deploy::all          ─► for each environment DeploySteps ─► a pull request, a commit or an event
 //! Report               ─► outputs, job summary, annotations, exit code
 //! ```
@@ -33,6 +33,7 @@
 //! | [`plan`] | what will be done and what instead, as one value that prints and checks itself: pure |
 //! | [`kustomize`] | the files that say which image an environment runs: read, and edited byte for byte: pure |
 //! | [`context`] | the local build context: `.dockerignore`, walk, file metadata |
+//! | [`files`] | what is written into the workspace: archives whole or not at all, compressed in parallel; tar, OCI layouts; owners |
 //! | [`buildkit`] | the BuildKit client: connection, session, solve, status, the sender of files |
 //! | [`docker`] | the daemon's API: our own container, the relay to a registry on the host's loopback, emulators, what its machine runs, containers of an image that is verified, loading |
 //! | [`net`] | connections to hosts, for every HTTP client of ours: proxies, and whom TLS trusts |
@@ -42,7 +43,7 @@
 //! | [`engine`] | the effects, phase by phase: `gather`, `obtain`, `verify`, `publish`, `export`, `deploy`, `report` |
 //! | [`error`] | the errors of a run and their one printer |
 //!
-//! Dependencies point one way, `model ← kustomize, rules, inputs, runner, metadata, context, plan, progress ← net ← buildkit, docker,
+//! Dependencies point one way, `model ← kustomize, rules, inputs, runner, metadata, context, plan, progress, files ← net ← buildkit, docker,
 //! registry, github, git ← login ← engine ← main`; a test reads the `use` lines and holds them to it.
 //!
 //! # Invariants
@@ -68,6 +69,7 @@ pub mod context;
 pub mod docker;
 pub mod engine;
 pub mod error;
+pub mod files;
 pub mod git;
 pub mod github;
 pub mod inputs;

@@ -24,14 +24,17 @@ const QUEUE: usize = 4;
 pub(super) fn diff_copy(
     directories: &BTreeMap<String, PathBuf>,
     transfers: &Transfers,
+    staging: Option<&str>,
     headers: &HeaderMap,
     mut messages: Messages<Incoming>,
     spawner: &Spawner,
 ) -> Response<Reply> {
-    let FilesWanted { dir_name, filter } = match FilesWanted::parse(headers) {
+    let FilesWanted { dir_name, mut filter } = match FilesWanted::parse(headers) {
         Ok(wanted) => wanted,
         Err(status) => return unary::<()>(Err(status)),
     };
+    // Last, so that no pattern takes it back.
+    filter.exclude.extend(staging.map(staged));
     let Some(root) = directories.get(dir_name.as_str()).cloned() else {
         let refused = format!("no access allowed to dir {dir_name:?}");
         return unary::<()>(Err(Status::new(Code::NotFound, refused)));
@@ -62,4 +65,9 @@ pub(super) fn diff_copy(
         let _gone = end.send(told);
     });
     streaming(chunks, ending)
+}
+
+/// What this run is writing into the directory at the same time is no part of it.
+fn staged(id: &str) -> String {
+    format!("**/.*.{id}.partial")
 }

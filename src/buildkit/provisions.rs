@@ -23,6 +23,8 @@ pub struct Provisions {
     pub github_cache: Option<GithubCache>,
     /// Who takes the archive that the build exports, where it exports one.
     pub archive: Option<Archive>,
+    /// What the names of files end in that this run is writing, perhaps into the build context: none of these is sent.
+    pub staging: Option<String>,
 }
 
 /// GitHub's cache service as the runner names it: `ACTIONS_RESULTS_URL` and `ACTIONS_RUNTIME_TOKEN`.
@@ -43,6 +45,7 @@ impl Default for Provisions {
             ssh: Vec::new(),
             github_cache: None,
             archive: None,
+            staging: None,
         }
     }
 }

@@ -172,7 +172,7 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
     let mut attrs: HashMap<String, String> = HashMap::new();
     let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
     set("oci-mediatypes", "true");
-    if !matches!(plan.export, Export::Store(_) | Export::Archive(_)) {
+    if !matches!(plan.export, Export::Store(_) | Export::Archive(_) | Export::Layout) {
         // Nothing stays in the daemon's own image store.
         set("store", "false");
     }
@@ -200,6 +200,7 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
             // Names as the daemon's own, which `image` takes as they are written.
             "moby"
         }
+        Export::Layout => "oci",
         Export::Archive(names) => {
             set("name", &names.join(","));
             if plan.has_index() { "oci" } else { "docker" }

@@ -72,6 +72,8 @@ pub(super) struct Services {
     pub stores: Stores,
     /// What was sent.
     pub transfers: Transfers,
+    /// What the names of files end in that this run is writing.
+    pub staging: Option<String>,
     /// Who takes the archive that is exported, if one is.
     pub archive: Option<Archive>,
 }
@@ -153,7 +155,9 @@ impl Services {
                 unary(request.and_then(|request| auth::credentials(&self.lookup, &request)))
             }
             "/moby.filesync.v1.FileSync/DiffCopy" => {
-                filesync::diff_copy(&self.directories, &self.transfers, &head.headers, messages, spawner)
+                let staging = self.staging.as_deref();
+                let (directories, transfers) = (&self.directories, &self.transfers);
+                filesync::diff_copy(directories, transfers, staging, &head.headers, messages, spawner)
             }
             "/moby.filesync.v1.FileSend/DiffCopy" => {
                 file_send::receive(self.archive.as_ref(), messages, spawner)

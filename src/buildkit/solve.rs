@@ -69,6 +69,7 @@ pub async fn build(
         stores,
         transfers: Transfers::default(),
         archive: provisions.archive,
+        staging: provisions.staging,
     };
     let mut cancel = pin!(cancel);
     let session = tokio::select! {

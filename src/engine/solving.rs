@@ -84,5 +84,6 @@ pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
         ssh: run.asked.build.ssh.clone(),
         github_cache: run.process.github_cache(),
         archive: None,
+        staging: None,
     }
 }

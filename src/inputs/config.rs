@@ -13,9 +13,9 @@ use super::image::NamedTargets;
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    build_args, build_options, builder, cache, deploy, docker_env, dockerfile, files, from, image, logins,
-    metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script, tag_options, tags,
-    tags_key::tags_key, verify, version,
+    archive, build_args, build_options, builder, cache, deploy, docker_env, dockerfile, files, from, image,
+    logins, metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script,
+    tag_options, tags, tags_key::tags_key, verify, version,
 };
 use crate::model::{
     ContextSource, Digest, ImageName, Keyring, Platform, RegistryHost, Repository, Retries, Targets,
@@ -23,6 +23,7 @@ use crate::model::{
 use crate::rules::{Input, TagRules};
 use crate::runner::context::RunnerContext;
 
+pub use super::archive::ArchiveFile;
 pub use super::attestations::AttestationInput;
 pub use super::build_options::BuildOptions;
 pub use super::builder::BuilderOptions;
@@ -118,6 +119,8 @@ pub struct Config {
     pub verify: VerifyOptions,
     /// Also into the local daemon.
     pub load: bool,
+    /// Also to a file.
+    pub archive: Option<ArchiveFile>,
 }
 
 /// What inputs that are all right come to.
@@ -204,8 +207,8 @@ fn read(
         let from = logins::LoginInputs { inputs, context, named, pulled_from, shared: &shared };
         logins::read(&from, findings)
     });
-    findings.notices.extend(all_lowered(inputs));
-    findings.notices.extend(named.iter().flat_map(|named| named.notices.clone()));
+    let told = named.iter().flat_map(|named| named.notices.clone());
+    findings.notices.extend(all_lowered(inputs).chain(told));
     let cache_scope =
         named.as_ref().and_then(|named| findings.take(cache_scope(inputs, context, named.targets.first())));
     let places = match mode {
@@ -219,10 +222,9 @@ fn read(
     let latest_branch = findings.take(parse::line("latest_branch", &inputs.latest_branch));
     let tag_options = tag_options::read(inputs, sha_length, findings);
     let asked = (tag_options.promote, metadata_context);
-    let load = judged(inputs, (mode, platforms.as_deref()), asked, findings);
+    let written = judged(inputs, (mode, platforms.as_deref()), asked, &shared, findings);
     let target = findings.take(parse::line("target", &inputs.target));
-    let labels = labels(&inputs.labels, findings);
-    let (build_args, build_args_of_env) = build_args::read(inputs, findings);
+    let (labels, build_args) = (labels(&inputs.labels, findings), build_args::read(inputs, findings));
     let no_cache = findings.take(parse::boolean("no_cache", &inputs.no_cache, false));
     let pull = findings.take(parse::boolean("pull", &inputs.pull, false));
     let push = pushed(inputs, named.as_ref(), findings);
@@ -232,12 +234,12 @@ fn read(
     let retries = findings.take(parse::retries(&inputs.retries));
     let (mut build, secrets) = build_options::read(inputs, context, &shared, &docker, findings);
     let cache = cache::read(inputs, &shared, findings);
-    let stranger = context.stranger().is_some();
-    let builder =
-        builder::read(inputs, platforms.as_deref().unwrap_or_default(), stranger, &shared, findings);
+    let (several, stranger) = (platforms.as_deref().unwrap_or_default(), context.stranger().is_some());
+    let builder = builder::read(inputs, several, stranger, &shared, findings);
     let (deploy, deploy_login) = deploy::read(inputs, findings);
     let (verify, verify_env) = verify::read(inputs, platforms.as_deref(), findings);
     let (source, dockerfile) = places?;
+    let (load, archive) = written?;
     let (given, named) = (given?, named?);
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
     let keyring = Keyring::new(given.logins, given.identities)
@@ -268,8 +270,8 @@ fn read(
         tag_options,
         metadata_env: docker.metadata,
         labels,
-        build_args,
-        build_args_of_env,
+        build_args: build_args.0,
+        build_args_of_env: build_args.1,
         target: target?,
         no_cache: no_cache?,
         pull: pull?,
@@ -284,7 +286,8 @@ fn read(
         cache,
         builder,
         verify,
-        load: load?,
+        load,
+        archive,
     };
     Some((config, keyring))
 }
@@ -308,19 +311,23 @@ fn targets(
     named.map_err(|faults| findings.faults.extend(faults)).ok()
 }
 
-/// Holds the mode against what has to go together with it; gives what `load` says.
+/// Holds the mode against what has to go together with it; gives what `load` and `archive` say.
 fn judged(
     inputs: &RawInputs,
     (mode, platforms): (Option<Mode>, Option<&[Platform]>),
     (promote, metadata_context): (Promote, Option<MetadataContext>),
+    shared: &Shared<'_>,
     findings: &mut Findings,
-) -> Option<bool> {
+) -> Option<(bool, Option<archive::ArchiveFile>)> {
+    let archive = findings.take(archive::read(&inputs.archive, shared));
     let load = findings.take(parse::boolean("load", &inputs.load, false));
     if let Some(mode) = mode {
         let (from, load) = (inputs.from.as_str(), load == Some(true));
-        mode::judge(mode, mode::Beside { platforms, promote, metadata_context, from, load }, findings);
+        let archive = !inputs.archive.is_empty();
+        let beside = mode::Beside { platforms, promote, metadata_context, from, load, archive };
+        mode::judge(mode, beside, findings);
     }
-    load
+    load.zip(archive)
 }
 
 /// Reads whether to push; nowhere, if no line of `repository` is enabled.

@@ -10,6 +10,7 @@
 //! with the type of what it means; `config` puts these together, and `prepare` and `mask` use it.
 
 mod annotations;
+mod archive;
 mod attestations;
 mod build_args;
 mod build_options;

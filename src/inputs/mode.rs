@@ -71,11 +71,13 @@ pub(super) struct Beside<'a> {
     pub from: &'a str,
     /// The image is to be in the local daemon, too.
     pub load: bool,
+    /// It is to be in a file, too.
+    pub archive: bool,
 }
 
 /// Reports what other inputs ask for that does not go together with a mode.
 pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
-    let Beside { platforms, promote, metadata_context, from, load } = beside;
+    let Beside { platforms, promote, metadata_context, from, load, archive } = beside;
     if let Some(platforms) = platforms.filter(|platforms| platforms.len() > 1) {
         let named = |word: &str| {
             let names: Vec<String> = platforms.iter().map(|platform| format!("`{platform}`")).collect();
@@ -114,6 +116,11 @@ pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
     if mode == Mode::Leg && load {
         let message = "a leg has no tag that it could be loaded under";
         findings.faults.push(InputFault::new("load", message).hint("load it where the legs are merged"));
+    }
+    if mode == Mode::Leg && archive {
+        let message = "a leg is one platform of an image, and has no tag";
+        let hint = "write the archive where the legs are merged";
+        findings.faults.push(InputFault::new("archive", message).hint(hint));
     }
     if mode != Mode::Tag && !from.trim().is_empty() {
         let message = "it names an image to put tags on, and this job makes one";
@@ -265,8 +272,14 @@ mod tests {
         }
     }
 
-    const BESIDE: Beside<'_> =
-        Beside { platforms: None, promote: Promote::Auto, metadata_context: None, from: "", load: false };
+    const BESIDE: Beside<'_> = Beside {
+        platforms: None,
+        promote: Promote::Auto,
+        metadata_context: None,
+        from: "",
+        load: false,
+        archive: false,
+    };
 
     #[test]
     fn what_is_tagged_and_what_it_is_called_after() {
@@ -285,6 +298,8 @@ mod tests {
             (Mode::Build, Beside { from: "x", ..BESIDE }, Some("`from`: it names an image")),
             (Mode::Leg, Beside { load: true, ..BESIDE }, Some("`load`: a leg has no tag")),
             (Mode::Merge, Beside { load: true, ..BESIDE }, None),
+            (Mode::Leg, Beside { archive: true, ..BESIDE }, Some("`archive`: a leg is one platform")),
+            (Mode::Tag, Beside { archive: true, ..BESIDE }, None),
         ] {
             let mut findings = Findings::default();
             judge(mode, beside, &mut findings);

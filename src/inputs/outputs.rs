@@ -36,6 +36,10 @@ pub const OUTPUTS: &[(&str, &str)] = &[
         "JSON: tags that were not put or moved, each with the reason and, where there are several, the repository.",
     ),
     (
+        "archive",
+        "The file of `archive`, as the next steps of the job know it. Its SHA-256 is in a file of the same name with `.sha256` behind it.",
+    ),
+    (
         "pull_requests",
         "JSON: what became of each environment in `deploy` that this run deploys to: `action` (`opened`, `updated`, `closed`, \
          `committed`, `dispatched`, `unchanged`, `held_back` or `failed`), the `reason`, and `number` and `url` of its pull \

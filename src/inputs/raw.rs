@@ -88,6 +88,7 @@ pub struct RawInputs {
     pub verify_network: String,
     pub verify_timeout: String,
     pub load: String,
+    pub archive: String,
     pub mode: String,
     pub from: String,
     pub deploy: String,

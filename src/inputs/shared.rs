@@ -104,6 +104,23 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// The path of the regular file that a text names. Neither it nor its directory need exist yet; what exists of it does not
+    /// lead out.
+    pub fn new_file(&self, input: &str, text: &str) -> Result<PathBuf, InputFault> {
+        match self.look(text) {
+            Found::File(path) => Ok(path),
+            Found::Directory(_) => Err(fault(input, text, "is a directory, not a file")),
+            Found::Special => Err(fault(input, text, "is no regular file")),
+            Found::Missing => {
+                let path = self.localised(text);
+                let (above, name) = path.parent().zip(path.file_name()).unzip();
+                let above = self.destination(input, &above.unwrap_or(&path).to_string_lossy())?;
+                Ok(above.join(name.unwrap_or_default()))
+            }
+            other => Err(self.missing(input, text, other)),
+        }
+    }
+
     /// A socket in the two directories, or elsewhere if the workflow names it whole; nothing if none is there. A link
     /// in a checkout must not choose what the build talks to.
     pub fn socket(&self, input: &str, text: &str) -> Result<Option<PathBuf>, InputFault> {

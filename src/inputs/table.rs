@@ -368,6 +368,14 @@ pub const INPUTS: &[Input] = &[
         "Also into the local Docker daemon, under its tags, for the steps that follow. Several platforms where the daemon can hold them (containerd image store), else the runner's own.",
     ),
     row(
+        "archive",
+        Kind::Text,
+        Default::None,
+        "Also to this file, which `docker load` and `podman load` take: all platforms, under the image's tags. Its SHA-256 stands beside it, in a file that `sha256sum --check` takes. The file is there whole or not at all. Without `push` no registry and no login is needed.",
+    )
+    .accepts("a path in the workspace or in `runner.temp` that ends in `.tar`, `.tar.gz` or `.tar.zst`")
+    .misspelt(&["archives", "archive_path", "tarball", "save"]),
+    row(
         "mode",
         Kind::Text,
         Default::Text("build"),
@@ -447,7 +455,7 @@ pub const PREPARE: &[&str] = &[
 ];
 
 /// Names that are promised but that this version does not know yet.
-pub(super) const LATER: &[&str] = &["outputs", "archive", "check_level"];
+pub(super) const LATER: &[&str] = &["outputs", "check_level"];
 
 #[cfg(test)]
 mod tests {

@@ -133,6 +133,7 @@ pub(crate) fn config() -> Config {
         builder: BuilderOptions::default(),
         verify: VerifyOptions::default(),
         load: false,
+        archive: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock or the network. A value that exists is valid: each type has
 //! one way in (`parse`), which says what it would accept.
 
+mod archive;
 pub mod attrs;
 mod build;
 mod builder;
@@ -31,6 +32,7 @@ mod tag;
 mod targets;
 pub mod text;
 
+pub use archive::ArchiveFormat;
 pub use build::{
     Annotation, AnnotationLevel, Attestation, BuildSecret, CacheEntry, ContextSource, HostAddress,
     NamedContext, NamedSource, NetworkMode, RunOptions, SshKeys, SshSource,

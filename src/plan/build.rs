@@ -186,6 +186,8 @@ pub enum Export {
     Nothing,
     /// Put into the store of the daemon whose own BuildKit builds, under these names.
     Store(Vec<String>),
+    /// Made an OCI layout without a name, which comes through the session: whoever takes it writes an archive of its blobs.
+    Layout,
     /// Made an archive that a daemon loads, under these names, which comes through the session. Of several platforms it is an
     /// OCI layout, else Docker's own.
     Archive(Vec<String>),

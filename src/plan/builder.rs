@@ -131,6 +131,8 @@ pub struct Needs<'a> {
     pub entitlements: &'a [String],
     /// Where the cache is written to.
     pub cache_to: &'a [CacheEntry],
+    /// What else it makes of the image that only a BuildKit makes which makes images: continues "cannot …".
+    pub writes: &'a [String],
 }
 
 impl BuilderPlan {
@@ -265,6 +267,7 @@ fn lacks(daemon: &DaemonFacts, needs: &Needs<'_>) -> Vec<String> {
     if needs.platforms.len() > 1 {
         lacks.push(format!("build for {} platforms at once", needs.platforms.len()));
     }
+    lacks.extend(needs.writes.iter().cloned());
     // `inline` writes into an image, which is not made here.
     if let Some(cache) = needs.cache_to.iter().find(|cache| cache.kind != "inline") {
         lacks.push(format!("write a cache of type `{}`", text::name(&cache.kind)));

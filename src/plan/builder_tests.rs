@@ -47,8 +47,13 @@ fn decide(case: &Case) -> Result<BuilderPlan, PlanError> {
     let cache = |kind: &&str| CacheEntry { kind: (*kind).into(), attrs: std::collections::BTreeMap::new() };
     let cache: Vec<CacheEntry> = case.cache.iter().map(cache).collect();
     let platforms = platforms(case.platforms);
-    let needs =
-        Needs { pushes: case.pushes, platforms: &platforms, entitlements: &entitlements, cache_to: &cache };
+    let needs = Needs {
+        pushes: case.pushes,
+        platforms: &platforms,
+        entitlements: &entitlements,
+        cache_to: &cache,
+        writes: &[],
+    };
     plan_builder((&config).into(), &context(push(), "refs/heads/main"), &needs, &facts(case.store))
 }
 
@@ -137,7 +142,7 @@ fn spread(lines: &[(&str, &str, &str)], wanted: &str) -> String {
     let mut facts = facts(true);
     facts.nodes = lines.iter().map(|(_, _, runs)| platforms(runs)).collect();
     let wanted = platforms(wanted);
-    let needs = Needs { pushes: true, platforms: &wanted, entitlements: &[], cache_to: &[] };
+    let needs = Needs { pushes: true, platforms: &wanted, entitlements: &[], cache_to: &[], writes: &[] };
     match plan_builder((&config).into(), &context(push(), "refs/heads/main"), &needs, &facts) {
         Err(error) => format!("error: {error}"),
         Ok(plan) => {
@@ -211,8 +216,13 @@ fn a_daemon_is_needed_by_what_runs_beside_it() {
     assert!(needs_daemon(&node(BuilderAddress::Container("x".into()))));
     assert!(!needs_daemon(&node(BuilderAddress::Unix("/run/x".into()))));
     let none = BuilderFacts::default();
-    let needs =
-        Needs { pushes: false, platforms: &platforms("linux/amd64"), entitlements: &[], cache_to: &[] };
+    let needs = Needs {
+        pushes: false,
+        platforms: &platforms("linux/amd64"),
+        entitlements: &[],
+        cache_to: &[],
+        writes: &[],
+    };
     let context = context(push(), "refs/heads/main");
     assert_eq!(plan_builder((&config()).into(), &context, &needs, &none), Err(PlanError::NoDaemon));
 }
@@ -321,7 +331,13 @@ fn a_builder_on_the_hosts_network_is_told() {
         let mut config = config();
         config.targets = crate::model::Repository::parse(registry).unwrap().into();
         config.builder.choice = choice;
-        let needs = Needs { pushes: true, platforms: &config.platforms, entitlements: &[], cache_to: &[] };
+        let needs = Needs {
+            pushes: true,
+            platforms: &config.platforms,
+            entitlements: &[],
+            cache_to: &[],
+            writes: &[],
+        };
         let context = context(push(), "refs/heads/main");
         let plan = plan_builder((&config).into(), &context, &needs, &facts(true)).unwrap();
         let steps = RunOptions { network, ..RunOptions::default() };

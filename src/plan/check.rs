@@ -48,6 +48,7 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     check(!leg || plan.platforms().len() == 1, "a leg of several platforms");
     verify(plan, config, &mut check);
     load(plan, config, &mut check);
+    archive(plan, config, &mut check);
     match plan.image.made() {
         Made::Built(work) => build(plan, work, config, &mut check),
         Made::Joined(work) => merge(plan, work, config, &mut check),
@@ -112,6 +113,33 @@ fn load(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
     check(unpushed.export == export, "the image is loaded from where it is not");
     let built = work.solves.get(unpushed.node).map(|solve| unpushed.build(solve.clone()).platforms);
     check(built.as_ref() == Some(&load.platforms), "other platforms are loaded than were built there");
+}
+
+/// The file holds the image under its own tags, and there is somebody who has all of it.
+fn archive(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let mut archives = plan.exports.iter().filter_map(ExportPlan::archive);
+    let archive = archives.next();
+    check(
+        archive.map(|file| &file.path) == config.archive.as_ref().map(|file| &file.path)
+            && archives.next().is_none(),
+        "the image is to be in another file, or in none",
+    );
+    let Some(archive) = archive else { return };
+    let tags = plan.stage.as_ref().map_or(&plan.tags, |stage| &stage.later);
+    let own = |name: &ImageName| {
+        let repository = name.repository();
+        plan.targets.contains(repository)
+            && tags.iter().any(|tag| tag.is_for(repository) && Some(&tag.tag) == name.tag().as_ref())
+    };
+    check(archive.names.iter().all(own), "the image is archived under a name that is not its own");
+    let work = plan.image.build().filter(|_| !plan.push.pushes() || plan.push.tolerates_refusal());
+    check(work.is_some() == archive.unpushed.is_some(), "what may not be pushed cannot be archived");
+    let Some((work, unpushed)) = work.zip(archive.unpushed.as_ref()) else { return };
+    let whole = work.solves.get(unpushed.node).map(|solve| unpushed.build(solve.clone()));
+    check(
+        whole.is_some_and(|solve| solve.export == Export::Layout && solve.platforms == work.image.platforms),
+        "a part of the image is archived",
+    );
 }
 
 /// Where it is not certain that the image is pushed, each platform can be loaded from where it was built.
@@ -258,7 +286,7 @@ fn export(plan: &RunPlan, solve: &BuildPlan, check: &mut impl FnMut(bool, &str))
     let destination = match &solve.export {
         Export::PushByDigest(targets) => Some(targets),
         Export::Digest | Export::Nothing => None,
-        Export::Store(_) | Export::Archive(_) => {
+        Export::Store(_) | Export::Archive(_) | Export::Layout => {
             check(false, "the build itself is exported to the daemon");
             None
         }
@@ -349,7 +377,7 @@ fn merge(plan: &RunPlan, work: &MergeWork, config: &Config, check: &mut impl FnM
     let annotations = &work.index.annotations;
     check(plan.push.pushes() || annotations.is_empty(), "nothing is exported, but something hangs on it");
     check(
-        plan.exports.iter().all(|export| export.load().is_some()),
+        plan.exports.iter().all(|export| export.cache().is_none()),
         "nothing is built that could be exported",
     );
     annotated(annotations, &work.index.platforms, check);
@@ -357,7 +385,7 @@ fn merge(plan: &RunPlan, work: &MergeWork, config: &Config, check: &mut impl FnM
 
 fn given(plan: &RunPlan, work: &GivenWork, config: &Config, check: &mut impl FnMut(bool, &str)) {
     check(
-        plan.exports.iter().all(|export| export.load().is_some()),
+        plan.exports.iter().all(|export| export.cache().is_none()),
         "nothing is built that could be exported",
     );
     check(

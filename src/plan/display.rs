@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::archive::ArchivePlan;
 use super::build::Export;
 use super::build_text::{self, BuildFields};
 use super::builder::host_network;
@@ -98,6 +99,7 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>, deployments: &[String]) -> St
     rows.extend(fallback(plan).map(|text| ("fallback", text.to_owned())));
     rows.extend(plan.verify.as_ref().map(|verify| ("verify", verify.text())));
     rows.extend(plan.exports.iter().filter_map(ExportPlan::load).map(|load| ("load", load.text())));
+    rows.extend(plan.exports.iter().filter_map(ExportPlan::archive).map(|file| ("archive", file.text())));
     let mut text = String::new();
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<11} {}", tame(&value));
@@ -260,6 +262,7 @@ pub fn json(plan: &RunPlan) -> String {
         fallback: fallback(plan),
         verify: plan.verify.as_ref().map(VerifyFields::of),
         load: plan.exports.iter().find_map(ExportPlan::load).map(LoadFields::of),
+        archive: plan.exports.iter().find_map(ExportPlan::archive).map(ArchiveFields::of),
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
@@ -306,6 +309,8 @@ struct Document<'a> {
     verify: Option<VerifyFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     load: Option<LoadFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive: Option<ArchiveFields<'a>>,
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
@@ -333,6 +338,19 @@ struct LoadFields<'a> {
 impl<'a> LoadFields<'a> {
     fn of(plan: &'a LoadPlan) -> Self {
         Self { platforms: &plan.platforms, names: plan.names.iter().map(ToString::to_string).collect() }
+    }
+}
+
+/// The file that the image is written to.
+#[derive(Serialize)]
+struct ArchiveFields<'a> {
+    path: &'a str,
+    names: Vec<String>,
+}
+
+impl<'a> ArchiveFields<'a> {
+    fn of(plan: &'a ArchivePlan) -> Self {
+        Self { path: &plan.place, names: plan.names.iter().map(ToString::to_string).collect() }
     }
 }
 

@@ -36,6 +36,11 @@ pub enum PlanError {
     /// The image is to be run or loaded, but nothing is known of the daemon's machine: a fault of this action.
     #[error("`verify` and `load` need a Docker daemon, and none was looked at")]
     NoMachine,
+    /// Each node of the builder has another part of what is to be in one file.
+    #[error(
+        "`archive`: each node of `builder` builds other platforms, and the image is not pushed, so that nobody has all of it: push it, or let one node build"
+    )]
+    ArchiveOfParts,
     /// A platform is to be verified that nothing here runs.
     #[error(
         "`verify` cannot run the image for `{platform}`: the runner's machine runs {}; {}",

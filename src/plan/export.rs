@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::archive::ArchivePlan;
 use super::load::LoadPlan;
 use crate::model::CacheEntry;
 
@@ -10,6 +11,8 @@ use crate::model::CacheEntry;
 pub enum ExportPlan {
     /// It is put into the local daemon.
     Load(LoadPlan),
+    /// It is written to a file.
+    Archive(ArchivePlan),
     /// The build cache is written.
     Cache(CacheExport),
 }
@@ -19,7 +22,7 @@ impl ExportPlan {
     pub fn cache(&self) -> Option<&CacheExport> {
         match self {
             Self::Cache(cache) => Some(cache),
-            Self::Load(_) => None,
+            Self::Load(_) | Self::Archive(_) => None,
         }
     }
 
@@ -27,7 +30,15 @@ impl ExportPlan {
     pub fn load(&self) -> Option<&LoadPlan> {
         match self {
             Self::Load(load) => Some(load),
-            Self::Cache(_) => None,
+            Self::Cache(_) | Self::Archive(_) => None,
+        }
+    }
+
+    /// The file, if that is it.
+    pub fn archive(&self) -> Option<&ArchivePlan> {
+        match self {
+            Self::Archive(archive) => Some(archive),
+            Self::Cache(_) | Self::Load(_) => None,
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn plan_load(
 }
 
 /// All references of the image.
-fn names(targets: &Targets, tags: &[PlannedTag]) -> Vec<ImageName> {
+pub(super) fn names(targets: &Targets, tags: &[PlannedTag]) -> Vec<ImageName> {
     let each = targets.iter().flat_map(|target| {
         tags.iter().filter(|tag| tag.is_for(target)).map(move |tag| format!("{target}:{}", tag.tag))
     });

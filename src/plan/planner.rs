@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::archive::{self, plan_archive};
 use super::attached::{self, Carrier};
 use super::build::{BuildPlan, Export, VersionControl};
 use super::builder::{BuilderPlan, Needs, NodeAddress, plan_builder};
@@ -27,13 +28,13 @@ use super::verify::plan_verify;
 use super::{VERSION_ARGUMENT, git_context, inputs_hash, remote};
 use crate::inputs::config::{Config, Mode, VersionInput};
 use crate::metadata::labels::{labels, written};
-use crate::metadata::{Metadata, Subject};
+use crate::metadata::{Metadata, PlannedTag, Subject};
 use crate::model::{
     Annotation, AnnotationLevel, ContextSource, Digest, HostAddress, InputsHash, NetworkMode, Platform,
     RunOptions, Stamp, Targets,
 };
 use crate::rules::{Scope, Template};
-use crate::runner::context::RunnerContext;
+use crate::runner::context::{Paths, RunnerContext};
 
 /// Plans a run.
 ///
@@ -63,11 +64,13 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let mut warnings = metadata.warnings.clone();
     let push = push_plan(config.push, metadata, &mut warnings)?;
     let entitlements = entitlements(config);
+    let writes: Vec<String> = config.archive.iter().map(|_| archive::NEEDS.to_owned()).collect();
     let needs = Needs {
         pushes: push.pushes(),
         platforms: &config.platforms,
         entitlements: &entitlements,
         cache_to: &config.cache.to,
+        writes: &writes,
     };
     let mut builder = plan_builder(config.into(), context, &needs, &facts.builders)?;
     let export = export(&push, &builder, &facts.targets);
@@ -127,8 +130,7 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     };
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let verify = plan_verify(config, context, facts, (&image, &push))?;
-    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
-    let exports = load.map(ExportPlan::Load).into_iter().chain(cache).collect();
+    let exports = exports(config, context, facts, (&image, &push, cache), &tags, &mut warnings)?;
     let (stage, tags, platform_tags) = match config.mode {
         Mode::Stage => {
             let (run, attempt, key) = (context.run.id, context.run.attempt, config.tags_key.clone());
@@ -172,8 +174,7 @@ fn plan_merge(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let tags = metadata.tags.clone();
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let verify = plan_verify(config, context, facts, (&image, &push))?;
-    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
-    let exports = load.map(ExportPlan::Load).into_iter().collect();
+    let exports = exports(config, context, facts, (&image, &push, None), &tags, &mut warnings)?;
     let no_tag = metadata.no_tag.clone();
     Ok(RunPlan {
         tags,
@@ -205,10 +206,31 @@ fn plan_given(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let image = ImageWork::Given(given);
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let verify = plan_verify(config, context, facts, (&image, &push))?;
-    let load = plan_load(config, facts, (&image, &push), &tags, &mut warnings)?;
-    let exports = load.map(ExportPlan::Load).into_iter().collect();
+    let exports = exports(config, context, facts, (&image, &push, None), &tags, &mut warnings)?;
     let about = about(image, config, facts, push, stamp);
     Ok(RunPlan { tags, platform_tags, no_tag, verify, exports, notices, warnings, ..about })
+}
+
+/// What else is made of the image. Files come last, as they may lie in the build context, which the others send again.
+fn exports(
+    config: &Config,
+    context: &RunnerContext,
+    facts: &Facts,
+    (image, push, cache): (&ImageWork, &PushPlan, Option<ExportPlan>),
+    tags: &[PlannedTag],
+    warnings: &mut Vec<String>,
+) -> Result<Vec<ExportPlan>, PlanError> {
+    let load = plan_load(config, facts, (image, push), tags, warnings)?.map(ExportPlan::Load);
+    let place = config.archive.as_ref().map(|file| place(&file.path, &context.paths));
+    let tags = (tags, place.unwrap_or_default());
+    let archive = plan_archive(config, facts, (image, push), tags, warnings)?.map(ExportPlan::Archive);
+    Ok(load.into_iter().chain(cache).chain(archive).collect())
+}
+
+/// What people call a file that is written: its path from the workspace, if it is there.
+fn place(path: &Path, paths: &Paths) -> String {
+    let inside = path.strip_prefix(&paths.workspace).ok();
+    inside.unwrap_or(path).display().to_string()
 }
 
 /// What a plan says of the run itself.

@@ -53,6 +53,7 @@ pub fn plan_ahead(
         entitlements: &asked.entitlements,
         // Where it is written to matters to a builder that cannot push either.
         cache_to: &[],
+        writes: &[],
     };
     let builder = plan_builder(asked.into(), context, &needs, facts)?;
     let emulators = if asked.builder.emulation { emulation::ahead(&builder) } else { Vec::new() };
@@ -185,6 +186,7 @@ mod tests {
             platforms: &config.platforms,
             entitlements: &["network.host".to_owned(), "security.insecure".to_owned()],
             cache_to: &[],
+            writes: &[],
         };
         let run = plan_builder((&config).into(), &context, &needs, &facts(false)).unwrap();
         let preparation = Preparation::from(&config);

@@ -4,6 +4,8 @@
 //! once more, with a new token that also has the scopes which that answer named. What is secret is shown to the registry's
 //! own origin only: an upload's address may be elsewhere.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
@@ -108,6 +110,14 @@ impl Request {
         self
     }
 
+    /// The same request for what comes after so many bytes.
+    #[must_use]
+    pub fn skipping(mut self, first: u64) -> Self {
+        let range = HeaderValue::try_from(format!("bytes={first}-"));
+        self.headers.extend(range.ok().map(|range| (header::RANGE, range)));
+        self
+    }
+
     fn call(&self, endpoint: &Endpoint, proof: &Proof) -> Result<Call, Kind> {
         let uri = match &self.address {
             Address::Path(path) => {
@@ -206,6 +216,11 @@ impl RegistryClient {
         }
         self.good(doing, &answer, &proof)?;
         Ok(answer)
+    }
+
+    /// Longest time without a byte.
+    pub(super) fn patience(&self) -> Duration {
+        self.transport.patience()
     }
 
     /// The call that a request comes to, with a login proved once.

@@ -2,7 +2,7 @@
 //!
 //! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network; `login` decides what a
 //! request carries, `endpoint` finds out where requests go, `ask` makes one, `body` is what it sends; a `client` holds all of
-//! these, and `manifests`, `blobs`, `contents`, `copy`, `referrers`, `legs`, `stages` and `metadata` are what the engine
+//! these, and `manifests`, `blobs`, `contents`, `copy`, `download`, `referrers`, `legs`, `stages` and `metadata` are what the engine
 //! calls on it, `record` what `legs` and `stages` share. Layers of what is built are BuildKit's matter; only an image that
 //! is in another repository already passes through here. It never retries by itself, but for one fresh token when a registry
 //! no longer takes the one it gave.
@@ -14,6 +14,7 @@ mod challenge;
 mod client;
 mod contents;
 mod copy;
+mod download;
 mod endpoint;
 mod error;
 mod error_response;
@@ -37,6 +38,7 @@ pub use blobs::{Mount, Upload};
 pub use client::RegistryClient;
 pub use contents::{Contents, NoImage, OneImage};
 pub use copy::{Copied, Copying};
+pub use download::Part;
 pub use error::{Kind, RegistryError};
 pub use error_response::ErrorResponse;
 pub use index::{Attests, Child, Document, Image, ImageConfig, InvalidManifest};

@@ -91,6 +91,11 @@ impl Transport {
         tokio::time::timeout(limit, self.redirected(call)).await.map_err(timeout)?
     }
 
+    /// Longest time without a byte.
+    pub fn patience(&self) -> Duration {
+        self.timeouts.request
+    }
+
     /// Sends what another registry is sending. It may take as long as bytes come.
     pub async fn pass(&self, call: Call, body: Passing) -> Result<Answer, Kind> {
         let (limit, progress) = (self.timeouts.request, body.progress());

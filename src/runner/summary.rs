@@ -80,6 +80,17 @@ pub struct EnvironmentRow {
     pub url: Option<String>,
 }
 
+/// The file that the image is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveRow {
+    /// Its path.
+    pub file: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Their SHA-256.
+    pub digest: Digest,
+}
+
 /// A check of the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedRow {
@@ -119,6 +130,8 @@ pub struct SummaryInput {
     pub held_back: Vec<(String, String)>,
     /// What the image has passed, or has not.
     pub verified: Vec<VerifiedRow>,
+    /// The file that it is in.
+    pub archive: Option<ArchiveRow>,
     /// Environments that were told of it.
     pub environments: Vec<EnvironmentRow>,
     /// The result by platform.
@@ -153,6 +166,7 @@ pub fn render(input: &SummaryInput) -> String {
     page.push_str(&pairs("Tag", "Why", &input.tags));
     page.push_str(&pairs("Held back", "Why", &input.held_back));
     page.push_str(&verified(&input.verified));
+    page.push_str(&archive(input.archive.as_ref()));
     page.push_str(&environments(&input.environments));
     page.push_str(&platforms(&input.platforms));
     page.push_str(&phases(&input.phases));
@@ -223,6 +237,13 @@ fn pairs(left: &str, right: &str, rows: &[(String, String)]) -> String {
         return String::new();
     }
     table(&[left, right], rows, |(name, reason)| vec![code(name), escape(reason)])
+}
+
+fn archive(row: Option<&ArchiveRow>) -> String {
+    let Some(row) = row else { return String::new() };
+    let sum = row.digest.as_str().trim_start_matches("sha256:");
+    let cells = |row: &&ArchiveRow| vec![code(&row.file), units::bytes(row.size), code(sum)];
+    table(&["Archive", "Size", "SHA-256"], &[row], cells)
 }
 
 fn environments(rows: &[EnvironmentRow]) -> String {

@@ -13,6 +13,7 @@ fn step(number: usize, name: &str, start: u64, time: u64) -> StepRow {
 
 fn empty(outcome: Outcome) -> SummaryInput {
     SummaryInput {
+        archive: None,
         environments: Vec::new(),
         outcome,
         repositories: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms, and what each uses besides itself: exactly this.
 const USES: &[(&str, &[&str])] = &[
-    ("buildkit", &["context", "model", "net", "plan", "progress"]),
+    ("buildkit", &["context", "files", "model", "net", "plan", "progress"]),
     ("context", &["model"]),
     ("docker", &["model", "plan"]),
     (
@@ -14,6 +14,7 @@ const USES: &[(&str, &[&str])] = &[
             "buildkit",
             "docker",
             "error",
+            "files",
             "git",
             "github",
             "inputs",
@@ -29,6 +30,7 @@ const USES: &[(&str, &[&str])] = &[
         ],
     ),
     ("error", &["github", "kustomize", "model", "plan"]),
+    ("files", &["context", "model"]),
     ("git", &["metadata", "model"]),
     ("github", &["model", "net"]),
     ("inputs", &["kustomize", "model", "rules", "runner"]),

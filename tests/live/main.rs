@@ -16,6 +16,7 @@
 #[allow(dead_code, reason = "the demo and the bench use the rest")]
 mod runner;
 
+mod archive;
 mod bad_input;
 mod build_output;
 mod build_surface;

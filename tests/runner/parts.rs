@@ -35,6 +35,8 @@ pub struct Parts {
     pub remote_arm64: String,
     /// `ca.pem`, `cert.pem`, `key.pem`, and `other-…` of an authority that nobody trusts.
     pub tls: PathBuf,
+    /// Debian's podman and skopeo with their libraries, unpacked.
+    pub podman: PathBuf,
     /// What belongs to this engine's run, and goes with it.
     pub run: PathBuf,
 }
@@ -52,6 +54,7 @@ impl Parts {
             remote_unix: get("PARTS_REMOTE_UNIX")?,
             remote_arm64: get("PARTS_REMOTE_ARM64")?,
             tls: get("PARTS_TLS")?.into(),
+            podman: get("PARTS_PODMAN")?.into(),
             ..Self::without_builders()?
         })
     }
@@ -81,6 +84,7 @@ impl Parts {
             remote_unix: String::new(),
             remote_arm64: String::new(),
             tls: PathBuf::new(),
+            podman: PathBuf::new(),
             run: get("PARTS_RUN")?.into(),
         })
     }
@@ -105,6 +109,32 @@ impl Parts {
     pub fn pem(&self, name: &str) -> String {
         let path = self.tls.join(format!("{name}.pem"));
         std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
+    }
+
+    /// Podman with a store of its own in this directory, where nothing is mounted and no image is signed.
+    pub fn podman(&self, store: &Path) -> Command {
+        let file = |path: &str| self.podman.join(path);
+        let mut libraries: Vec<PathBuf> = Vec::new();
+        for parent in ["usr/lib", "lib"] {
+            let found = std::fs::read_dir(file(parent)).into_iter().flatten().flatten();
+            libraries.extend(
+                found.map(|one| one.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu")),
+            );
+        }
+        let mut command = Command::new(file("usr/bin/podman"));
+        command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).expect("paths without colons"));
+        command.env("CONTAINERS_REGISTRIES_CONF", file("etc/containers/registries.conf"));
+        command.env("HOME", store);
+        // Where there is none of the system's, only this one is read.
+        let config = store.join(".config/containers");
+        std::fs::create_dir_all(&config).expect("a store");
+        std::fs::copy(file("etc/containers/policy.json"), config.join("policy.json"))
+            .expect("podman's own policy");
+        command.arg("--root").arg(store.join("root")).arg("--runroot").arg(store.join("run"));
+        // It looks whether this is there, and runs nothing of it.
+        command.arg("--conmon").arg(file("usr/bin/conmon"));
+        command.args(["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]);
+        command
     }
 
     /// Whether the engine lacks the containerd image store.

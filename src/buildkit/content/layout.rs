@@ -3,19 +3,18 @@
 //! Nothing below the directory is reached through a link, so that no layout in a checkout leads out of it.
 //! New files and directories belong to the owner of the directory that they are made in.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, chownat, fstat, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::renameat;
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use crate::context::root::{Listing, Root};
+use crate::files::owned::create;
 use crate::model::Digest;
 
 /// The tag of a cache in its index, as buildx has it.
@@ -93,11 +92,6 @@ pub(super) fn names(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     Ok(listing.names().map(<[u8]>::to_vec).collect())
 }
 
-/// Removes a file from an open directory.
-pub(super) fn remove(directory: &OwnedFd, name: &[u8]) -> io::Result<()> {
-    Ok(unlinkat(directory, OsStr::from_bytes(name), AtFlags::empty())?)
-}
-
 fn manifests(index: &Value) -> &[Value] {
     index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
@@ -121,52 +115,6 @@ fn replace(directory: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
     let mut file = File::from(create(directory, &new)?);
     file.write_all(content)?;
     Ok(renameat(directory, new.as_str(), directory, name)?)
-}
-
-/// Makes an empty file, also where one was left.
-pub(super) fn create(directory: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
-    match unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(directory, name, flags, Mode::from_raw_mode(0o644))?;
-    give_to_owner(directory, name);
-    Ok(file)
-}
-
-/// Makes the directory of a layout, with those above it.
-pub(super) fn make(directory: &Path) -> io::Result<()> {
-    match std::fs::symlink_metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        found => return found.map(|_| ()),
-    }
-    let (Some(above), Some(name)) = (directory.parent(), directory.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    make(above)?;
-    let above = Root::open(above)?.open_directory(".")?;
-    make_below(&above, &name.to_string_lossy()).map(|_| ())
-}
-
-/// Opens a directory in an open one, and makes it if it is not there.
-pub(super) fn make_below(above: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
-    match mkdirat(above, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) => give_to_owner(above, name),
-        Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(above, name, flags, Mode::empty())?)
-}
-
-/// Only root may give files away; anybody else owns the directory already.
-fn give_to_owner(directory: &OwnedFd, name: &str) {
-    if let Ok(owner) = fstat(directory.as_fd()) {
-        let (user, group) =
-            (rustix::fs::Uid::from_raw(owner.st_uid), rustix::fs::Gid::from_raw(owner.st_gid));
-        let _ = chownat(directory, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW);
-    }
 }
 
 #[cfg(test)]
@@ -225,14 +173,5 @@ mod tests {
         symlink(outside.join("index"), layout.join("index.json")).unwrap();
         assert!(put_tag(&layout, &descriptor(b"s"), LATEST).is_err());
         assert!(!outside.join("index").exists());
-    }
-
-    #[test]
-    fn a_directory_is_made_with_those_above() {
-        let directory = tempfile::tempdir().unwrap();
-        let deep = directory.path().join("a/b/c");
-        make(&deep).unwrap();
-        make(&deep).unwrap();
-        assert!(deep.is_dir());
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::layout::{self, open_blob};
+use crate::files::owned;
 use crate::model::Digest;
 
 /// Far more than a manifest of a thousand layers.
@@ -27,7 +28,7 @@ pub(super) fn remove_unnamed(directory: &Path) -> io::Result<()> {
             std::str::from_utf8(&name).ok().and_then(|hex| Digest::parse(&format!("sha256:{hex}")).ok());
         // What is no blob is somebody else's.
         if digest.is_some_and(|digest| !named.contains(&digest)) {
-            layout::remove(&blobs, &name)?;
+            owned::remove(&blobs, &name)?;
         }
     }
     Ok(())

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::layout;
 use crate::buildkit::grpc::{Code, Status};
+use crate::files::owned;
 use crate::model::Digest;
 
 /// A directory of the session.
@@ -81,7 +82,7 @@ impl Store {
 
     fn directory_of(&self, name: &str) -> io::Result<OwnedFd> {
         let top = crate::context::root::Root::open(&self.directory)?.open_directory(".")?;
-        name.split('/').try_fold(top, |above, name| layout::make_below(&above, name))
+        name.split('/').try_fold(top, |above, name| owned::make_below(&above, name))
     }
 
     /// Removes the directory of unfinished blobs, when there are none.
@@ -102,9 +103,9 @@ pub(super) struct Ingest {
 
 impl Ingest {
     fn open(&self) -> io::Result<(OwnedFd, File)> {
-        layout::make(&self.store.directory)?;
+        owned::make(&self.store.directory)?;
         let directory = self.store.directory_of("ingest")?;
-        let file = layout::create(&directory, &self.name)?;
+        let file = owned::create(&directory, &self.name)?;
         Ok((directory, File::from(file)))
     }
 

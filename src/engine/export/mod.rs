@@ -1,6 +1,10 @@
-//! What else is made of an image that is out: it is put into the local daemon, and its build cache is written. Whatever happens
-//! here, the image stays as it is.
+//! What else is made of an image that is out: it is put into the local daemon, its build cache is written, it is written to files.
+//! Whatever happens here, the image stays as it is.
+//!
+//! Files may lie in the build context. What is on its way is never sent with it, and files get their names when nothing is left to
+//! be solved: an image is made of what was there when the run began.
 
+mod archive;
 mod cache;
 mod follow;
 mod held;
@@ -13,12 +17,17 @@ use crate::plan::export::ExportPlan;
 
 /// Makes each thing that the plan names, in its order, of an image that is out.
 pub(super) async fn all(run: &Run<'_>, plan: &[ExportPlan], image: Image<'_>) -> Result<(), RunError> {
+    let id = run.process.random_id();
+    let mut staged = Vec::new();
     for export in plan {
         match (export, &image.origin) {
             (ExportPlan::Load(plan), _) => load::load(run, plan, &image).await?,
+            (ExportPlan::Archive(plan), _) => {
+                staged.extend(Box::pin(archive::stage(run, plan, &image, &id)).await?);
+            }
             (ExportPlan::Cache(plan), Origin::Built(workshop)) => cache::write(run, plan, workshop).await?,
             (ExportPlan::Cache(_), Origin::Promoted | Origin::Merged(_) | Origin::Given) => {}
         }
     }
-    Ok(())
+    staged.into_iter().try_for_each(|file| file.commit(run))
 }

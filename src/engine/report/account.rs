@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::deployed::EnvironmentOutcome;
 use super::target::TargetOutcome;
+use crate::files;
 use crate::inputs::config::Config;
 use crate::model::{Annotation, Digest, Platform};
 use crate::plan::RunPlan;
@@ -45,6 +46,15 @@ impl Verified {
         let Self { platform, text, time, well } = self.clone();
         VerifiedRow { check: text, platform, time, well }
     }
+}
+
+/// The image in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Archived {
+    /// The file, for people.
+    pub place: String,
+    /// What it is.
+    pub written: files::Written,
 }
 
 /// What is reported of an image.
@@ -88,6 +98,8 @@ enum Entry {
     Verified(Verified),
     /// Caches were written, or not.
     CacheWritten(Vec<Written>),
+    /// The image is in a file.
+    Archived(Archived),
     /// The outputs are in their file.
     OutputsWritten,
 }
@@ -157,6 +169,11 @@ impl Report {
         self.add(Entry::CacheWritten(written));
     }
 
+    /// The image is in a file.
+    pub(in crate::engine) fn archived(&self, archived: Archived) {
+        self.add(Entry::Archived(archived));
+    }
+
     /// The outputs are in their file.
     pub(super) fn outputs_written(&self) {
         self.add(Entry::OutputsWritten);
@@ -192,6 +209,8 @@ pub(super) struct Account<'a> {
     pub cache_written: Vec<&'a Written>,
     /// Checks that have ended, in order.
     pub verified: Vec<&'a Verified>,
+    /// The file that the image is in.
+    pub archived: Option<&'a Archived>,
     /// The outputs are in their file.
     pub outputs_written: bool,
     /// What was built, or was there already; a version that was there before it counts more.
@@ -229,6 +248,7 @@ impl<'a> Account<'a> {
                 Entry::Environment(outcome) => account.environments.push(outcome),
                 Entry::Verified(verified) => account.verified.push(verified),
                 Entry::CacheWritten(written) => account.cache_written.extend(written),
+                Entry::Archived(archived) => account.archived = Some(archived),
                 Entry::OutputsWritten => account.outputs_written = true,
             }
         }

@@ -15,11 +15,11 @@ use crate::progress::state::Step;
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
-use crate::runner::summary::{self, EnvironmentRow, Outcome, PlatformRow, SummaryInput};
+use crate::runner::summary::{self, ArchiveRow, EnvironmentRow, Outcome, PlatformRow, SummaryInput};
 use crate::runner::units;
 
 use account::Account;
-pub(super) use account::{ImageSummary, Report, Verified, Written};
+pub(super) use account::{Archived, ImageSummary, Report, Verified, Written};
 pub(super) use deployed::EnvironmentOutcome;
 use outputs::{put, reference};
 pub(super) use target::TargetOutcome;
@@ -33,11 +33,11 @@ pub(super) fn finish(process: &Process, report: &Report, result: &Result<(), Run
 }
 
 /// Writes the outputs, once. A run that went `well` leaves a bake file, too. Called before the end by a run that has
-/// published and goes on: whatever ends it then, what was published is known; only what was deployed is written again.
+/// published and goes on: whatever ends it then, what was published is known; what it does then is written at the end.
 pub(super) fn write_outputs(process: &Process, report: &Report, well: bool) {
     report.account(|account| {
         if account.outputs_written {
-            outputs::write_deployed(process, account);
+            outputs::write_later(process, account);
         } else {
             outputs::write(process, account, well);
         }
@@ -209,6 +209,11 @@ fn page(
         tags: rows(tags.collect()),
         held_back: rows(account.targets.iter().map(held).collect()),
         verified: account.verified.iter().map(|verified| verified.row()).collect(),
+        archive: account.archived.map(|archived| ArchiveRow {
+            file: archived.place.clone(),
+            size: archived.written.size,
+            digest: archived.written.digest.clone(),
+        }),
         environments: account
             .environments
             .iter()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::account::Account;
+use super::account::{Account, Archived};
 use super::target::TargetOutcome;
 use crate::engine::process::Process;
 use crate::metadata::{PlannedTag, most_specific};
@@ -49,18 +49,26 @@ fn write_bake_file(process: &Process, paths: &Paths, content: &Value) -> Result<
     Ok(paths.to_host(&file).unwrap_or(file))
 }
 
-/// Writes what was deployed by a run that has written its outputs before: the last text of an output counts.
-pub(super) fn write_deployed(process: &Process, account: &Account<'_>) {
+/// Writes what a run that has written its outputs before has done since: the last text of an output counts.
+pub(super) fn write_later(process: &Process, account: &Account<'_>) {
     let paths = account.context.map(|context| &context.paths);
     let Some((paths, file)) = paths.and_then(|paths| Some((paths, paths.output.as_ref()?))) else { return };
-    if account.environments.is_empty() {
+    let mut outputs = Vec::new();
+    if let Some(archived) = account.archived {
+        outputs.push(("archive", archive(account, archived)));
+        outputs.push(("digest", account.digest.map_or_else(String::new, Digest::to_string)));
+    }
+    if !account.environments.is_empty() {
+        outputs.push(("pull_requests", deployed(account)));
+    }
+    let outputs: Vec<(&str, &str)> = outputs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    if outputs.is_empty() {
         return;
     }
-    let deployed = deployed(account);
-    let outputs = [("pull_requests", deployed.as_str())];
     if let Err(error) = append_outputs(file, &paths.workspace, &outputs, || delimiter(process.random_u128()))
     {
-        process.reporter.warn(&format!("no output `pull_requests`: {}", chain(&error)));
+        let names: Vec<String> = outputs.iter().map(|(name, _)| format!("`{name}`")).collect();
+        process.reporter.warn(&format!("no output {}: {}", names.join(", "), chain(&error)));
     }
 }
 
@@ -90,6 +98,7 @@ fn outputs(account: &Account<'_>) -> Vec<(&'static str, String)> {
         ("tag_names", names(&put).join("\n")),
         ("version", plan.version.clone().unwrap_or_default()),
         ("held_back", held_back(account).to_string()),
+        ("archive", account.archived.map(|archived| archive(account, archived)).unwrap_or_default()),
         ("pull_requests", deployed(account)),
         ("metadata", metadata(account)),
         ("plan", plan::display::json(plan)),
@@ -97,6 +106,13 @@ fn outputs(account: &Account<'_>) -> Vec<(&'static str, String)> {
         ("annotations", account.annotations().iter().map(line_of).collect::<Vec<_>>().join("\n")),
         ("json", described(account, &put, plan).to_string()),
     ]
+}
+
+/// The output `archive`: the path as the job's next steps know it.
+fn archive(account: &Account<'_>, archived: &Archived) -> String {
+    let path = &archived.written.path;
+    let host = account.context.and_then(|context| context.paths.to_host(path));
+    host.as_ref().unwrap_or(path).display().to_string()
 }
 
 /// The image in one repository, once all its tags are there.

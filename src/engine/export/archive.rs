@@ -1,0 +1,197 @@
+//! The image in a file: read back from its registry where it was pushed, else exported by who has built it.
+//!
+//! A thread of its own packs and writes what comes: the bytes pass through a few at a time, and a disk that is slow holds back
+//! who sends them. Whatever ends the run, the thread is waited for, so that nothing half stays.
+
+use std::io;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::buildkit::{self, ArchivePart, BuildIds, Provisions};
+use crate::engine::obtain::{Image, Located, Origin};
+use crate::engine::report::{Archived, ImageSummary};
+use crate::engine::run::Run;
+use crate::engine::solving::provisions;
+use crate::error::RunError;
+use crate::files::layout::Unpacked;
+use crate::files::{Compressed, Layout, NewFile, Root};
+use crate::model::text;
+use crate::plan::archive::ArchivePlan;
+use crate::plan::build::BuildPlan;
+use crate::registry::Part;
+use crate::runner::units;
+
+/// Parts that wait for the disk.
+const PARTS: usize = 16;
+
+/// A file that is all there, under another name still.
+pub(super) struct Staged {
+    file: NewFile,
+    place: String,
+    began: Instant,
+}
+
+impl Staged {
+    /// Gives the file its name.
+    pub(super) fn commit(self, run: &Run<'_>) -> Result<(), RunError> {
+        let written = self.file.finish().map_err(|error| not_written(&self.place, &error))?;
+        run.process.reporter.phase("archive", self.began.elapsed());
+        let size = units::bytes(written.size);
+        run.process.reporter.info(&format!("wrote {} ({size}, {})", self.place, written.digest));
+        run.report.archived(Archived { place: self.place, written });
+        Ok(())
+    }
+}
+
+/// The file and what is in it.
+type Written = io::Result<(NewFile, Root)>;
+/// An image on its way into its file.
+type Packing = Layout<Compressed<NewFile>>;
+
+/// Writes all of it under another name; nothing where there is no image.
+///
+/// # Errors
+/// Who has the image does not give it, or the disk does not take it.
+pub(super) async fn stage(
+    run: &Run<'_>,
+    plan: &ArchivePlan,
+    image: &Image<'_>,
+    id: &str,
+) -> Result<Option<Staged>, RunError> {
+    let began = Instant::now();
+    let file = match (image.located.first(), &image.origin, &plan.unpushed) {
+        (Some(located), ..) => downloaded(run, plan, located, id).await?,
+        (None, Origin::Built(workshop), Some(unpushed)) => {
+            let there = workshop.nodes().get(unpushed.node).zip(workshop.solved.get(unpushed.node));
+            let (node, solved) = there.ok_or_else(|| {
+                RunError::Contradiction(vec!["what is to be archived was not built".into()])
+            })?;
+            let build = unpushed.build(solved.clone());
+            let (file, root) = exported(run, plan, &node.connection, &build, id).await?;
+            // Attestations say when: what is in the file is what there is of the image.
+            let annotations = None;
+            run.report.image(ImageSummary { digest: Some(root.digest), promoted: false, annotations });
+            file
+        }
+        (None, ..) => return Ok(None),
+    };
+    Ok(Some(Staged { file, place: plan.place.clone(), began }))
+}
+
+/// What was pushed.
+async fn downloaded(
+    run: &Run<'_>,
+    plan: &ArchivePlan,
+    located: &Located,
+    id: &str,
+) -> Result<NewFile, RunError> {
+    let (parts, incoming) = mpsc::channel(PARTS);
+    let writing = write(plan, id, |layout| pack(layout, incoming));
+    let client = run.registries.client(located.repository.registry());
+    let sending = async move {
+        // The channel ends with this, and with it who writes.
+        let parts = parts;
+        Ok(client.download(&located.repository, &located.digest, &parts).await?)
+    };
+    let sent = run.until_stopped(sending).await;
+    Ok(ended(plan, writing, sent).await?.0)
+}
+
+/// Packs what comes; whether all of it has come, who sends it knows.
+fn pack(layout: &mut Packing, mut incoming: mpsc::Receiver<Part>) -> io::Result<Root> {
+    let mut root = None;
+    while let Some(part) = incoming.blocking_recv() {
+        match part {
+            Part::Top(top) => {
+                let size = top.bytes.len() as u64;
+                layout.begin(&top.digest, size)?;
+                layout.data(&top.bytes)?;
+                root = Some(Root { media_type: top.media_type, digest: top.digest, size });
+            }
+            Part::Blob(digest, size) => layout.begin(&digest, size)?,
+            Part::Data(data) => layout.data(&data)?,
+        }
+    }
+    root.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// What was not pushed.
+async fn exported(
+    run: &Run<'_>,
+    plan: &ArchivePlan,
+    connection: &buildkit::Connection,
+    build: &BuildPlan,
+    id: &str,
+) -> Result<(NewFile, Root), RunError> {
+    let (parts, mut incoming) = mpsc::channel::<ArchivePart>(PARTS);
+    let writing = write(plan, id, move |layout| {
+        let mut unpacked = Unpacked::default();
+        while let Some(part) = incoming.blocking_recv() {
+            unpacked.feed(&part?, layout)?;
+        }
+        unpacked.root()
+    });
+    let ids = BuildIds::from_random((run.process.random)());
+    let provisions =
+        Provisions { archive: Some(parts), staging: Some(id.to_owned()), ..provisions(run, build) };
+    let (updates, _) = mpsc::channel(1);
+    let (cancel, mut cancelled) = watch::channel(false);
+    let stop = async { drop(cancelled.wait_for(|stop| *stop).await) };
+    let building = buildkit::build(connection, build, &ids, provisions, updates, stop);
+    let outcome = run
+        .in_order(building, || {
+            cancel.send_replace(true);
+        })
+        .await;
+    let sent = match (outcome, run.process.stopping()) {
+        (_, Some(stop)) => Err(RunError::Stopped(stop)),
+        (outcome, None) => outcome.map(|_| ()).map_err(RunError::from),
+    };
+    ended(plan, writing, sent).await
+}
+
+/// Begins to write the file.
+fn write(
+    plan: &ArchivePlan,
+    id: &str,
+    pack: impl FnOnce(&mut Packing) -> io::Result<Root> + Send + 'static,
+) -> JoinHandle<Written> {
+    let (plan, id) = (plan.clone(), id.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let file = NewFile::begin(&plan.path, &id)?;
+        let mut layout = Layout::new(Compressed::new(file, plan.format)?)?;
+        let root = pack(&mut layout)?;
+        let mut file = layout.finish(&root, &plan.names, &plan.preferred)?.finish()?;
+        file.sync()?;
+        Ok((file, root))
+    })
+}
+
+/// How it ended: a disk that does not take the file ends who sends it, so that its word is the first cause.
+async fn ended(
+    plan: &ArchivePlan,
+    writing: JoinHandle<Written>,
+    sent: Result<(), RunError>,
+) -> Result<(NewFile, Root), RunError> {
+    let written = match writing.await {
+        Ok(written) => written,
+        Err(bug) => match bug.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(io::ErrorKind::Interrupted.into()),
+        },
+    };
+    match (sent, written) {
+        (Err(stopped @ RunError::Stopped(_)), _) => Err(stopped),
+        (_, Err(error)) if error.raw_os_error().is_some() => Err(not_written(&plan.place, &error)),
+        (Err(error), _) => Err(error),
+        (Ok(()), Err(error)) => Err(not_written(&plan.place, &error)),
+        (Ok(()), Ok(written)) => Ok(written),
+    }
+}
+
+fn not_written(place: &str, error: &io::Error) -> RunError {
+    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    RunError::NotWritten { place: place.to_owned(), why: text::line(&error.to_string()), full }
+}
