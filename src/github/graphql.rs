@@ -11,8 +11,8 @@ use super::limits::pause;
 use super::{GitHub, GitHubError};
 use crate::model::text;
 
-/// The field of a branch that a token without the permission for pull requests does not see.
-const PULLS: &str = "associatedPullRequests";
+/// What a branch's pull requests are called in queries: a token without the permission for them does not see these.
+const PULLS: [&str; 2] = ["open", "closed"];
 
 /// The answer to a query or a mutation.
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ impl GitHub {
             pause: limited.then(|| pause(200, &answer.headers, &message, true)).flatten(),
             kind,
             message: text::line(&message),
-            about_pulls: path.iter().any(|part| part == PULLS),
+            about_pulls: path.iter().any(|part| PULLS.iter().any(|name| part == name)),
         })
     }
 

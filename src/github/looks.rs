@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{GitHub, GitHubError, PullRequest};
 use crate::model::CommitId;
 
-/// Branches of somebody who was ended that are told at once.
+/// Branches and closed pull requests that are told at once.
 const LISTED: usize = 20;
 
 /// What a repository is.
@@ -41,6 +41,8 @@ pub struct BranchesRead {
     pub branch: Option<CommitId>,
     /// The open pull request of it.
     pub proposal: Option<PullRequest>,
+    /// Where the branch was when the last pull requests of it were closed, merged or not.
+    pub closed: Vec<CommitId>,
     /// Branches whose names have a certain text in them.
     pub others: Vec<String>,
 }
@@ -64,10 +66,10 @@ struct Named {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Reference {
     target: Target,
-    associated_pull_requests: Option<Listed<Pull>>,
+    open: Option<Listed<Pull>>,
+    closed: Option<Listed<Closed>>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +90,12 @@ struct Pull {
     url: String,
     head_ref_oid: CommitId,
     auto_merge_request: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Closed {
+    head_ref_oid: CommitId,
 }
 
 #[derive(Deserialize)]
@@ -183,8 +191,10 @@ impl GitHub {
              repository(owner: $owner, name: $name) {{ \
              base: ref(qualifiedName: $base) {{ target {{ oid }} }} \
              head: ref(qualifiedName: $head) {{ target {{ oid }} \
-             associatedPullRequests(states: OPEN, baseRefName: $into, first: 1) {{ \
-             nodes {{ id number url headRefOid autoMergeRequest {{ enabledAt }} }} }} }} \
+             open: associatedPullRequests(states: OPEN, baseRefName: $into, first: 1) {{ \
+             nodes {{ id number url headRefOid autoMergeRequest {{ enabledAt }} }} }} \
+             closed: associatedPullRequests(states: [CLOSED, MERGED], baseRefName: $into, first: {LISTED}, \
+             orderBy: {{ field: CREATED_AT, direction: DESC }}) {{ nodes {{ headRefOid }} }} }} \
              others: refs(refPrefix: \"refs/heads/\", query: $others, first: {LISTED}) {{ nodes {{ name }} }} }} }}"
         );
         let mut variables = of(repository);
@@ -193,14 +203,16 @@ impl GitHub {
         variables["head"] = head(branch).into();
         variables["others"] = others.into();
         let found: Branches = self.look(&format!("the branches of {repository}"), &query, &variables).await?;
-        let (at, proposal) = match found.head {
-            Some(head) => (Some(head.target.oid), head.associated_pull_requests),
-            None => (None, None),
+        let (at, open, closed) = match found.head {
+            Some(Reference { target, open, closed }) => (Some(target.oid), open, closed),
+            None => (None, None, None),
         };
+        let closed = closed.map(|listed| listed.nodes).unwrap_or_default();
         Ok(BranchesRead {
             base: found.base.map(|base| base.target.oid),
             branch: at,
-            proposal: proposal.and_then(|listed| listed.nodes.into_iter().next()).map(PullRequest::from),
+            proposal: open.and_then(|listed| listed.nodes.into_iter().next()).map(PullRequest::from),
+            closed: closed.into_iter().map(|closed| closed.head_ref_oid).collect(),
             others: found.others.nodes.into_iter().map(|found| found.name).collect(),
         })
     }

@@ -6,6 +6,7 @@
 //! subject.
 
 use crate::job::{Job, parts};
+use crate::runner::event::{Event, TIP};
 use crate::runner::parts::{docker, project};
 use crate::runner::workflow::{Ran, Runner, Texts, Workflow};
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ struct Site {
     workflow: Workflow,
     jobs: usize,
     workspace: PathBuf,
+    /// What was pushed.
+    ref_name: String,
 }
 
 impl Site {
@@ -52,7 +55,7 @@ impl Site {
         let workspace = job.machine.workspace();
         let jobs = text.matches("runs-on:").count();
         assert!(text.contains("permissions: {") && text.contains("pull_request:"), "{text}");
-        Self { job, workflow: Workflow::parse(&text), jobs, workspace }
+        Self { job, workflow: Workflow::parse(&text), jobs, workspace, ref_name: "main".into() }
     }
 
     /// A push to `main` that changes a file.
@@ -62,6 +65,16 @@ impl Site {
         self.job.check_out("refs/heads/main", 1);
         self.job.event = self.job.event_of("push-branch");
         self.job.machine.run += 1;
+    }
+
+    /// A push of a Git tag at `main`.
+    fn tagged(&mut self, version: &str) {
+        let commit = self.job.origin.rev("main");
+        self.job.origin.git(&["tag", version, &commit]);
+        self.job.event = Event::fixture("push-tag").replace(TIP, &commit).replace("v1.2.3", version);
+        self.job.check_out(&format!("refs/tags/{version}"), 1);
+        self.job.machine.run += 1;
+        version.clone_into(&mut self.ref_name);
     }
 
     fn run(&self) -> Ran {
@@ -102,20 +115,31 @@ impl Runner for Site {
     fn github(&self, key: &str) -> String {
         match key {
             "actor" => "octocat".into(),
+            "ref_name" => self.ref_name.clone(),
             "token" => self.job.machine.token.clone(),
             _ => panic!("the emulator does not know `github.{key}`"),
         }
     }
 
-    fn uses(&self, action: &str, with: Texts, env: Texts) -> (bool, Texts, String) {
-        // The job has done that.
-        if action == "actions/checkout@v7" {
-            return (true, Texts::new(), String::new());
+    fn uses(&self, action: &str, mut with: Texts, env: Texts) -> (bool, Texts, String) {
+        match action {
+            // The job has done that.
+            "actions/checkout@v7" => return (true, Texts::new(), String::new()),
+            // Where there is something to keep.
+            "actions/upload-artifact@v4" => {
+                let files = std::fs::read_dir(self.workspace.join(&with["path"])).map_or(0, Iterator::count);
+                return (files > 0, Texts::new(), format!("{files} files"));
+            }
+            action => assert_eq!(action, "org/docker-push-action@v1"),
         }
-        assert_eq!(action, "org/docker-push-action@v1");
         let mut step = self.job.step();
         if with.get("mode").is_none_or(|mode| mode != "tag") {
             step.inputs.insert("platform".into(), format!("linux/{}", native()));
+        }
+        // Beside the base image.
+        if let Some(arguments) = with.remove("build_args") {
+            let base = &step.inputs["build_args"];
+            with.insert("build_args".into(), format!("{base}\n{arguments}"));
         }
         step.inputs.extend(with);
         step.env.extend(env);
@@ -248,10 +272,33 @@ fn what_a_scan_refuses_gets_no_tag() {
     assert_eq!(site.digests(), after, "{}", ran.log);
 }
 
+#[test]
+fn a_customer_without_a_registry_gets_a_file() {
+    let mut site = Site::of("customer-delivery.md", "deliver.yaml", "box", &parts().base);
+    let file = site.workspace.join("dist/box.tar.gz");
+    site.tagged("v1.1.0");
+    let ran = site.run();
+    assert!(ran.all(1), "{}", ran.log);
+    for said in ["box.tar.gz: OK", "box v1.1.0", "2 files"] {
+        assert!(ran.log.contains(said), "{said}: {}", ran.log);
+    }
+    assert!(file.exists());
+    assert_eq!(site.digests(), Texts::new(), "no registry takes part");
+    let name = format!("{}/{}:v1.1.0", parts().localhost(), site.job.repository());
+    docker(&["image", "rm", "--force", &docker(&["image", "inspect", "--format", "{{.Id}}", &name])]);
+    // What does not start is not delivered.
+    let dockerfile = files_of("customer-delivery.md")["Dockerfile"].replace("echo box", "exit 1; echo box");
+    site.pushed("Dockerfile", &dockerfile);
+    site.tagged("v1.2.0");
+    site.fails(&Texts::new(), &["`verify`, line 1: `box --version` failed"]);
+    assert!(!file.exists(), "no half file, and no old one");
+}
+
 /// What people read is what is run: no page has a workflow that no test takes. That of `deploy.md` is `deploy`'s.
 #[test]
 fn every_workflow_of_the_pages_is_run() {
     let run = [
+        "customer-delivery.md deliver.yaml",
         "deploy.md docker.yaml",
         "migration-image.md migrate.yaml",
         "scan-before-tag.md docker.yaml",

@@ -211,7 +211,8 @@ impl Hand<'_> {
             Some(known) => known,
             None => self.base(place, head).await?,
         };
-        Ok(Seen { base, branch: found.branch, proposal: found.proposal.map(proposal) })
+        let closed = found.branch.as_ref().is_some_and(|head| found.closed.contains(head));
+        Ok(Seen { base, branch: found.branch, proposal: found.proposal.map(proposal), closed })
     }
 
     async fn base(&self, place: &DeployPlace, head: CommitId) -> Result<BaseRead, DeployError> {

@@ -118,6 +118,10 @@ impl World {
         (pull.is_open, pull.closed_at) = (false, at);
     }
 
+    fn was_closed_at(&self, commit: usize) -> bool {
+        self.pulls.iter().any(|pull| pull.closed_at == Some(commit))
+    }
+
     fn open(&self) -> Option<usize> {
         self.pulls.iter().position(|pull| pull.is_open)
     }
@@ -186,6 +190,7 @@ impl Run {
                     base: BaseRead { head: id(head), files: vec![file] },
                     branch: world.on(&branch).map(id),
                     proposal: world.open().map(|pull| world.proposal(pull)),
+                    closed: world.on(&branch).is_some_and(|at| world.was_closed_at(at)),
                 })
             }
             DeployStep::FindProposal => DeployReply::Proposal(world.open().map(|pull| world.proposal(pull))),
@@ -195,7 +200,7 @@ impl Run {
             }
             DeployStep::FindClosed(head) => {
                 let at = number(head);
-                DeployReply::Closed(world.pulls.iter().any(|pull| pull.closed_at == Some(at)))
+                DeployReply::Closed(world.was_closed_at(at))
             }
             DeployStep::ReadBranch => DeployReply::Branch(world.on(&branch).map(id)),
             DeployStep::Ask(question) => DeployReply::Answer(match question {

@@ -114,6 +114,8 @@ pub struct Seen {
     pub branch: Option<CommitId>,
     /// The open pull request of it.
     pub proposal: Option<Proposal>,
+    /// The branch is where a pull request was closed. Only the last ones are told.
+    pub closed: bool,
 }
 
 /// A pull request, as it was read.

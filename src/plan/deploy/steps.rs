@@ -281,7 +281,7 @@ impl DeploySteps {
                 Phase::Reading(Proposal { head, ..proposal })
             }
             (Some(head), None) => {
-                self.branch = BranchRead::LeftOver(head);
+                self.branch = if seen.closed { BranchRead::At(head) } else { BranchRead::LeftOver(head) };
                 Phase::Judging
             }
             (None, _) => {

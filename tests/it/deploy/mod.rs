@@ -74,8 +74,11 @@ async fn again_newer_older_and_merged() {
     assert_eq!(action(&good(deployment.run(&two, SHOP))), "unchanged");
     assert_eq!(action(&good(deployment.run(&one, SHOP))), "held_back");
     let three = deployment.release("v1.3.0").await;
+    deployment.github.calls();
     let ended = good(deployment.run(&three, SHOP));
     assert_eq!(action(&ended), "opened", "from the branch that is left over: {}", ended.log);
+    let calls = deployment.calls_to("acme/infra");
+    assert_eq!(calls.len(), 7, "which takes no more calls: {calls:#?}");
     let states: Vec<_> = deployment.infra.pulls().iter().map(|pull| pull.state).collect();
     assert_eq!(states, [PullState::Merged, PullState::Open]);
 }

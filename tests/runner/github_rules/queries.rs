@@ -9,8 +9,11 @@ const WHOLE: &str = "query Whole($owner: String!, $name: String!, $branch: Strin
     defaultBranchRef { name target { oid } }
     branch: ref(qualifiedName: $branch) {
       name target { oid }
-      associatedPullRequests(states: [OPEN, MERGED], baseRefName: \"main\", first: 5) {
+      open: associatedPullRequests(states: [OPEN, MERGED], baseRefName: \"main\", first: 5) {
         nodes { id number url state headRefOid autoMergeRequest { mergeMethod } }
+      }
+      closed: associatedPullRequests(states: CLOSED, first: 1, orderBy: { field: CREATED_AT, direction: DESC }) {
+        nodes { number }
       }
     }
     refs(refPrefix: \"refs/heads/\", query: \"work\", first: 2) { nodes { name } }
@@ -44,7 +47,7 @@ fn a_repository_its_branches_and_trees() {
         json!({ "data": { "repository": {
             "id": client.get("/repos/acme/infra").json()["node_id"], "nameWithOwner": "acme/infra", "archived": false,
             "defaultBranchRef": { "name": "main", "target": { "oid": head } },
-            "branch": { "name": "work/1", "target": { "oid": work }, "associatedPullRequests": { "nodes": [{
+            "branch": { "name": "work/1", "target": { "oid": work }, "closed": { "nodes": [] }, "open": { "nodes": [{
                 "id": pull["node_id"], "number": 1, "url": pull["html_url"], "state": "OPEN", "headRefOid": work,
                 "autoMergeRequest": null,
             }] } },
@@ -63,7 +66,8 @@ fn a_repository_its_branches_and_trees() {
     // Closed without being merged; merged.
     hosted.close(1);
     let none = repository(&whole(&client, "infra", "work/1", "HEAD:"));
-    assert_eq!(none["branch"]["associatedPullRequests"]["nodes"], json!([]));
+    assert_eq!(none["branch"]["open"]["nodes"], json!([]));
+    assert_eq!(none["branch"]["closed"]["nodes"], json!([{ "number": 1 }]));
     // By the name that it had before.
     hosted.rename("acme/clusters");
     assert_eq!(repository(&whole(&client, "infra", "main", "HEAD:"))["nameWithOwner"], "acme/clusters");
@@ -95,7 +99,7 @@ fn what_a_token_may_not_read_is_told_with_its_path() {
     let body = whole(&reader, "infra", "main", "HEAD:");
     assert_eq!(body["data"]["repository"]["branch"]["target"]["oid"], json!(hosted.head("main")));
     let words = "Resource not accessible by personal access token";
-    let path = r#"["repository","branch","associatedPullRequests"]"#;
+    let path = r#"["repository","branch","open"]"#;
     assert_eq!(refused(&body), ("FORBIDDEN".into(), path.into(), words.into()));
 }
 

@@ -15,7 +15,7 @@ pub struct Operation {
 }
 
 /// A field that is to be shown.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Field {
     pub name: String,
     /// Under which name it is wanted.
@@ -27,7 +27,7 @@ pub struct Field {
 }
 
 /// What is given to a field.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Argument {
     Variable(String),
     Written(Value),
@@ -146,7 +146,7 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    /// A text, a number, or the name of an enum's value; or a list of them.
+    /// A text, a number, or the name of an enum's value; or a list or an object of them.
     fn value(&mut self) -> Result<Value, String> {
         if self.has("[") {
             let mut all = Vec::new();
@@ -154,6 +154,15 @@ impl Reader<'_> {
                 all.push(self.value()?);
             }
             return Ok(Value::Array(all));
+        }
+        if self.has("{") {
+            let mut all = Map::new();
+            while !self.has("}") {
+                let name = self.name()?;
+                self.expect(":")?;
+                all.insert(name, self.value()?);
+            }
+            return Ok(Value::Object(all));
         }
         let token = self.peek().to_owned();
         let written = token.strip_prefix('"').map(Value::from);

@@ -117,13 +117,17 @@ impl Shown<'_> {
         if !self.may(home, CONTENTS) {
             return Ok(Value::Null);
         }
-        let mut shown = reference(branch, &at);
-        if let Some(pulls) = field.shown.iter().find(|field| field.name == "associatedPullRequests") {
-            self.path.push(pulls.alias.clone());
-            shown["associatedPullRequests"] = self.proposals(home, branch, pulls)?;
+        let of_pulls = |field: &Field| field.name == "associatedPullRequests";
+        let (pulls, others): (Vec<Field>, Vec<Field>) = field.shown.iter().cloned().partition(of_pulls);
+        let mut shown = select(&reference(branch, &at), &others, "Ref")?;
+        for field in pulls {
+            self.path.push(field.alias.clone());
+            let found = self.proposals(home, branch, &field)?;
             self.path.pop();
+            shown[&field.alias] =
+                if found.is_null() { found } else { select(&found, &field.shown, "PullRequestConnection")? };
         }
-        select(&shown, &field.shown, "Ref")
+        Ok(shown)
     }
 
     fn proposals(&mut self, home: &Home, branch: &str, field: &Field) -> Result<Value, String> {
@@ -145,8 +149,12 @@ impl Shown<'_> {
                 && (base.is_null() || base == pull.base.as_str())
         };
         let web = format!("{}/{}", self.web, home.full_name());
-        let found = home.pulls.iter().filter(wanted).take(usize::try_from(first).unwrap_or_default());
-        Ok(json!({ "nodes": found.map(|pull| proposal(pull, home, &web)).collect::<Vec<_>>() }))
+        let mut found: Vec<&Pull> = home.pulls.iter().filter(wanted).collect();
+        if field.argument("orderBy", self.variables)["direction"] == "DESC" {
+            found.reverse();
+        }
+        found.truncate(usize::try_from(first).unwrap_or_default());
+        Ok(json!({ "nodes": found.iter().map(|pull| proposal(pull, home, &web)).collect::<Vec<_>>() }))
     }
 
     /// Branches, by a part of their names.
