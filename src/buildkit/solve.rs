@@ -22,7 +22,7 @@ use super::ssh::Agents;
 use super::status::Follower;
 use super::transfers::Transfers;
 use crate::model::{Digest, Secret};
-use crate::plan::build::{BuildPlan, Export};
+use crate::plan::build::BuildPlan;
 use crate::progress::event::StatusUpdate;
 
 /// Longest silence of the status stream after Solve has returned (buildx waits as long).
@@ -69,6 +69,7 @@ pub async fn build(
         stores,
         transfers: Transfers::default(),
         archive: provisions.archive,
+        files: provisions.files,
         staging: provisions.staging,
     };
     let mut cancel = pin!(cancel);
@@ -141,7 +142,7 @@ async fn solve(
             let response = response.into_inner();
             let finished = session.stores().finish(&response.exporter_response);
             finished.map_err(|(directory, source)| BuildError::CacheIndex { directory, source })?;
-            if plan.export == Export::Nothing {
+            if !plan.export.is_image() {
                 return Ok(None);
             }
             exported_digest(&response).map(Some).map_err(BuildError::Nonsense)

@@ -376,6 +376,14 @@ pub const INPUTS: &[Input] = &[
     .accepts("a path in the workspace or in `runner.temp` that ends in `.tar`, `.tar.gz` or `.tar.zst`")
     .misspelt(&["archives", "archive_path", "tarball", "save"]),
     row(
+        "outputs",
+        Kind::List,
+        Default::None,
+        "What else is made of the build's result, in buildx's grammar, beside the push: its files (`local`, `tar`), the image as an OCI layout or as Docker's archive. Where the image goes is said by `repository`, `tags` and `push`.",
+    )
+    .accepts("`type=local,dest=dist`, `type=tar,dest=files.tar`, `type=oci,dest=layout,tar=false` or `type=docker,dest=image.tar`, or a directory alone, one a line; paths in the workspace or in `runner.temp`")
+    .misspelt(&["output", "export", "exports", "exporters"]),
+    row(
         "mode",
         Kind::Text,
         Default::Text("build"),
@@ -455,7 +463,7 @@ pub const PREPARE: &[&str] = &[
 ];
 
 /// Names that are promised but that this version does not know yet.
-pub(super) const LATER: &[&str] = &["outputs", "check_level"];
+pub(super) const LATER: &[&str] = &["check_level"];
 
 #[cfg(test)]
 mod tests {

@@ -47,6 +47,7 @@ mod login_ends;
 mod nodes;
 mod order;
 mod outage;
+mod outputs;
 mod preflight;
 mod prepare;
 mod reach;
