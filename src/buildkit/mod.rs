@@ -68,7 +68,7 @@ pub use connection::{Connection, Worker};
 pub use content::MissingCache;
 pub use diffcopy::{Transfer, TransferError};
 pub use error::BuildError;
-pub use file_send::{Archive, ArchivePart};
+pub use file_send::{Archive, ArchivePart, Files};
 pub use ids::BuildIds;
 pub use lint::{Linted, lint};
 pub use pins::Pins;

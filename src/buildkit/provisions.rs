@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::auth::LoginLookup;
-use super::file_send::Archive;
+use super::file_send::{Archive, Files};
 use crate::model::{BuildSecret, Secret, SshSource};
 
 /// Handed to [`super::build`] beside the plan; never shown, never sent but when the daemon asks, or where the
@@ -23,6 +23,8 @@ pub struct Provisions {
     pub github_cache: Option<GithubCache>,
     /// Who takes the archive that the build exports, where it exports one.
     pub archive: Option<Archive>,
+    /// Where files go that the build exports, where it exports some.
+    pub files: Option<Files>,
     /// What the names of files end in that this run is writing, perhaps into the build context: none of these is sent.
     pub staging: Option<String>,
 }
@@ -45,6 +47,7 @@ impl Default for Provisions {
             ssh: Vec::new(),
             github_cache: None,
             archive: None,
+            files: None,
             staging: None,
         }
     }

@@ -13,7 +13,9 @@ use super::address::Address;
 use super::contexts;
 use super::ids::BuildIds;
 use super::pins;
-use crate::model::{Annotation, AnnotationLevel, Compression, HostAddress, NetworkMode, RunOptions, Secret};
+use crate::model::{
+    Annotation, AnnotationLevel, Compression, ExporterKind, HostAddress, NetworkMode, RunOptions, Secret,
+};
 use crate::plan::build::{BuildPlan, Export};
 
 /// The request that carries out this plan at this daemon.
@@ -169,10 +171,27 @@ fn held_annotations(plan: &BuildPlan) -> impl Iterator<Item = (String, &str)> {
 }
 
 fn exporter(plan: &BuildPlan) -> Option<Exporter> {
+    let mut exporter = planned_exporter(plan)?;
+    if let Export::Output { attrs, .. } = &plan.export {
+        exporter.attrs.extend(attrs.clone());
+    }
+    Some(exporter)
+}
+
+/// The exporter, as far as the plan says more of it than the user.
+fn planned_exporter(plan: &BuildPlan) -> Option<Exporter> {
+    if let Export::Output { kind, .. } = &plan.export
+        && !kind.is_image()
+    {
+        // Files keep the times that they have in the result, as buildx leaves them.
+        return Some(Exporter { r#type: kind.name().into(), attrs: HashMap::new() });
+    }
     let mut attrs: HashMap<String, String> = HashMap::new();
     let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
-    set("oci-mediatypes", "true");
-    if !matches!(plan.export, Export::Store(_) | Export::Archive(_) | Export::Layout) {
+    if !matches!(plan.export, Export::Output { kind: ExporterKind::Docker, .. }) {
+        set("oci-mediatypes", "true");
+    }
+    if matches!(plan.export, Export::Digest | Export::PushByDigest(_)) {
         // Nothing stays in the daemon's own image store.
         set("store", "false");
     }
@@ -201,6 +220,7 @@ fn exporter(plan: &BuildPlan) -> Option<Exporter> {
             "moby"
         }
         Export::Layout => "oci",
+        Export::Output { kind, .. } => kind.name(),
         Export::Archive(names) => {
             set("name", &names.join(","));
             if plan.has_index() { "oci" } else { "docker" }

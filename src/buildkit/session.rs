@@ -23,7 +23,7 @@ use super::connection::Connection;
 use super::content::{self, Stores};
 use super::dial::Io;
 use super::diffcopy::{Transfer, TransferError};
-use super::file_send::{self, Archive};
+use super::file_send::{self, Archive, Files};
 use super::filesync;
 use super::grpc::{Messages, Reply, Status, percent_encode, unary};
 use super::health;
@@ -74,6 +74,8 @@ pub(super) struct Services {
     pub transfers: Transfers,
     /// What the names of files end in that this run is writing.
     pub staging: Option<String>,
+    /// Where files go that are exported, if some are.
+    pub files: Option<Files>,
     /// Who takes the archive that is exported, if one is.
     pub archive: Option<Archive>,
 }
@@ -159,9 +161,10 @@ impl Services {
                 let (directories, transfers) = (&self.directories, &self.transfers);
                 filesync::diff_copy(directories, transfers, staging, &head.headers, messages, spawner)
             }
-            "/moby.filesync.v1.FileSend/DiffCopy" => {
-                file_send::receive(self.archive.as_ref(), messages, spawner)
-            }
+            "/moby.filesync.v1.FileSend/DiffCopy" => match &self.files {
+                Some(files) => file_send::receive_files(files, messages, spawner),
+                None => file_send::receive(self.archive.as_ref(), messages, spawner),
+            },
             "/moby.buildkit.secrets.v1.Secrets/GetSecret" => {
                 let request = messages.only().await;
                 unary(request.and_then(|request| secrets::get_secret(&self.secrets, &request)))

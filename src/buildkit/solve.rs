@@ -20,7 +20,7 @@ use super::ssh::Agents;
 use super::status::Follower;
 use super::transfers::Transfers;
 use crate::model::{Digest, Secret};
-use crate::plan::build::{BuildPlan, Export};
+use crate::plan::build::BuildPlan;
 use crate::progress::event::StatusUpdate;
 
 /// How a build ended, when well.
@@ -78,6 +78,7 @@ pub(super) async fn open_session(
         stores,
         transfers: Transfers::default(),
         archive: provisions.archive,
+        files: provisions.files,
         staging: provisions.staging,
     };
     tokio::select! {
@@ -114,7 +115,7 @@ async fn solve(
             let response = response.into_inner();
             let finished = session.stores().finish(&response.exporter_response);
             finished.map_err(|(directory, source)| BuildError::CacheIndex { directory, source })?;
-            if plan.export == Export::Nothing {
+            if !plan.export.is_image() {
                 return Ok(None);
             }
             exported_digest(&response).map(Some).map_err(BuildError::Nonsense)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::run::Run;
 use crate::buildkit::{self, ArchivePart, BuildError, BuildIds, Connection, Provisions};
@@ -68,6 +68,34 @@ pub(super) fn refused(run: &Run<'_>, error: BuildError) -> RunError {
     }
 }
 
+/// Carries out a build once more whose result comes through the session, while files of this ending are on their way.
+///
+/// # Errors
+/// The builder's words, or that the run was asked to stop.
+pub(super) async fn solve_again(
+    run: &Run<'_>,
+    connection: &Connection,
+    build: &BuildPlan,
+    provisions: Provisions,
+    staging: &str,
+) -> Result<(), RunError> {
+    let ids = BuildIds::from_random((run.process.random)());
+    let provisions = Provisions { staging: Some(staging.to_owned()), ..provisions };
+    let (updates, _) = mpsc::channel(1);
+    let (cancel, mut cancelled) = watch::channel(false);
+    let stop = async { drop(cancelled.wait_for(|stop| *stop).await) };
+    let building = Box::pin(buildkit::build(connection, build, &ids, provisions, updates, stop));
+    let outcome = run
+        .in_order(building, || {
+            cancel.send_replace(true);
+        })
+        .await;
+    match (outcome, run.process.stopping()) {
+        (_, Some(stop)) => Err(RunError::Stopped(stop)),
+        (outcome, None) => outcome.map(|_| ()).map_err(RunError::from),
+    }
+}
+
 /// What the session gives: secrets, and to each registry its own login, as it is when it is asked for. The token is a
 /// secret under the ids that the plan says.
 pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
@@ -94,6 +122,7 @@ pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
         ssh: run.asked.build.ssh.clone(),
         github_cache: run.process.github_cache(),
         archive: None,
+        files: None,
         staging: None,
     }
 }

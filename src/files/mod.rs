@@ -1,12 +1,13 @@
 //! Files that a run writes into the workspace: archives of images, and what is exported.
 //!
-//! Owns how such a file comes into being: whole or not at all (`new_file`), owned as what is around it and reached through no
+//! Owns how such a file comes into being: whole or not at all (`new_file`, `directory`), owned as what is around it and reached through no
 //! link (`owned`), compressed by several threads as its bytes come (`parallel`, `block`, `gzip`, `zstd`); and what stands in an archive:
 //! `tar` (POSIX ustar and what GNU and pax add for long files) and `layout` (the OCI image layout, with the `manifest.json` of
 //! Docker's older format). Memory does not grow with what is written. It is synchronous and knows no daemon and no registry;
 //! where a path may be is judged by `inputs`, what is written by the plan.
 
 mod block;
+mod directory;
 mod gzip;
 pub mod layout;
 mod new_file;
@@ -15,6 +16,7 @@ mod parallel;
 pub mod tar;
 mod zstd;
 
+pub use directory::NewDirectory;
 pub use layout::{Layout, Root};
 pub use new_file::{NewFile, Written};
 pub use parallel::Compressed;

@@ -75,7 +75,19 @@ impl NewFile {
     ///
     /// # Errors
     /// The disk does not take it.
-    pub fn finish(mut self) -> io::Result<Written> {
+    pub fn finish(self) -> io::Result<Written> {
+        self.name_it(true)
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn finish_alone(self) -> io::Result<Written> {
+        self.name_it(false)
+    }
+
+    fn name_it(mut self, with_sum: bool) -> io::Result<Written> {
         let sum = self.hash.clone().finish();
         let sum: [u8; 32] = sum.as_ref().try_into().map_err(|_| io::ErrorKind::Other)?;
         let digest = Digest::from_sha256(sum);
@@ -84,13 +96,17 @@ impl NewFile {
         // Never beside another file than its own.
         owned::make(&self.above)?;
         let place = Root::open(&self.above)?.open_directory(".")?;
-        match unlinkat(&place, &beside, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
+        if with_sum {
+            match unlinkat(&place, &beside, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         renameat(&self.directory, &self.for_now, &place, &self.name)?;
         self.for_now.clear();
-        self.write_sum(&place, &beside, &digest)?;
+        if with_sum {
+            self.write_sum(&place, &beside, &digest)?;
+        }
         Ok(Written { path: self.path.clone(), size: self.size, digest })
     }
 

@@ -13,9 +13,9 @@ use super::image::NamedTargets;
 use super::raw::RawInputs;
 use super::shared::Shared;
 use super::{
-    archive, build_args, build_options, builder, cache, check, deploy, docker_env, dockerfile, files, from,
-    image, logins, metadata_context, mode, parse, platform_tags, push, remote, repository, scope, script,
-    tag_options, tags, tags_key::tags_key, verify, version,
+    archive, build_args, build_options, builder, cache, check, deploy, docker_env, dockerfile, exporters,
+    files, from, image, logins, metadata_context, mode, parse, platform_tags, push, remote, repository,
+    scope, script, tag_options, tags, tags_key::tags_key, verify, version,
 };
 use crate::model::{
     ContextSource, Digest, ImageName, Keyring, Platform, RegistryHost, Repository, Retries, Targets,
@@ -35,6 +35,7 @@ pub use super::deploy::{
 };
 pub use super::docker_env::MetadataEnv;
 pub use super::dockerfile::Dockerfile;
+pub use super::exporters::ExporterInput;
 pub use super::metadata_context::MetadataContext;
 pub use super::missing_login::MissingLogin;
 pub use super::mode::Mode;
@@ -124,6 +125,8 @@ pub struct Config {
     pub load: bool,
     /// Also to a file.
     pub archive: Option<ArchiveFile>,
+    /// What else is made of the build's result, in order.
+    pub outputs: Vec<ExporterInput>,
 }
 
 /// What inputs that are all right come to.
@@ -158,6 +161,7 @@ impl Config {
             (self.no_cache, "`no_cache` asks for a new build"),
             (!self.build.no_cache_filters.is_empty(), "`no_cache_filters` asks for a new build"),
             (self.pull, "`pull` asks for a new build"),
+            (!self.outputs.is_empty(), "`outputs` are made by a build"),
         ]
         .into_iter()
         .find_map(|(asked, why)| asked.then_some(why))
@@ -252,9 +256,8 @@ fn read(
     let builder = builder::read(inputs, several, stranger, &shared, findings);
     let (deploy, deploy_login) = deploy::read(inputs, findings);
     let (verify, verify_env) = verify::read(inputs, platforms.as_deref(), findings);
-    let (source, dockerfile) = places?;
-    let (load, archive) = written?;
-    let (given, named) = (given?, named?);
+    let ((source, dockerfile), given, named) = (places?, given?, named?);
+    let Written { load, archive, outputs } = written?;
     build.proxies = given.proxies.iter().map(|(name, _)| name.clone()).collect();
     let keyring = Keyring::new(given.logins, given.identities)
         .with_token(&inputs.token)
@@ -303,6 +306,7 @@ fn read(
         verify,
         load,
         archive,
+        outputs,
     };
     Some((config, keyring))
 }
@@ -321,23 +325,33 @@ fn targets(
     named.map_err(|faults| findings.faults.extend(faults)).ok()
 }
 
-/// Holds the mode against what has to go together with it; gives what `load` and `archive` say.
+/// What is made of the image besides.
+struct Written {
+    load: bool,
+    archive: Option<ArchiveFile>,
+    outputs: Vec<ExporterInput>,
+}
+
+/// Holds the mode against what has to go together with it; gives what is made of the image besides.
 fn judged(
     inputs: &RawInputs,
     (mode, platforms): (Option<Mode>, Option<&[Platform]>),
     (promote, metadata_context): (Promote, Option<MetadataContext>),
     shared: &Shared<'_>,
     findings: &mut Findings,
-) -> Option<(bool, Option<archive::ArchiveFile>)> {
+) -> Option<Written> {
+    let outputs = exporters::read(&inputs.outputs, shared, findings);
     let archive = findings.take(archive::read(&inputs.archive, shared));
     let load = findings.take(parse::boolean("load", &inputs.load, false));
     if let Some(mode) = mode {
         let (from, load) = (inputs.from.as_str(), load == Some(true));
         let archive = !inputs.archive.is_empty();
-        let beside = mode::Beside { platforms, promote, metadata_context, from, load, archive };
+        let outputs = !outputs.is_empty();
+        let beside = mode::Beside { platforms, promote, metadata_context, from, load, archive, outputs };
         mode::judge(mode, beside, findings);
     }
-    load.zip(archive)
+    let (load, archive) = load.zip(archive)?;
+    Some(Written { load, archive, outputs })
 }
 
 /// Reads whether to push; nowhere, if no line of `repository` is enabled.

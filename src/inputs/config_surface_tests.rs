@@ -239,6 +239,7 @@ fn empty_lines_of_a_list_are_nothing() {
         ("cache_from", ["acme/api:a", "type=registry,ref=acme/api:b"]),
         ("cache_to", ["type=inline", "acme/api:b"]),
         ("builder", ["linux/amd64=docker-container://a", "linux/arm64=docker-container://b"]),
+        ("outputs", ["dist", "type=tar,dest=files.tar"]),
         ("verify", ["migrate validate", "healthcheck"]),
         ("verify_platforms", ["linux/amd64", "linux/arm64"]),
         ("verify_env", ["A=1", "B=2"]),

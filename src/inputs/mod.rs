@@ -27,6 +27,7 @@ mod deploy;
 mod docker_config;
 mod docker_env;
 mod dockerfile;
+mod exporters;
 pub mod fault;
 mod files;
 #[cfg(test)]

@@ -78,11 +78,13 @@ pub(super) struct Beside<'a> {
     pub load: bool,
     /// It is to be in a file, too.
     pub archive: bool,
+    /// More is to be made of the build's result.
+    pub outputs: bool,
 }
 
 /// Reports what other inputs ask for that does not go together with a mode.
 pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
-    let Beside { platforms, promote, metadata_context, from, load, archive } = beside;
+    let Beside { platforms, promote, metadata_context, from, load, archive, outputs } = beside;
     if let Some(platforms) = platforms.filter(|platforms| platforms.len() > 1) {
         let named = |word: &str| {
             let names: Vec<String> = platforms.iter().map(|platform| format!("`{platform}`")).collect();
@@ -126,6 +128,11 @@ pub(super) fn judge(mode: Mode, beside: Beside<'_>, findings: &mut Findings) {
         let message = "a leg is one platform of an image, and has no tag";
         let hint = "write the archive where the legs are merged";
         findings.faults.push(InputFault::new("archive", message).hint(hint));
+    }
+    if outputs && (!mode.builds() || promote == Promote::Only) {
+        let message = "outputs are made by a build, and nothing is built here";
+        let hint = "`archive` writes an image to a file that was built before";
+        findings.faults.push(InputFault::new("outputs", message).hint(hint));
     }
     if mode != Mode::Tag && !from.trim().is_empty() {
         let message = "it names an image to put tags on, and this job makes one";
@@ -284,6 +291,7 @@ mod tests {
         from: "",
         load: false,
         archive: false,
+        outputs: false,
     };
 
     #[test]
@@ -305,6 +313,8 @@ mod tests {
             (Mode::Merge, Beside { load: true, ..BESIDE }, None),
             (Mode::Leg, Beside { archive: true, ..BESIDE }, Some("`archive`: a leg is one platform")),
             (Mode::Tag, Beside { archive: true, ..BESIDE }, None),
+            (Mode::Tag, Beside { outputs: true, ..BESIDE }, Some("`outputs`: outputs are made by a build")),
+            (Mode::Leg, Beside { outputs: true, ..BESIDE }, None),
         ] {
             let mut findings = Findings::default();
             judge(mode, beside, &mut findings);

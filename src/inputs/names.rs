@@ -1,10 +1,10 @@
 //! Names in `with:` that are no inputs: what was meant?
 //!
-//! Docker's own spelling and near misses name the right input. A name that is promised for later says so.
+//! Docker's own spelling and near misses name the right input.
 
 use super::fault::{InputFault, shown};
 use super::input::Input;
-use super::table::{INPUTS, LATER};
+use super::table::INPUTS;
 
 /// Inputs that the runner takes for itself in every docker action.
 const RUNNERS_OWN: &[&str] = &["args", "entrypoint"];
@@ -21,9 +21,6 @@ pub(super) fn check(name: &str) -> Result<(), InputFault> {
     }
     let underscored = name.replace(['-', '.', ' '], "_");
     let fault = |message: &str| Err(InputFault::new(shown(name), message));
-    if LATER.contains(&underscored.as_str()) {
-        return fault("not supported yet in this version; remove it from `with:`");
-    }
     let meant = known(&underscored)
         .or_else(|| INPUTS.iter().find(|input| input.misspelt.contains(&underscored.as_str())))
         .or_else(|| nearest(&underscored));
@@ -99,7 +96,6 @@ mod tests {
             assert_eq!(fault.hint, Some(format!("did you mean `{meant}`?")), "{name}");
             assert_eq!(fault.input, name);
         }
-        assert!(check("outputs").unwrap_err().message.contains("not supported yet"));
         for strange in ["frobnicate", "x", "🚀", &"a".repeat(5000)] {
             let fault = check(strange).unwrap_err();
             assert!(fault.hint.unwrap().contains("image_name, dockerfile"), "{strange}");

@@ -89,6 +89,7 @@ pub struct RawInputs {
     pub verify_timeout: String,
     pub load: String,
     pub archive: String,
+    pub outputs: String,
     pub mode: String,
     pub check_level: String,
     pub from: String,

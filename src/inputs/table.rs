@@ -376,6 +376,14 @@ pub const INPUTS: &[Input] = &[
     .accepts("a path in the workspace or in `runner.temp` that ends in `.tar`, `.tar.gz` or `.tar.zst`")
     .misspelt(&["archives", "archive_path", "tarball", "save"]),
     row(
+        "outputs",
+        Kind::List,
+        Default::None,
+        "What else is made of the build's result, in buildx's grammar, beside the push: its files (`local`, `tar`), the image as an OCI layout or as Docker's archive. Where the image goes is said by `repository`, `tags` and `push`.",
+    )
+    .accepts("`type=local,dest=dist`, `type=tar,dest=files.tar`, `type=oci,dest=layout,tar=false` or `type=docker,dest=image.tar`, or a directory alone, one a line; paths in the workspace or in `runner.temp`")
+    .misspelt(&["output", "export", "exports", "exporters"]),
+    row(
         "mode",
         Kind::Text,
         Default::Text("build"),
@@ -463,9 +471,6 @@ pub const PREPARE: &[&str] = &[
     "push",
 ];
 
-/// Names that are promised but that this version does not know yet.
-pub(super) const LATER: &[&str] = &["outputs"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,7 +478,6 @@ mod tests {
     #[test]
     fn every_name_once() {
         let mut names: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
-        names.extend(LATER);
         names.extend(INPUTS.iter().flat_map(|input| input.misspelt));
         let count = names.len();
         names.sort_unstable();

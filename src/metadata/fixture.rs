@@ -135,6 +135,7 @@ pub(crate) fn config() -> Config {
         verify: VerifyOptions::default(),
         load: false,
         archive: None,
+        outputs: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! hangs on it. What was not is exported by who has built it: its build is solved again, which finds everything done.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::build::Export;
 use super::error::PlanError;
@@ -15,6 +15,7 @@ use super::push::PushPlan;
 use crate::inputs::config::Config;
 use crate::metadata::PlannedTag;
 use crate::model::{ArchiveFormat, ImageName, Platform};
+use crate::runner::context::Paths;
 
 /// What a builder that makes no images cannot do.
 pub(super) const NEEDS: &str = "write an archive of the image";
@@ -71,13 +72,19 @@ pub(super) fn plan_archive(
     let unpushed = match image.build() {
         Some(work) if !push.pushes() || push.tolerates_refusal() => match work.builder.nodes.len() {
             0 | 1 => Some(Unpushed { node: 0, only: None, export: Export::Layout }),
-            _ => return Err(PlanError::ArchiveOfParts),
+            _ => return Err(PlanError::FilesOfParts { input: "archive" }),
         },
         _ => None,
     };
     let preferred = preferred(image.platforms());
     let (path, format) = (file.path.clone(), file.format);
     Ok(Some(ArchivePlan { path, place, format, names, preferred, unpushed }))
+}
+
+/// What people call a file that is written: its path from the workspace, if it is there.
+pub(super) fn place(path: &Path, paths: &Paths) -> String {
+    let inside = path.strip_prefix(&paths.workspace).ok().filter(|inside| *inside != Path::new(""));
+    inside.unwrap_or(path).display().to_string()
 }
 
 /// The platform that stands for an image: what most machines run, if it is one of them.

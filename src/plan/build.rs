@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::inputs::config::Dockerfile;
+use crate::model::attrs::Attrs;
 use crate::model::{
     Annotation, AnnotationLevel, Attestation, CacheEntry, CommitId, Compression, ContextSource, Digest,
-    NamedContext, Platform, Repository, RunOptions, Targets,
+    ExporterKind, NamedContext, Platform, Repository, RunOptions, Targets,
 };
 
 /// One build. The engine carries it out; it decides nothing.
@@ -186,11 +187,29 @@ pub enum Export {
     Nothing,
     /// Put into the store of the daemon whose own BuildKit builds, under these names.
     Store(Vec<String>),
+    /// Made what this exporter makes, with these attributes, which comes through the session.
+    Output {
+        /// Which.
+        kind: ExporterKind,
+        /// Its attributes, as they were asked for.
+        attrs: Attrs,
+    },
     /// Made an OCI layout without a name, which comes through the session: whoever takes it writes an archive of its blobs.
     Layout,
     /// Made an archive that a daemon loads, under these names, which comes through the session. Of several platforms it is an
     /// OCI layout, else Docker's own.
     Archive(Vec<String>),
+}
+
+impl Export {
+    /// Whether it makes an image, which has a digest.
+    pub fn is_image(&self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Output { kind, .. } => kind.is_image(),
+            Self::PushByDigest(_) | Self::Digest | Self::Store(_) | Self::Layout | Self::Archive(_) => true,
+        }
+    }
 }
 
 /// Go's `ParseBool`, as BuildKit reads its flags.

@@ -50,6 +50,7 @@ pub fn violations(plan: &RunPlan, config: &Config) -> Vec<String> {
     verify(plan, config, &mut check);
     load(plan, config, &mut check);
     archive(plan, config, &mut check);
+    outputs(plan, config, &mut check);
     match plan.image.made() {
         Made::Built(work) => build(plan, work, config, &mut check),
         Made::Joined(work) => merge(plan, work, config, &mut check),
@@ -158,6 +159,18 @@ fn archive(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) 
         whole.is_some_and(|solve| solve.export == Export::Layout && solve.platforms == work.image.platforms),
         "a part of the image is archived",
     );
+}
+
+/// Each thing that was asked for is made, once, by who has all of the result.
+fn outputs(plan: &RunPlan, config: &Config, check: &mut impl FnMut(bool, &str)) {
+    let made: Vec<_> = plan.exports.iter().filter_map(ExportPlan::output).collect();
+    let same = made
+        .iter()
+        .map(|one| (one.kind, &one.path))
+        .eq(config.outputs.iter().map(|one| (one.kind, &one.path)));
+    check(same || plan.image.build().is_none(), "another output is made than was asked for");
+    let whole = plan.image.build().is_none_or(|work| work.builder.nodes.len() == 1);
+    check(made.is_empty() || whole, "an output is made of a part");
 }
 
 /// Where it is not certain that the image is pushed, each platform can be loaded from where it was built.
@@ -304,7 +317,7 @@ fn export(plan: &RunPlan, solve: &BuildPlan, check: &mut impl FnMut(bool, &str))
     let destination = match &solve.export {
         Export::PushByDigest(targets) => Some(targets),
         Export::Digest | Export::Nothing => None,
-        Export::Store(_) | Export::Archive(_) | Export::Layout => {
+        Export::Store(_) | Export::Archive(_) | Export::Layout | Export::Output { .. } => {
             check(false, "the build itself is exported to the daemon");
             None
         }

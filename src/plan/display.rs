@@ -18,6 +18,7 @@ use super::given::{CommitSource, GivenWork};
 use super::image::{ImageWork, Made, Stalled};
 use super::load::LoadPlan;
 use super::outlook::{self, Outlook};
+use super::output::OutputPlan;
 use super::platform_tags::PlatformTag;
 use super::push::PushPlan;
 use super::run::RunPlan;
@@ -100,6 +101,7 @@ fn text(plan: &RunPlan, outlook: Option<&Outlook>, deployments: &[String]) -> St
     rows.extend(plan.verify.as_ref().map(|verify| ("verify", verify.text())));
     rows.extend(plan.exports.iter().filter_map(ExportPlan::load).map(|load| ("load", load.text())));
     rows.extend(plan.exports.iter().filter_map(ExportPlan::archive).map(|file| ("archive", file.text())));
+    rows.extend(plan.exports.iter().filter_map(ExportPlan::output).map(|output| ("output", output.text())));
     let mut text = String::new();
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<11} {}", tame(&value));
@@ -263,6 +265,7 @@ pub fn json(plan: &RunPlan) -> String {
         verify: plan.verify.as_ref().map(VerifyFields::of),
         load: plan.exports.iter().find_map(ExportPlan::load).map(LoadFields::of),
         archive: plan.exports.iter().find_map(ExportPlan::archive).map(ArchiveFields::of),
+        outputs: plan.exports.iter().filter_map(ExportPlan::output).map(OutputFields::of).collect(),
         push: pushes,
         push_reason: why,
         tags: &plan.tags,
@@ -311,6 +314,8 @@ struct Document<'a> {
     load: Option<LoadFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     archive: Option<ArchiveFields<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<OutputFields<'a>>,
     push: bool,
     push_reason: &'a str,
     tags: &'a [PlannedTag],
@@ -351,6 +356,19 @@ struct ArchiveFields<'a> {
 impl<'a> ArchiveFields<'a> {
     fn of(plan: &'a ArchivePlan) -> Self {
         Self { path: &plan.place, names: plan.names.iter().map(ToString::to_string).collect() }
+    }
+}
+
+/// What an exporter makes.
+#[derive(Serialize)]
+struct OutputFields<'a> {
+    r#type: &'static str,
+    dest: &'a str,
+}
+
+impl<'a> OutputFields<'a> {
+    fn of(plan: &'a OutputPlan) -> Self {
+        Self { r#type: plan.kind.name(), dest: &plan.place }
     }
 }
 

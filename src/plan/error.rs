@@ -38,9 +38,18 @@ pub enum PlanError {
     NoMachine,
     /// Each node of the builder has another part of what is to be in one file.
     #[error(
-        "`archive`: each node of `builder` builds other platforms, and the image is not pushed, so that nobody has all of it: push it, or let one node build"
+        "`{input}`: each node of `builder` builds other platforms, so that nobody has all of it: let one node build{}",
+        if *.input == "archive" { ", or push the image" } else { "" }
     )]
-    ArchiveOfParts,
+    FilesOfParts {
+        /// The input that asks for the file.
+        input: &'static str,
+    },
+    /// Docker's archive is to hold what it cannot.
+    #[error(
+        "`outputs`: `type=docker` takes one platform: write `type=oci`, or `archive`, which both engines load"
+    )]
+    DockerOfSeveral,
     /// A platform is to be verified that nothing here runs.
     #[error(
         "`verify` cannot run the image for `{platform}`: the runner's machine runs {}; {}",

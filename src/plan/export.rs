@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::archive::ArchivePlan;
 use super::load::LoadPlan;
+use super::output::OutputPlan;
 use crate::model::CacheEntry;
 
 /// One thing that is made of the image besides, in the order of the plan.
@@ -13,6 +14,8 @@ pub enum ExportPlan {
     Load(LoadPlan),
     /// It is written to a file.
     Archive(ArchivePlan),
+    /// What an exporter of BuildKit makes of it.
+    Output(OutputPlan),
     /// The build cache is written.
     Cache(CacheExport),
 }
@@ -22,7 +25,7 @@ impl ExportPlan {
     pub fn cache(&self) -> Option<&CacheExport> {
         match self {
             Self::Cache(cache) => Some(cache),
-            Self::Load(_) | Self::Archive(_) => None,
+            Self::Load(_) | Self::Archive(_) | Self::Output(_) => None,
         }
     }
 
@@ -30,7 +33,15 @@ impl ExportPlan {
     pub fn load(&self) -> Option<&LoadPlan> {
         match self {
             Self::Load(load) => Some(load),
-            Self::Cache(_) | Self::Archive(_) => None,
+            Self::Cache(_) | Self::Archive(_) | Self::Output(_) => None,
+        }
+    }
+
+    /// What an exporter makes, if that is it.
+    pub fn output(&self) -> Option<&OutputPlan> {
+        match self {
+            Self::Output(output) => Some(output),
+            Self::Cache(_) | Self::Load(_) | Self::Archive(_) => None,
         }
     }
 
@@ -38,7 +49,7 @@ impl ExportPlan {
     pub fn archive(&self) -> Option<&ArchivePlan> {
         match self {
             Self::Archive(archive) => Some(archive),
-            Self::Cache(_) | Self::Load(_) => None,
+            Self::Cache(_) | Self::Load(_) | Self::Output(_) => None,
         }
     }
 }

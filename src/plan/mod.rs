@@ -3,7 +3,7 @@
 //! `planner` makes one plan of a run (`run`) from its parts: `image` says where the image comes from (a `build`, one `legs`
 //! make, an `index` of them, one that is there already: `promote`, or `given`), `push` whether it goes anywhere, `verify`
 //! what the image must pass before it has tags, `stage` whether these come later, `publish` and `order` which tags move,
-//! `platform_tags` what goes with them, `export` what else is made of it, `load` what of it the local daemon gets, `archive` what a file. `builder`
+//! `platform_tags` what goes with them, `export` what else is made of it, `load` what of it the local daemon gets, `archive` what a file, `output` what BuildKit's exporters make. `builder`
 //! decides who builds, `emulation` what that takes, `cache` what is kept, `attached` what hangs on an image, `git_context`
 //! which commit of a Git context is built, `remote` the token for remote contexts, `prepare` what can be made before the run,
 //! `deploy` which environments are told of it, `access` what a registry's refusal changes, `outlook` what all that comes to
@@ -38,6 +38,7 @@ mod lint_text;
 pub mod load;
 pub mod order;
 pub mod outlook;
+pub mod output;
 mod planner;
 pub mod platform_tags;
 pub mod prepare;

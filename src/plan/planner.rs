@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::archive::{self, plan_archive};
+use super::archive::{self, place, plan_archive};
 use super::attached::{self, Carrier};
 use super::build::{BuildPlan, Export, VersionControl};
 use super::builder::{BuilderPlan, Needs, NodeAddress, plan_builder};
@@ -18,6 +18,7 @@ use super::image::{BuildWork, ImageWork, MergeWork, Stalled, WithoutCache};
 use super::index::IndexPlan;
 use super::legs::{self, LegPlan, MergePlan};
 use super::load::plan_load;
+use super::output::{self, plan_outputs};
 use super::platform_tags::platform_tags;
 use super::promote::plan_promotion;
 use super::push::{PushPlan, push_plan};
@@ -34,7 +35,7 @@ use crate::model::{
     RunOptions, Stamp, Targets,
 };
 use crate::rules::{Scope, Template};
-use crate::runner::context::{Paths, RunnerContext};
+use crate::runner::context::RunnerContext;
 
 /// Plans a run.
 ///
@@ -65,7 +66,8 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let mut warnings = metadata.warnings.clone();
     let push = push_plan(config.push, metadata, &mut warnings)?;
     let entitlements = entitlements(config);
-    let writes: Vec<String> = config.archive.iter().map(|_| archive::NEEDS.to_owned()).collect();
+    let archived = config.archive.iter().map(|_| archive::NEEDS.to_owned());
+    let writes: Vec<String> = archived.chain(output::needs(config)).collect();
     let needs = Needs {
         pushes: push.pushes(),
         platforms: &config.platforms,
@@ -223,15 +225,11 @@ fn exports(
 ) -> Result<Vec<ExportPlan>, PlanError> {
     let load = plan_load(config, facts, (image, push), tags, warnings)?.map(ExportPlan::Load);
     let place = config.archive.as_ref().map(|file| place(&file.path, &context.paths));
-    let tags = (tags, place.unwrap_or_default());
-    let archive = plan_archive(config, facts, (image, push), tags, warnings)?.map(ExportPlan::Archive);
-    Ok(load.into_iter().chain(cache).chain(archive).collect())
-}
-
-/// What people call a file that is written: its path from the workspace, if it is there.
-fn place(path: &Path, paths: &Paths) -> String {
-    let inside = path.strip_prefix(&paths.workspace).ok();
-    inside.unwrap_or(path).display().to_string()
+    let placed = (tags, place.unwrap_or_default());
+    let archive = plan_archive(config, facts, (image, push), placed, warnings)?.map(ExportPlan::Archive);
+    let outputs = plan_outputs(config, (&facts.targets, tags), image, &context.paths)?;
+    let outputs = outputs.into_iter().map(ExportPlan::Output);
+    Ok(load.into_iter().chain(cache).chain(archive).chain(outputs).collect())
 }
 
 /// What a plan says of the run itself.

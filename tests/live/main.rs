@@ -49,6 +49,7 @@ mod login_ends;
 mod nodes;
 mod order;
 mod outage;
+mod outputs;
 mod pages;
 mod preflight;
 mod prepare;

@@ -1,4 +1,5 @@
-//! The sender of fsutil's `DiffCopy`: one transfer of (a part of) a directory to the daemon.
+//! The sender of fsutil's `DiffCopy`: one transfer of (a part of) a directory to the daemon; and its receiver (`receive`), for what is
+//! exported.
 //!
 //! Protocol (fsutil `send.go`, `receive.go`): every entry is announced in order with a `STAT`, an empty one ends them; the daemon
 //! asks for the content of files with `REQ` and their place in that order, whenever it likes; content goes back as `DATA`, an empty
@@ -12,6 +13,7 @@ mod chunk;
 mod files;
 mod packet;
 mod reader;
+mod receive;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+pub(super) use self::receive::Receiver;
 use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop, StopOnPanic};
 use crate::context::Filter;
 use crate::context::credentials::Blanked;

@@ -14,6 +14,7 @@ const ID: u8 = 3 << 3;
 const DATA: u8 = 4 << 3 | 2;
 
 /// `PacketType` on the wire. `PACKET_STAT` is 0 and therefore not written.
+const KIND_REQ: u8 = 1;
 const KIND_DATA: u8 = 2;
 const KIND_FIN: u8 = 3;
 const KIND_ERR: u8 = 4;
@@ -59,6 +60,13 @@ pub fn put_data_header(out: &mut Vec<u8>, id: u32, length: usize) {
 /// What [`put_data_header`] appends.
 pub fn data_header_length(id: u32, length: usize) -> usize {
     FRAME + 2 + number_length(u64::from(id)) + number_length(length as u64)
+}
+
+/// Appends the question for the content of an announced file.
+pub fn put_request(out: &mut Vec<u8>, id: u32) {
+    put_frame(out, 2 + number_length(u64::from(id)));
+    out.extend([KIND, KIND_REQ]);
+    put_number(out, ID >> 3, u64::from(id));
 }
 
 /// Appends the answer to the daemon's end of transfer.

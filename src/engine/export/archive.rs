@@ -5,15 +5,15 @@
 
 use std::io;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::buildkit::{self, ArchivePart, BuildIds, Provisions};
+use crate::buildkit::{ArchivePart, Connection, Provisions};
 use crate::engine::obtain::{Image, Located, Origin};
 use crate::engine::report::{Archived, ImageSummary};
 use crate::engine::run::Run;
-use crate::engine::solving::provisions;
+use crate::engine::solving::{provisions, solve_again};
 use crate::error::RunError;
 use crate::files::layout::Unpacked;
 use crate::files::{Compressed, Layout, NewFile, Root};
@@ -96,7 +96,7 @@ async fn downloaded(
         Ok(client.download(&located.repository, &located.digest, &parts).await?)
     };
     let sent = run.until_stopped(sending).await;
-    Ok(ended(plan, writing, sent).await?.0)
+    Ok(ended(&plan.place, writing, sent).await?.0)
 }
 
 /// Packs what comes; whether all of it has come, who sends it knows.
@@ -121,7 +121,7 @@ fn pack(layout: &mut Packing, mut incoming: mpsc::Receiver<Part>) -> io::Result<
 async fn exported(
     run: &Run<'_>,
     plan: &ArchivePlan,
-    connection: &buildkit::Connection,
+    connection: &Connection,
     build: &BuildPlan,
     id: &str,
 ) -> Result<(NewFile, Root), RunError> {
@@ -133,23 +133,9 @@ async fn exported(
         }
         unpacked.root()
     });
-    let ids = BuildIds::from_random((run.process.random)());
-    let provisions =
-        Provisions { archive: Some(parts), staging: Some(id.to_owned()), ..provisions(run, build) };
-    let (updates, _) = mpsc::channel(1);
-    let (cancel, mut cancelled) = watch::channel(false);
-    let stop = async { drop(cancelled.wait_for(|stop| *stop).await) };
-    let building = Box::pin(buildkit::build(connection, build, &ids, provisions, updates, stop));
-    let outcome = run
-        .in_order(building, || {
-            cancel.send_replace(true);
-        })
-        .await;
-    let sent = match (outcome, run.process.stopping()) {
-        (_, Some(stop)) => Err(RunError::Stopped(stop)),
-        (outcome, None) => outcome.map(|_| ()).map_err(RunError::from),
-    };
-    ended(plan, writing, sent).await
+    let provisions = Provisions { archive: Some(parts), ..provisions(run, build) };
+    let sent = solve_again(run, connection, build, provisions, id).await;
+    ended(&plan.place, writing, sent).await
 }
 
 /// Begins to write the file.
@@ -170,11 +156,11 @@ fn write(
 }
 
 /// How it ended: a disk that does not take the file ends who sends it, so that its word is the first cause.
-async fn ended(
-    plan: &ArchivePlan,
-    writing: JoinHandle<Written>,
+pub(super) async fn ended<T>(
+    place: &str,
+    writing: JoinHandle<io::Result<T>>,
     sent: Result<(), RunError>,
-) -> Result<(NewFile, Root), RunError> {
+) -> Result<T, RunError> {
     let written = match writing.await {
         Ok(written) => written,
         Err(bug) => match bug.try_into_panic() {
@@ -184,14 +170,14 @@ async fn ended(
     };
     match (sent, written) {
         (Err(stopped @ RunError::Stopped(_)), _) => Err(stopped),
-        (_, Err(error)) if error.raw_os_error().is_some() => Err(not_written(&plan.place, &error)),
+        (_, Err(error)) if error.raw_os_error().is_some() => Err(not_written(place, &error)),
         (Err(error), _) => Err(error),
-        (Ok(()), Err(error)) => Err(not_written(&plan.place, &error)),
+        (Ok(()), Err(error)) => Err(not_written(place, &error)),
         (Ok(()), Ok(written)) => Ok(written),
     }
 }
 
-fn not_written(place: &str, error: &io::Error) -> RunError {
+pub(super) fn not_written(place: &str, error: &io::Error) -> RunError {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     RunError::NotWritten { place: place.to_owned(), why: text::line(&error.to_string()), full }
 }

@@ -9,11 +9,18 @@ mod cache;
 mod follow;
 mod held;
 mod load;
+mod output;
 
 use super::obtain::{Image, Origin};
 use super::run::Run;
 use crate::error::RunError;
 use crate::plan::export::ExportPlan;
+
+/// What is all there, under another name still.
+enum Staged {
+    Archive(archive::Staged),
+    Output(output::Staged),
+}
 
 /// Makes each thing that the plan names, in its order, of an image that is out.
 pub(super) async fn all(run: &Run<'_>, plan: &[ExportPlan], image: Image<'_>) -> Result<(), RunError> {
@@ -23,11 +30,19 @@ pub(super) async fn all(run: &Run<'_>, plan: &[ExportPlan], image: Image<'_>) ->
         match (export, &image.origin) {
             (ExportPlan::Load(plan), _) => load::load(run, plan, &image).await?,
             (ExportPlan::Archive(plan), _) => {
-                staged.extend(Box::pin(archive::stage(run, plan, &image, &id)).await?);
+                let made = Box::pin(archive::stage(run, plan, &image, &id)).await?;
+                staged.extend(made.map(Staged::Archive));
+            }
+            (ExportPlan::Output(plan), _) => {
+                let made = Box::pin(output::stage(run, plan, &image, &id)).await?;
+                staged.extend(made.map(Staged::Output));
             }
             (ExportPlan::Cache(plan), Origin::Built(workshop)) => cache::write(run, plan, workshop).await?,
             (ExportPlan::Cache(_), Origin::Promoted | Origin::Merged(_) | Origin::Given) => {}
         }
     }
-    staged.into_iter().try_for_each(|file| file.commit(run))
+    staged.into_iter().try_for_each(|one| match one {
+        Staged::Archive(file) => file.commit(run),
+        Staged::Output(output) => output.commit(run),
+    })
 }

@@ -1,0 +1,241 @@
+//! `outputs`: BuildKit's exporters beside the push, as buildx writes them; what is hostile in them stays inside.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::builder::{not_here, of_buildx};
+use crate::job::{Job, parts, published};
+use crate::runner::parts::docker;
+
+const DOCKERFILE: &str = "ARG BASE
+FROM ${BASE} AS make
+RUN mkdir -p /out/bin /out/empty && echo tool >/out/bin/tool && chmod 6755 /out/bin/tool && ln /out/bin/tool /out/again \\
+ && ln -s bin/tool /out/link && ln -s ../../../../etc /out/away && mkfifo /out/fifo \\
+ && head -c 3000000 /dev/zero >/out/large && printf hello >'/out/a b' && chmod 500 /out/empty && touch -d '2020-01-02 03:04:05' /out/bin/tool /out/large '/out/a b'
+FROM scratch
+COPY --from=make /out/ /
+";
+
+/// Every file of a directory: its kind, mode, time and content's length, or where it leads.
+fn tree(directory: &Path) -> Vec<String> {
+    fn walk(directory: &Path, base: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(base).unwrap().display().to_string();
+            let metadata = std::fs::symlink_metadata(&path).unwrap();
+            let mode = metadata.permissions().mode() & 0o777;
+            if metadata.is_symlink() {
+                found.push(format!("{name} -> {}", std::fs::read_link(&path).unwrap().display()));
+            } else if metadata.is_dir() {
+                found.push(format!("{name}/ {:o}", mode | 0o700));
+                walk(&path, base, found);
+            } else if metadata.is_file() {
+                found.push(format!("{name} {mode:o} {} {}", metadata.mtime(), metadata.len()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(directory, directory, &mut found);
+    found.sort();
+    found
+}
+
+fn untar(archive: &Path) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let status =
+        Command::new("tar").arg("-xpf").arg(archive).arg("-C").arg(directory.path()).status().unwrap();
+    assert!(status.success());
+    directory
+}
+
+fn json(directory: &Path, file: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(directory.join(file)).unwrap()).unwrap()
+}
+
+/// The digest that a layout is about.
+fn digest(layout: &Path) -> String {
+    json(layout, "index.json")["manifests"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+fn nothing_half(directory: &Path) {
+    let left = Command::new("find").arg(directory).args(["-name", "*.partial"]).output().unwrap();
+    assert_eq!(String::from_utf8(left.stdout).unwrap(), "");
+}
+
+#[test]
+fn several_at_once_beside_the_push() {
+    let job = Job::new("outputs-several", &[("Dockerfile", DOCKERFILE)])
+        .input("platform", "linux/amd64")
+        .input("provenance", "mode=min")
+        .input(
+            "outputs",
+            "dist\ntype=tar,dest=out/files.tar\ntype=oci,dest=layout.tar\ntype=oci,dest=layout,tar=false\n\
+             type=docker,dest=docker.tar\ntype=registry",
+        );
+    let workspace = job.machine.workspace();
+    std::fs::create_dir(workspace.join("dist")).unwrap();
+    std::fs::write(workspace.join("dist/kept"), "kept").unwrap();
+    job.machine.own();
+    let result = job.native().run();
+    published(&result);
+    // The digest is that of the push, whatever else was exported.
+    let manifest = parts().open_registry().manifest(&job.repository(), "main").unwrap();
+    assert_eq!(result.outputs["digest"], manifest.digest);
+
+    let files = tree(&workspace.join("dist"));
+    for (name, expected) in [
+        ("again", "again 755 1577934245 5"),
+        ("bin/tool", "bin/tool 755 1577934245 5"),
+        ("empty/", "empty/ 700"),
+        ("link", "link -> bin/tool"),
+        ("away", "away -> ../../../../etc"),
+        ("kept", "kept 644"),
+    ] {
+        let found = files.iter().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        assert!(found.starts_with(expected), "{files:?}");
+    }
+    assert!(!files.iter().any(|line| line.starts_with("fifo") || line.contains("provenance")), "{files:?}");
+    let owner = std::fs::metadata(&workspace).unwrap();
+    for path in ["dist/bin/tool", "dist/empty", "out", "out/files.tar", "layout/index.json", "docker.tar"] {
+        let found = std::fs::metadata(workspace.join(path)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (owner.uid(), owner.gid()), "{path}");
+    }
+    let unpacked = untar(&workspace.join("out/files.tar"));
+    let mut without: Vec<String> = files.clone();
+    without.retain(|line| !line.starts_with("kept"));
+    assert_eq!(tree(unpacked.path()), without);
+
+    // Both layouts hold the platform's image as it was pushed.
+    let platform = manifest.json["manifests"][0]["digest"].as_str().unwrap().to_owned();
+    let packed = untar(&workspace.join("layout.tar"));
+    for layout in [packed.path(), &workspace.join("layout")] {
+        let index = json(layout, &format!("blobs/{}", digest(layout).replacen(':', "/", 1)));
+        assert_eq!(index["manifests"][0]["digest"], Value::from(platform.clone()));
+        assert!(json(layout, &format!("blobs/{}", platform.replacen(':', "/", 1)))["config"].is_object());
+    }
+    let loaded = docker(&["load", "--input", &workspace.join("docker.tar").display().to_string()]);
+    let name = format!("{}/{}:main", parts().localhost(), job.repository());
+    assert!(loaded.contains(&name), "{loaded}");
+    for line in loaded.lines().filter_map(|line| line.strip_prefix("Loaded image: ")) {
+        docker(&["image", "rm", "--force", line]);
+    }
+    nothing_half(&workspace);
+}
+
+#[test]
+fn what_is_written_is_what_buildx_writes() {
+    let Some(builder) = of_buildx() else { return not_here("the builder is gone when buildx would look") };
+    let job = Job::new("outputs-buildx", &[("Dockerfile", DOCKERFILE), (".dockerignore", ".git\n")])
+        .input("platform", "linux/amd64")
+        .input("push", "false")
+        .input(
+            "outputs",
+            "type=local,dest=ours\ntype=tar,dest=ours.tar\ntype=oci,dest=ours-oci.tar,name=r.invalid/a:1",
+        );
+    let result = job.native().run();
+    assert!(result.success, "{}", result.log());
+    let workspace = job.machine.workspace();
+    let at = |name: &str| workspace.join(name).display().to_string();
+    let buildx = |output: String, more: &[String]| {
+        let base = format!("BASE={}", parts().base);
+        let mut arguments = vec![
+            "buildx",
+            "build",
+            "--builder",
+            builder,
+            "--build-arg",
+            &base,
+            "--output",
+            &output,
+            "--provenance=false",
+        ];
+        arguments.extend(["--platform", "linux/amd64", "--quiet"]);
+        arguments.extend(more.iter().map(String::as_str));
+        let context = at("");
+        arguments.push(&context);
+        docker(&arguments);
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let theirs = |name: &str| directory.path().join(name).display().to_string();
+    buildx(format!("type=local,dest={}", theirs("local")), &[]);
+    assert_eq!(tree(&workspace.join("ours")), tree(&directory.path().join("local")));
+    buildx(format!("type=tar,dest={}", theirs("files.tar")), &[]);
+    assert_eq!(
+        tree(untar(&workspace.join("ours.tar")).path()),
+        tree(untar(&directory.path().join("files.tar")).path())
+    );
+
+    // With what the action writes into an image by itself, the image is the same to the last byte.
+    let mut more = Vec::new();
+    let (mut epoch, mut labelled) = (String::new(), 0);
+    for line in result.outputs["labels"].lines() {
+        more.extend(["--label".to_owned(), line.to_owned()]);
+        labelled += 1;
+        if let Some(time) = line.strip_prefix("org.opencontainers.image.created=") {
+            let seconds = Command::new("date").args(["-u", "-d", time, "+%s"]).output().unwrap();
+            epoch = String::from_utf8(seconds.stdout).unwrap().trim().to_owned();
+        }
+    }
+    assert!(labelled > 3 && !epoch.is_empty(), "{}", result.outputs["labels"]);
+    for line in result.outputs["annotations"].lines() {
+        more.extend(["--annotation".to_owned(), line.to_owned()]);
+    }
+    let output = format!(
+        "type=oci,dest={},name=r.invalid/a:1,oci-mediatypes=true,source-date-epoch={epoch}",
+        theirs("oci.tar")
+    );
+    buildx(output, &more);
+    let (ours, theirs) = (untar(&workspace.join("ours-oci.tar")), untar(&directory.path().join("oci.tar")));
+    assert_eq!(digest(ours.path()), digest(theirs.path()));
+    assert_eq!(json(ours.path(), "index.json"), json(theirs.path(), "index.json"));
+    assert_eq!(result.outputs["digest"], digest(ours.path()));
+}
+
+#[test]
+fn nothing_of_an_export_leads_out_of_its_place() {
+    let hostile = "ARG BASE\nFROM ${BASE} AS make\nRUN mkdir -p /out/.git/hooks && echo evil >/out/.git/hooks/post-checkout\n\
+                   FROM scratch\nCOPY --from=make /out/ /\n";
+    let job = Job::new("outputs-hostile", &[("Dockerfile", hostile)])
+        .input("platform", "linux/amd64")
+        .input("push", "false")
+        .input("outputs", "type=local,dest=.");
+    let result = job.native().run();
+    assert!(!result.success, "{}", result.log());
+    assert!(result.errors().contains("is a Git directory's"), "{}", result.errors());
+    let workspace = job.machine.workspace();
+    assert!(!workspace.join(".git/hooks/post-checkout").exists());
+    nothing_half(&workspace);
+
+    // A link in the place of a directory is not followed: what it leads to stays as it is.
+    let tame = "ARG BASE\nFROM ${BASE} AS make\nRUN mkdir -p /out/sub && echo new >/out/sub/file\nFROM scratch\nCOPY --from=make /out/ /\n";
+    let job = Job::new("outputs-link", &[("Dockerfile", tame)])
+        .input("platform", "linux/amd64")
+        .input("push", "false")
+        .input("outputs", "dist");
+    let workspace = job.machine.workspace();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::create_dir(workspace.join("dist")).unwrap();
+    symlink(outside.path(), workspace.join("dist/sub")).unwrap();
+    let result = job.native().run();
+    assert!(result.success, "{}", result.log());
+    assert_eq!(std::fs::read_to_string(workspace.join("dist/sub/file")).unwrap(), "new\n");
+    assert_eq!(tree(outside.path()), Vec::<String>::new());
+}
+
+#[test]
+fn files_of_several_platforms_are_told_apart() {
+    let dockerfile = "ARG BASE\nFROM ${BASE} AS make\nARG TARGETARCH\nRUN echo $TARGETARCH >/arch\nFROM scratch\nCOPY --from=make /arch /\n";
+    let job = Job::new("outputs-platforms", &[("Dockerfile", dockerfile)])
+        .input("push", "false")
+        .input("builder", "auto")
+        .input("outputs", "type=local,dest=dist");
+    let result = job.native().run();
+    assert!(result.success, "{}", result.log());
+    for arch in ["amd64", "arm64"] {
+        let file = job.machine.workspace().join(format!("dist/linux_{arch}/arch"));
+        assert_eq!(std::fs::read_to_string(file).unwrap().trim(), arch);
+    }
+}
