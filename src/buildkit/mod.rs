@@ -73,6 +73,7 @@ pub use ids::BuildIds;
 pub use lint::{Linted, lint};
 pub use pins::Pins;
 pub use provisions::{GithubCache, Provisions};
+pub use push_trouble::trouble as registry_trouble;
 pub use solve::{BuildOutcome, build};
 pub use ssh::{KeyFault, SshError};
 pub use tls_fault::TlsFault;

@@ -1,4 +1,5 @@
-//! What a failed push means for another try, told from BuildKit's words: it sends no codes for it.
+//! What a failed push means for another try, told from BuildKit's words: it sends no codes for it. Nor does a Docker daemon that
+//! pulls an image, whose words are the same: both are containerd's, or those of the daemon's classic store.
 //!
 //! BuildKit tries 5xx and broken connections again for seven seconds (`util/resolver/retryhandler`), containerd below
 //! it 429 five times without any pause (`core/remotes/docker`); what they give up with is what is read here:
@@ -80,8 +81,8 @@ pub(super) fn refuses_access(message: &str) -> bool {
     WORDS.iter().any(|word| said.contains(word))
 }
 
-/// What kind of trouble a message tells of.
-fn trouble(message: &str) -> Trouble {
+/// What kind of trouble with a registry a builder's or a daemon's message tells of.
+pub fn trouble(message: &str) -> Trouble {
     // A digest in a URL has any three digits in it, and a repository any word.
     let words = message.split_whitespace().filter(|word| !word.contains("://"));
     let said = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
@@ -124,7 +125,9 @@ fn trouble(message: &str) -> Trouble {
 
 /// The last HTTP status of an error that a text names.
 fn status(said: &str) -> Option<u16> {
-    let (_, after) = said.rsplit_once("unexpected status")?;
+    // The classic store says: `received unexpected HTTP status: 503 Service Unavailable`.
+    let (_, after) =
+        said.rsplit_once("unexpected status").or_else(|| said.rsplit_once("unexpected http status"))?;
     let words = after.split(|c: char| !c.is_ascii_alphanumeric());
     words
         .filter(|word| word.len() == 3)
@@ -143,6 +146,7 @@ mod tests {
             (format!("unexpected status from PUT {asked}: 503 Service Unavailable"), Trouble::Broken),
             (format!("failed commit on ref \"m\": unexpected status from PUT {asked}: 500 Internal Server Error"), Trouble::Broken),
             (format!("unexpected status from HEAD {asked}: 429 Too Many Requests"), Trouble::Busy(None)),
+            ("received unexpected HTTP status: 503 Service Unavailable".into(), Trouble::Broken),
             (format!("unexpected status from PUT {asked}: 400 Bad Request"), Trouble::Lasting),
             (format!("unexpected status from PUT {asked}: 404 Not Found"), Trouble::Lasting),
             ("unexpected status from PUT request to https://r.io/v2/a/blobs/uploads/503?_state=x: 404 Not Found".into(), Trouble::Broken),

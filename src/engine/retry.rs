@@ -1,5 +1,5 @@
-//! Trying again: requests to registries, to GitHub for deployments, and to servers that give logins here, pushes in
-//! `obtain/push`. The only places that sleep; whether and for how long stands in [`crate::model::Patience`].
+//! Trying again: requests to registries, pulls by the daemon, requests to GitHub for deployments, and to servers that give
+//! logins here, pushes in `obtain/push`. The only places that sleep; whether and for how long stands in [`crate::model::Patience`].
 
 use std::fmt;
 use std::time::Duration;
@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 use super::process::Process;
 use super::run::Run;
+use crate::buildkit::registry_trouble;
+use crate::docker::ImageError;
 use crate::github::GitHubError;
 use crate::login::LoginError;
 use crate::model::{Patience, RegistryHost, Retries, Standing, Trouble};
@@ -37,6 +39,16 @@ impl Troubled for RegistryError {
 impl Troubled for LoginError {
     fn trouble(&self) -> Trouble {
         LoginError::trouble(self)
+    }
+}
+
+/// A pull by the daemon.
+impl Troubled for ImageError {
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Pull(why) => registry_trouble(why),
+            Self::Docker(_) => Trouble::Lasting,
+        }
     }
 }
 
@@ -84,6 +96,11 @@ pub(super) fn writing(run: &Run<'_>) -> Patience {
 pub(super) fn patience(run: &Run<'_>, registry: &RegistryHost) -> Patience {
     let login = run.keyring.login(registry).is_some();
     Patience::with_request(run.asked.retries, Standing { login, proven: true, reached: true })
+}
+
+/// With a pull by the daemon, of which nobody knows whether it reaches the registry and may read there.
+pub(super) fn pulling(retries: Retries) -> Patience {
+    Patience::with_request(retries, Standing::default())
 }
 
 /// With a request before anything was done: to give up costs little then.

@@ -1,7 +1,9 @@
 //! What is verified when an image comes about in another way than by one build: as legs that are joined, by promotion, in a
-//! registry with a password. A failure leaves every tag of the registry on its digest.
+//! registry with a password or one that stumbles. A failure leaves every tag of the registry on its digest.
 
 use crate::job::{Job, parts, published};
+use crate::retry;
+use crate::runner::fault_proxy::{Act, Answer, FaultProxy, Kind, Request};
 use crate::runner::registry::Registry;
 use crate::runner::step::StepResult;
 use std::collections::BTreeMap;
@@ -123,4 +125,33 @@ fn the_daemon_has_the_login_of_a_registry_with_a_password() {
     set(&mut job, "verify", "grep hello /greeting");
     not_verified(&job.run(), "`grep hello /greeting` failed on linux/amd64: exit code 1");
     assert_eq!(digests(&registry, &job), before);
+}
+
+/// A registry that answers 503 to so many questions of the daemon for a manifest, once one was pushed: it pulls then.
+fn stumbling(mut times: u32) -> FaultProxy {
+    let mut pushed = false;
+    FaultProxy::new(&parts().registry, move |request: &Request| {
+        pushed |= matches!(request.kind, Kind::PutManifest | Kind::PutTag);
+        let pulls = matches!(request.kind, Kind::HeadManifest | Kind::GetManifest) && !request.is_ours();
+        if pushed && pulls && times > 0 {
+            times -= 1;
+            return Answer::status(503).into();
+        }
+        Act::Pass
+    })
+}
+
+#[test]
+fn a_pull_of_a_registry_that_stumbles_is_repeated() {
+    let proxy = stumbling(3);
+    let job = retry::job("verify-stumbles", &proxy).input("verify", "cat /greeting").input("load", "true");
+    let result = job.native().run();
+    retry::published(&job, &result);
+    assert!(result.log().contains("cannot pull it: "), "{}", result.log());
+    // Without patience it fails, and no tag was moved.
+    let proxy = stumbling(u32::MAX);
+    let job = retry::job("verify-stumbles-on", &proxy).input("verify", "cat /greeting").input("retries", "0");
+    let result = job.native().run();
+    not_verified(&result, "the Docker daemon cannot pull it");
+    assert_eq!(job.tags(), Vec::<String>::new());
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::docker::{DaemonClient, pull_under_names};
 use crate::engine::obtain::{Image, Origin};
 use crate::engine::pulls::said_pulls;
+use crate::engine::retry::{pulling, retry};
 use crate::engine::run::Run;
 use crate::engine::solving::into_daemon;
 use crate::error::RunError;
@@ -44,9 +45,12 @@ async fn pulled(
     reference: &str,
 ) -> Result<bool, RunError> {
     let heard = said_pulls(run.process, "load", reference);
-    let logins = run.keyring.logins();
-    let loading = pull_under_names(daemon, reference, &plan.platforms, &plan.names, &logins, &heard);
-    loading.await.map_err(|error| RunError::NotLoaded {
+    let load = async || {
+        let logins = run.keyring.logins();
+        pull_under_names(daemon, reference, &plan.platforms, &plan.names, &logins, &heard).await
+    };
+    let loaded = retry(run.process, pulling(run.asked.retries), load).await;
+    loaded.map_err(|error| RunError::NotLoaded {
         image: reference.to_owned(),
         why: text::line(&error.to_string()),
     })?;

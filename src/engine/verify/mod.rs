@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::emulation::{Registration, register};
 use super::obtain::{Image, Origin};
 use super::pulls::said_pulls;
-use super::retry::{patience, retry};
+use super::retry::{patience, pulling, retry};
 use super::run::Run;
 use crate::docker::{DaemonClient, HeldImage, ImageError, OwnContainer, pull_platform, reap_containers};
 use crate::error::RunError;
@@ -113,9 +113,10 @@ async fn pulled(
         }
     };
     let name = format!("{repository}@{chosen}");
-    let logins = run.keyring.logins();
     let heard = said_pulls(run.process, "verify", &name);
-    pull_platform(daemon, &name, platform, &logins, &heard).await.map_err(|error| match error {
+    let pull = async || pull_platform(daemon, &name, platform, &run.keyring.logins(), &heard).await;
+    let pulled = retry(run.process, pulling(run.asked.retries), pull).await;
+    pulled.map_err(|error| match error {
         ImageError::Docker(error) => error.into(),
         ImageError::Pull(why) => {
             unverifiable(format!("the Docker daemon cannot pull it: {}", text::line(&why)))
