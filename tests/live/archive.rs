@@ -232,9 +232,11 @@ fn what_is_not_pushed_needs_no_registry_and_no_login() {
         (&remote, "dist/api.tar.gz", "linux/amd64"),
     ] {
         // A container of its own reaches the base image on the host's loopback only if the image is for there, too.
-        let repository = match builder {
-            "docker-container" => format!("{}/{}", parts().localhost(), job.repository()),
-            _ => "registry.invalid/acme/api".to_owned(),
+        let contained = builder == "docker-container" || builder == "auto" && parts().graphdriver();
+        let repository = if contained {
+            format!("{}/{}", parts().localhost(), job.repository())
+        } else {
+            "registry.invalid/acme/api".to_owned()
         };
         let names: Vec<String> = tags(&job)
             .iter()
