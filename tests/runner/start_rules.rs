@@ -130,18 +130,20 @@ fn a_bad_file_fails_the_step_and_a_large_summary_is_dropped() {
 
 #[test]
 fn cancel_climbs_from_sigint_to_sigkill() {
-    // One child and the shell's own `wait`: dash drops a signal that comes in the moment in which it starts a command.
-    let polite =
-        Shell::new("sleep 999 >/dev/null 2>&1 & trap 'echo bye; kill $!; exit 130' INT; echo ready; wait");
+    // No shell's `wait`: dash drops a signal that comes in the moment in which it begins to wait or starts a command.
+    let waits = "print \"ready\\n\"; select undef, undef, undef, 0.05 while 1";
+    let polite = Shell::new(&format!(
+        "exec perl -e '$| = 1; $SIG{{INT}} = sub {{ print \"bye\\n\"; exit 130 }}; {waits}'"
+    ));
     let running = polite.step().start();
     assert!(running.wait_for_line(|line| line == "ready"));
     let result = running.cancel();
     assert_eq!((result.killed, result.exit_code), (Killed::Sigint, Some(130)));
     assert!(result.raw_lines.contains(&"bye".to_owned()));
 
-    let deaf = Shell::new(
-        "trap '' INT; sleep 999 >/dev/null 2>&1 & trap 'kill $!; exit 143' TERM; echo ready; wait",
-    );
+    let deaf = Shell::new(&format!(
+        "exec perl -e '$| = 1; $SIG{{INT}} = \"IGNORE\"; $SIG{{TERM}} = sub {{ exit 143 }}; {waits}'"
+    ));
     let running = deaf.step().start();
     assert!(running.wait_for_line(|line| line == "ready"));
     let result = running.cancel();
