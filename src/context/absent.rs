@@ -38,6 +38,10 @@ pub enum Absence {
 /// Looks for `path`, which is missing from the context: an ignore file may leave it out, or it is elsewhere below `top`. Nothing
 /// where neither is so. The first ignore file that exists is the one that counts.
 pub fn absence(context: &Path, ignore_files: &[PathBuf], top: &Path, path: &str) -> Option<Absence> {
+    let path = path.trim_start_matches('/');
+    if path.split('/').any(|part| part == "..") {
+        return None;
+    }
     if fs::symlink_metadata(context.join(path)).is_ok() {
         return ignored(ignore_files, path);
     }
@@ -132,6 +136,8 @@ mod tests {
             ("", "there", None),
             ("", "nothing", None),
             ("app", "src", None),
+            ("app", "/src", None),
+            ("app", "../services", None),
         ] {
             assert_eq!(elsewhere(context, path), expected, "{path}");
         }
