@@ -75,12 +75,8 @@ fn advice(error: &BuildError) -> Advice {
 
 /// A step that failed, or could not be run.
 fn failed(step: &str, message: &str, exit_code: Option<u32>) -> Advice {
-    if message.contains("exec format error") {
-        let hint = "this machine cannot run that platform's programs: register an emulator (QEMU) first";
-        return (ErrorCode::WrongPlatform, Some(hint));
-    }
-    if message.contains(NO_SPACE) {
-        return no_space();
+    if let Some(advice) = machine(message) {
+        return advice;
     }
     if missing_source(message).is_some() {
         let hint = match copied_from(step) {
@@ -115,14 +111,15 @@ fn failed(step: &str, message: &str, exit_code: Option<u32>) -> Advice {
 
 /// What the frontend does not build.
 fn dockerfile(message: &str) -> Advice {
-    if message.contains("exec format error") {
-        return failed("", message, None);
+    if let Some(advice) = machine(message) {
+        return advice;
+    }
+    // Also of an image that is there: which one, BuildKit does not say in the usual words then.
+    if message.contains("no match for platform") {
+        return (ErrorCode::PlatformNotFound, Some("the base image is not published for that platform"));
     }
     if let Some((_, why)) = unresolved(message) {
         return pull(message, why);
-    }
-    if message.contains(NO_SPACE) {
-        return no_space();
     }
     if message.contains("lint violation found for rules") {
         let hint = "the Dockerfile's `# check=error=true` makes every finding an error, in a build as well";
@@ -137,11 +134,22 @@ fn dockerfile(message: &str) -> Advice {
     (ErrorCode::InvalidDockerfile, None)
 }
 
-const NO_SPACE: &str = "no space left on device";
-
-fn no_space() -> Advice {
-    let hint = "the builder's disk is full: remove what is not needed before this step, or build on a runner with more room";
-    (ErrorCode::NoSpace, Some(hint))
+/// What the builder's machine cannot do, whatever it was doing.
+fn machine(message: &str) -> Option<Advice> {
+    let (code, hint) = if message.contains("exec format error") {
+        (
+            ErrorCode::WrongPlatform,
+            "this machine cannot run that platform's programs: register an emulator (QEMU) first",
+        )
+    } else if message.contains("no space left on device") {
+        (
+            ErrorCode::NoSpace,
+            "the builder's disk is full: remove what is not needed before this step, or build on a runner with more room",
+        )
+    } else {
+        return None;
+    };
+    Some((code, Some(hint)))
 }
 
 /// What BuildKit or its daemon will not do for anybody who asks.
@@ -245,9 +253,6 @@ fn pull(message: &str, why: &str) -> Advice {
         let hint = "the base image's registry does not let us read it: is the name right, is a login needed?";
         return (ErrorCode::BaseImageDenied, Some(hint));
     }
-    if why.contains("no match for platform") {
-        return (ErrorCode::PlatformNotFound, Some("the base image is not published for that platform"));
-    }
     if has(why, UNREACHABLE) {
         return (ErrorCode::BaseImageUnavailable, Some("the daemon cannot reach the base image's registry"));
     }
@@ -267,10 +272,7 @@ fn other(message: &str) -> Advice {
             ),
         );
     }
-    if message.contains(NO_SPACE) {
-        return no_space();
-    }
-    (ErrorCode::BuildFailed, None)
+    machine(message).unwrap_or((ErrorCode::BuildFailed, None))
 }
 
 const UNREACHABLE: &[&str] = &["connection refused", "lookup ", "i/o timeout", "no route to host"];
@@ -333,6 +335,11 @@ mod tests {
             (base("dial tcp: lookup docker.io: no such host"), "base-image-unavailable", "reach"),
             (base("no match for platform in manifest: not found"), "platform-not-found", "platform"),
             (dockerfile("failed to read dockerfile: open x: no such file"), "dockerfile-not-found", ""),
+            (
+                dockerfile("no match for platform in manifest sha256:00: not found"),
+                "platform-not-found",
+                "platform",
+            ),
             (dockerfile("target stage \"x\" could not be found"), "stage-not-found", ""),
             (dockerfile("dockerfile parse error on line 2"), "invalid-dockerfile", ""),
             (dockerfile("failed to load LLB: network.host is not allowed"), "not-allowed", "`allow`"),
