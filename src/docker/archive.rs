@@ -1,40 +1,25 @@
 //! A file that is put into a container of ours, as the tar archive that the daemon takes (POSIX ustar).
 
+use crate::files::tar::{self, BLOCK, END, header};
+
 /// The mode bits of what others may read.
 const FILE: u32 = 0o644;
 const DIRECTORY: u32 = 0o755;
-const BLOCK: usize = 512;
 
 /// `buildkit/buildkitd.toml`, to be unpacked in `/etc`.
 pub(super) fn config(text: &str) -> Vec<u8> {
-    let mut archive = header("buildkit/", DIRECTORY, 0, b'5').to_vec();
+    let mut archive = header("buildkit/", DIRECTORY, 0, tar::DIRECTORY).to_vec();
     archive.extend(file("buildkit/buildkitd.toml", text));
     archive
 }
 
 /// One file and the end of the archive. `name`: at most 99 bytes.
 pub(super) fn file(name: &str, text: &str) -> Vec<u8> {
-    let mut archive = header(name, FILE, text.len(), b'0').to_vec();
+    let mut archive = header(name, FILE, text.len() as u64, tar::FILE).to_vec();
     archive.extend(text.as_bytes());
-    archive.resize(archive.len().next_multiple_of(BLOCK) + 2 * BLOCK, 0);
+    archive.resize(archive.len().next_multiple_of(BLOCK), 0);
+    archive.extend(END);
     archive
-}
-
-fn header(name: &str, mode: u32, size: usize, kind: u8) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
-    let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, name.as_bytes());
-    put(100, format!("{mode:07o}\0").as_bytes());
-    put(108, b"0000000\0");
-    put(116, b"0000000\0");
-    put(124, format!("{size:011o}\0").as_bytes());
-    put(136, b"00000000000\0");
-    put(148, b"        ");
-    put(156, &[kind]);
-    put(257, b"ustar\x0000");
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    block
 }
 
 #[cfg(test)]

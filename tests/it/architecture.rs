@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const USES: &[(&str, &[&str])] = &[
     ("buildkit", &["context", "files", "model", "net", "plan", "progress"]),
     ("context", &["model"]),
-    ("docker", &["model", "plan"]),
+    ("docker", &["files", "model", "plan"]),
     (
         "engine",
         &[
