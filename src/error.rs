@@ -2,6 +2,7 @@
 //!
 //! An error says what was being done, to what, and what the other side said; what to change is its hint.
 
+mod code;
 mod deploy;
 
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ use crate::inputs::fault::InputFault;
 use crate::inputs::tags_key;
 use crate::login::LoginError;
 use crate::metadata::StrategyError;
-use crate::model::{Credentials, ErrorCode, ImageName, RegistryHost, Repository, chain, how_to_log_in};
+use crate::model::{Credentials, ImageName, RegistryHost, Repository, chain, how_to_log_in};
 use crate::plan::PlanError;
 use crate::plan::given::NotThere;
 use crate::plan::order::VersionTaken;
@@ -323,53 +324,6 @@ impl RunError {
         }
     }
 
-    /// What kinds of trouble it is: one, but where it is about several repositories.
-    pub fn codes(&self) -> Vec<ErrorCode> {
-        let Self::Each { errors, .. } = self else { return vec![self.code()] };
-        let mut codes: Vec<_> = errors.iter().flat_map(|(_, error)| error.codes()).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    }
-
-    fn code(&self) -> ErrorCode {
-        match self {
-            Self::Payload(_) | Self::Context(_) => ErrorCode::InvalidEvent,
-            Self::Inputs(_) => ErrorCode::InvalidInput,
-            Self::Address(_) | Self::Connect(_) => ErrorCode::NoDaemon,
-            Self::Daemon(source) | Self::Builder { source, .. } => match source.code() {
-                ErrorCode::BuildFailed => ErrorCode::DaemonFailed,
-                code => code,
-            },
-            Self::Container(_) | Self::Fallen { .. } => ErrorCode::BuilderFailed,
-            Self::Login(_) => ErrorCode::LoginFailed,
-            Self::GitHub(_) => ErrorCode::GithubFailed,
-            Self::Strategy(_) => ErrorCode::NoTags,
-            Self::Plan(PlanError::Contradiction(_)) | Self::Contradiction(_) | Self::Bug(_) => ErrorCode::Bug,
-            Self::Plan(_) => ErrorCode::Unsupported,
-            Self::Docker(_) => ErrorCode::DaemonFailed,
-            Self::Emulator(_) => ErrorCode::EmulatorFailed,
-            Self::Build(source) | Self::Hinted { source, .. } => source.code(),
-            Self::Refused { .. } => ErrorCode::RegistryDenied,
-            Self::Unread { .. } => ErrorCode::BaseImageDenied,
-            Self::Reach(_) => ErrorCode::RegistryUnavailable,
-            Self::Registry(error) => error.code(),
-            Self::VersionTaken(_) => ErrorCode::VersionTaken,
-            Self::NoCandidate(_) => ErrorCode::NothingToPromote,
-            Self::Given { .. } => ErrorCode::ImageNotTagged,
-            Self::Findings { .. } => ErrorCode::CheckFailed,
-            Self::NotVerified(_) => ErrorCode::VerifyFailed,
-            Self::Unverifiable { .. } | Self::NotLoaded { .. } => ErrorCode::CannotRun,
-            Self::NotWritten { .. } => ErrorCode::NotWritten,
-            Self::Join(_) | Self::Legs(_) | Self::JoinLegs(_) => ErrorCode::CannotJoin,
-            Self::Each { errors, .. } => {
-                errors.first().map_or(ErrorCode::RegistryFailed, |(_, error)| error.code())
-            }
-            Self::Deploy { .. } => ErrorCode::DeployFailed,
-            Self::Stopped(_) => ErrorCode::Cancelled,
-        }
-    }
-
     /// What to change, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -553,15 +507,6 @@ mod tests {
         assert!(refusal("r.io", Some("bob")).contains("the login `bob` from `username` and `password`"));
         assert!(refusal("ghcr.io", Some("job")).contains("the job needs `permissions: packages: write`"));
         assert!(refusal("ghcr.io", Some("bob")).ends_with("`write:packages` that has not expired"));
-    }
-
-    /// Whoever searches for a code finds it there, and finds nothing that no error says.
-    #[test]
-    fn the_page_of_troubleshooting_has_each_code_once() {
-        let page = include_str!("../docs/troubleshooting.md");
-        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
-        let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(headings, codes);
     }
 
     #[test]
