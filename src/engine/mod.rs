@@ -22,6 +22,7 @@ mod login;
 mod obtain;
 mod prepare;
 mod preview;
+mod previous;
 mod process;
 mod publish;
 mod pulls;
@@ -104,9 +105,11 @@ async fn execute(run: &Run<'_>) -> Result<(), RunError> {
         return Box::pin(preview::foretell(run, &plan, environments)).await;
     }
     preview::print(run, &plan);
+    let before = previous::begin(run, &plan);
     let Some(mut image) = Box::pin(obtain::image(run, &plan, open)).await? else { return Ok(()) };
     Box::pin(verify::all(run, &plan, &image)).await?;
     let published = Box::pin(publish::all(run, &plan, &mut image)).await?;
+    previous::report(run, before).await;
     if !(plan.exports.is_empty() && plan.deploy.work.is_empty()) {
         // Whatever ends the run from here on, what was published is known.
         report::write_outputs(run.process, run.report, true);

@@ -33,7 +33,7 @@ pub use crate::model::slug;
 pub use checkout::{Ancestry, CheckoutFacts, DescribeError, FetchedPull, HeadRefs, NoHead, RefsAtHead};
 pub use given::GivenImage;
 pub use head::{CheckedOut, head_to_confirm, refs_to_read};
-pub use planned::{CommitTags, Moves, PlannedTag, Policy, Stage, TagSource, most_specific};
+pub use planned::{CommitTags, Moves, PlannedTag, Policy, Stage, TagSource, followed, most_specific};
 pub use remote::{ContextCommit, ContextRef, ref_to_look_up};
 pub use strategy::{GithubFacts, Outcome, Rules, StrategyError, derive};
 pub use trigger::{branch_to_look_up, pull_request_to_look_up, push_by_event, triggering_commit};

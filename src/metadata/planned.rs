@@ -201,6 +201,11 @@ pub fn most_specific(tags: &[PlannedTag]) -> Option<&PlannedTag> {
     tags.iter().find(|tag| tag.policy.is_fixed()).or_else(|| tags.first())
 }
 
+/// The tag that people follow: the first one that moves with a branch or a version, else the one that says most.
+pub fn followed(tags: &[PlannedTag]) -> Option<&PlannedTag> {
+    tags.iter().find(|tag| tag.policy.stage == Stage::Second).or_else(|| most_specific(tags))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::state::{State, Step};
+use super::text::copied_from;
 
 /// The parts of an export that move something (`cache/remotecache`).
 const WRITING: &str = "writing layer ";
@@ -21,6 +22,30 @@ pub struct CacheUse {
     pub reading: Duration,
     /// Caches that could not be read.
     pub unread: Vec<Unread>,
+    /// The first step, in the order in which they began, that had to run.
+    pub first_miss: Option<Miss>,
+}
+
+/// A step that had to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Miss {
+    /// Its name.
+    pub step: String,
+    /// What that means.
+    pub why: Missed,
+}
+
+/// Why a step was not in the cache, as far as its kind and its neighbours tell: BuildKit does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// No step was.
+    All,
+    /// It copies files of the context: they differ.
+    Files,
+    /// It copies out of this stage or image: that differs.
+    From(String),
+    /// Anything else: it, or what it is built upon, differs.
+    Instruction,
 }
 
 /// A cache that could not be read.
@@ -51,6 +76,7 @@ pub struct Exported {
 /// Sums up what the cache did for a build that has ended.
 pub fn cache_use(state: &State) -> CacheUse {
     let mut found = CacheUse::default();
+    let mut first: Option<&Step> = None;
     for step in state.steps() {
         if step.imported_cache().is_some() {
             found.reading = found.reading.max(step.duration());
@@ -58,9 +84,25 @@ pub fn cache_use(state: &State) -> CacheUse {
         } else if step.number > 0 && is_of_the_dockerfile(step) && !is_base_image(step) {
             found.steps += 1;
             found.cached += usize::from(step.cached);
+            if !step.cached && first.is_none_or(|first| step.number < first.number) {
+                first = Some(step);
+            }
         }
     }
+    let miss = |step: &Step| Miss { step: step.name.clone(), why: missed(&step.name, found.cached) };
+    found.first_miss = first.map(miss);
     found
+}
+
+fn missed(step: &str, cached: usize) -> Missed {
+    let instruction = step.split_once("] ").map_or(step, |(_, instruction)| instruction);
+    let copies = instruction.starts_with("COPY ") || instruction.starts_with("ADD ");
+    match copied_from(step) {
+        _ if cached == 0 => Missed::All,
+        Some(from) if copies => Missed::From(from.to_owned()),
+        None if copies => Missed::Files,
+        _ => Missed::Instruction,
+    }
 }
 
 /// Bytes of layers that are being fetched for steps which need not run, while there are any: what they made comes from
@@ -216,8 +258,30 @@ mod tests {
                 unread("r.io/a:cache", "r.io/a:cache: not found", true),
                 unread("gha", "resource_exhausted", false),
             ],
+            first_miss: Some(Miss { step: "[ 3/12] COPY . .".into(), why: Missed::Files }),
         };
         assert_eq!(cache_use(&state), expected);
+    }
+
+    #[test]
+    fn what_missed_first_and_why() {
+        for (steps, expected) in [
+            (vec![("[2/3] RUN a", true), ("[3/3] RUN b", true)], None),
+            (vec![("[2/3] COPY a .", false), ("[3/3] RUN b", false)], Some(Missed::All)),
+            (
+                vec![("[1/3] FROM x", false), ("[2/3] RUN a", true), ("[3/3] RUN b", false)],
+                Some(Missed::Instruction),
+            ),
+            (
+                vec![("[build 2/3] RUN a", true), ("[3/3] COPY --from=build /a /", false)],
+                Some(Missed::From("build".into())),
+            ),
+            (vec![("[2/3] RUN a", true), ("[3/3] ADD --chown=1 a /", false)], Some(Missed::Files)),
+        ] {
+            let vertexes = steps.iter().map(|(name, cached)| vertex(name, *cached, Some(1), "")).collect();
+            let found = cache_use(&state(vertexes, vec![])).first_miss;
+            assert_eq!(found.map(|miss| miss.why), expected, "{steps:?}");
+        }
     }
 
     #[test]

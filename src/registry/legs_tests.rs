@@ -214,6 +214,7 @@ fn a_leg_is_an_image_for_its_platform() {
                 digest: Digest::of(b"manifest"),
                 size: 1,
                 config_digest: None,
+                layers: Vec::new(),
             })
             .collect(),
         attestations: Vec::new(),

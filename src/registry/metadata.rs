@@ -37,6 +37,20 @@ pub struct PlatformMetadata {
     pub size: u64,
     /// The digest of its config, Docker's image id; absent for what is no image.
     pub config_digest: Option<Digest>,
+    /// Its layers from the first, without those that a registry does not keep.
+    #[serde(skip)]
+    pub layers: Vec<Layer>,
+}
+
+/// A layer as the registry holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its digest, compressed.
+    pub digest: Digest,
+    /// Its bytes, compressed.
+    pub size: u64,
+    /// The instruction that made it, on one line without control characters, where that is known.
+    pub made_by: Option<String>,
 }
 
 /// Statements about one image of the index.
@@ -84,7 +98,7 @@ impl RegistryClient {
             Document::Image(image) => {
                 let config = self.get_blob(repository, &image.config).await?;
                 let platform = index::config_platform(&config);
-                metadata.platforms.push(of_image(platform, &manifest.digest, own_size, &image));
+                metadata.platforms.push(of_image(platform, &manifest.digest, own_size, image));
                 metadata.size = metadata.platforms[0].size;
             }
             Document::Index(children) => {
@@ -125,13 +139,14 @@ impl RegistryClient {
     async fn child(&self, repository: &Repository, child: Child) -> Result<PlatformMetadata, RegistryError> {
         let manifest = self.get_manifest(repository, &child.digest).await?;
         match self.document(repository, &manifest)? {
-            Document::Image(image) => Ok(of_image(child.platform, &child.digest, length(&manifest), &image)),
+            Document::Image(image) => Ok(of_image(child.platform, &child.digest, length(&manifest), image)),
             // An index in an index: nobody runs it as an image.
             Document::Index(_) => Ok(PlatformMetadata {
                 platform: child.platform,
                 digest: child.digest,
                 size: length(&manifest),
                 config_digest: None,
+                layers: Vec::new(),
             }),
         }
     }
@@ -151,12 +166,14 @@ fn length(manifest: &Manifest) -> u64 {
     u64::try_from(manifest.bytes.len()).unwrap_or(u64::MAX)
 }
 
-fn of_image(platform: Option<Platform>, digest: &Digest, own_size: u64, image: &Image) -> PlatformMetadata {
+fn of_image(platform: Option<Platform>, digest: &Digest, own_size: u64, image: Image) -> PlatformMetadata {
+    let layers = image.layers.into_iter();
     PlatformMetadata {
         platform,
         digest: digest.clone(),
         size: own_size.saturating_add(image.blobs_size),
-        config_digest: Some(image.config.clone()),
+        config_digest: Some(image.config),
+        layers: layers.map(|(digest, size)| Layer { digest, size, made_by: None }).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `challenge`, `token`, `index` and `join` are sans-IO; `transport` is the glue to the network; `login` decides what a
 //! request carries, `endpoint` finds out where requests go, `ask` makes one, `body` is what it sends; a `client` holds all of
-//! these, and `manifests`, `blobs`, `contents`, `copy`, `download`, `referrers`, `legs`, `stages` and `metadata` are what the engine
+//! these, and `manifests`, `blobs`, `contents`, `copy`, `download`, `referrers`, `legs`, `stages`, `metadata` and `layers` are what the engine
 //! calls on it, `record` what `legs` and `stages` share. Layers of what is built are BuildKit's matter; only an image that
 //! is in another repository already passes through here. It never retries by itself, but for one fresh token when a registry
 //! no longer takes the one it gave.
@@ -20,6 +20,7 @@ mod error;
 mod error_response;
 mod index;
 mod join;
+mod layers;
 mod legs;
 mod login;
 mod manifest;
@@ -46,7 +47,7 @@ pub use join::{JoinAnnotations, JoinError, NodeImage, annotations_of, join};
 pub use legs::{Leg, LegsError, Recorded, Recording, complete, holds_its_platform};
 pub use manifest::{Descriptor, Manifest, Reference};
 pub use manifests::Deletion;
-pub use metadata::{AttestationMetadata, ImageMetadata, PlatformMetadata};
+pub use metadata::{AttestationMetadata, ImageMetadata, Layer, PlatformMetadata};
 pub use referrers::Referrer;
 pub use stages::{Release, Staged, TAG_PREFIX as STAGE_TAG_PREFIX};
 pub use token::{Access, form};

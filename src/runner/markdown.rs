@@ -52,6 +52,17 @@ pub fn code(text: &str) -> String {
     out + "</code>"
 }
 
+/// A text in Markdown as a link, where there is a page that it may lead to.
+pub fn link(text: &str, page: Option<&str>) -> String {
+    let sound = |page: &&str| page.starts_with("http") && links_well(page);
+    page.filter(sound).map_or_else(|| text.to_owned(), |page| format!("[{text}]({page})"))
+}
+
+/// Whether nothing is in an address that could end a link; in a page's address there is nothing of that.
+pub fn links_well(address: &str) -> bool {
+    address.bytes().all(|b| b.is_ascii_alphanumeric() || b":/._-#%?=".contains(&b))
+}
+
 /// A code block, fenced with more backticks than any run in it.
 pub fn block<'a>(language: &str, lines: impl IntoIterator<Item = &'a str>) -> String {
     let lines: Vec<String> = lines.into_iter().map(untrusted::plain).collect();

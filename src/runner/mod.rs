@@ -6,7 +6,6 @@ pub mod context;
 pub mod event;
 pub mod event_file;
 pub mod files;
-mod gantt;
 pub mod markdown;
 #[cfg(test)]
 pub(crate) mod model;
@@ -14,7 +13,5 @@ pub mod paths;
 mod payload;
 pub mod stranger;
 pub mod summary;
-#[cfg(test)]
-mod summary_tests;
 pub mod units;
 pub mod untrusted;

@@ -290,7 +290,7 @@ impl World {
         assert_eq!((ended.outputs["image"].as_str(), ended.outputs["pushed"].as_str()), (IMAGE, "true"));
         let tags: Vec<&str> = ended.outputs["tags"].lines().collect();
         assert!(tags.len() == 3 && tags.iter().all(|tag| tag.starts_with(IMAGE)), "{tags:?}");
-        assert!(ended.summary.starts_with("### Pushed"), "{}", ended.summary);
+        assert!(ended.summary.starts_with("### ✅ Pushed"), "{}", ended.summary);
     }
 
     /// It was built, and went nowhere.
@@ -299,7 +299,7 @@ impl World {
         assert_eq!(self.pushed_to().unwrap(), [""; 0]);
         assert_eq!(self.connected(), [""; 0], "nobody was spoken to");
         assert_eq!(ended.outputs["pushed"], "false");
-        assert!(ended.summary.starts_with("### Built"), "{}", ended.summary);
+        assert!(ended.summary.starts_with("### ✅ Built"), "{}", ended.summary);
     }
 }
 

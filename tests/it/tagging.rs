@@ -142,7 +142,7 @@ async fn what_was_staged_gets_all_tags(wanted: Wanted) {
         );
         assert_eq!(plan["from"]["digest"], digest.as_str());
         assert!(ended.log.contains(&format!("tagged {}@{digest} (linux/arm64 ", tagging.world.repository)));
-        assert!(ended.summary.starts_with("### Tagged"), "{}", ended.summary);
+        assert!(ended.summary.starts_with("### ✅ Tagged"), "{}", ended.summary);
     }
 }
 

@@ -198,7 +198,7 @@ fn nothing_is_needed_but_the_mode() {
     let result = step.run();
     assert!(result.success, "{}", result.log());
     assert!(result.log().contains("checked Dockerfile: 1 finding"), "{}", result.log());
-    assert!(result.summary.starts_with("### Checked `Dockerfile`: 1 finding"), "{}", result.summary);
+    assert!(result.summary.starts_with("### ⚠️ Checked `Dockerfile`: 1 finding"), "{}", result.summary);
     assert!(!result.log().contains("image_name"), "{}", result.log());
     assert_eq!(images(), before);
     step.inputs.insert("dry_run".into(), "true".into());

@@ -69,7 +69,7 @@ fn two_legs_and_a_merge_are_one_build() {
         assert_eq!(metadata["platforms"][0]["platform"], platform);
         let title = format!("Push one leg of {name}: {platform}");
         assert!(result.groups.iter().any(|group| group.name == title), "{}", result.log());
-        let heading = format!("### Pushed one leg of `{name}`: `{platform}`");
+        let heading = format!("### ✅ Pushed one leg of `{name}`: `{platform}`");
         assert!(result.summary.starts_with(&heading), "{}", result.summary);
         assert!(result.annotations.is_empty(), "{:?}", result.annotations);
         // By digest, and a record.

@@ -196,7 +196,7 @@ fn a_release_is_the_commits_image() {
     assert!(log.contains(&format!("promoting `{head}-main`")), "{log}");
     let digest = &built.outputs["digest"];
     assert!(log.contains(&format!("promoted {}@{digest} (", promoted.outputs["image"])), "{log}");
-    let headline = format!("### Promoted `{}`: nothing was built", promoted.outputs["image"]);
+    let headline = format!("### ✅ Promoted `{}`: nothing was built", promoted.outputs["image"]);
     assert!(promoted.summary.starts_with(&headline), "{}", promoted.summary);
     assert!(!log.contains("load build definition") && !log.contains("exporting"), "nothing was built: {log}");
     assert!(!promoted.outputs["metadata"].is_empty());

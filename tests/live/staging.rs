@@ -46,7 +46,7 @@ fn nothing_bad_gets_a_tag_and_what_is_good_gets_all() {
     assert_eq!((of("tags"), of("tag_names"), of("tag"), of("pushed")), ("", "", "", "true"));
     assert_eq!(of("reference"), format!("{}/{}@{}", parts().localhost(), job.repository(), of("digest")));
     assert!(staged.log().contains(&format!("staged {} (linux/arm64 ", of("reference"))), "{}", staged.log());
-    assert!(staged.summary.starts_with("### Staged"), "{}", staged.summary);
+    assert!(staged.summary.starts_with("### ✅ Staged"), "{}", staged.summary);
     untouched();
     // The workflow's own test, of the very bytes that will be tagged, which fails; and one that does not.
     let run = |command: &[&str]| {

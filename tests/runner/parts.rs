@@ -37,6 +37,10 @@ pub struct Parts {
     pub tls: PathBuf,
     /// Debian's podman and skopeo with their libraries, unpacked.
     pub podman: PathBuf,
+    /// Debian's headless Chromium, cmark-gfm and fonts with their libraries, unpacked.
+    pub browser: PathBuf,
+    /// Where `mermaid.min.js` is.
+    pub mermaid: PathBuf,
     /// What belongs to this engine's run, and goes with it.
     pub run: PathBuf,
 }
@@ -55,6 +59,8 @@ impl Parts {
             remote_arm64: get("PARTS_REMOTE_ARM64")?,
             tls: get("PARTS_TLS")?.into(),
             podman: get("PARTS_PODMAN")?.into(),
+            browser: get("PARTS_BROWSER")?.into(),
+            mermaid: get("PARTS_MERMAID")?.into(),
             ..Self::without_builders()?
         })
     }
@@ -85,6 +91,8 @@ impl Parts {
             remote_arm64: String::new(),
             tls: PathBuf::new(),
             podman: PathBuf::new(),
+            browser: PathBuf::new(),
+            mermaid: PathBuf::new(),
             run: get("PARTS_RUN")?.into(),
         })
     }
@@ -114,15 +122,7 @@ impl Parts {
     /// Podman with a store of its own in this directory, where nothing is mounted and no image is signed.
     pub fn podman(&self, store: &Path) -> Command {
         let file = |path: &str| self.podman.join(path);
-        let mut libraries: Vec<PathBuf> = Vec::new();
-        for parent in ["usr/lib", "lib"] {
-            let found = std::fs::read_dir(file(parent)).into_iter().flatten().flatten();
-            libraries.extend(
-                found.map(|one| one.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu")),
-            );
-        }
-        let mut command = Command::new(file("usr/bin/podman"));
-        command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).expect("paths without colons"));
+        let mut command = unpacked(&self.podman, "usr/bin/podman");
         command.env("CONTAINERS_REGISTRIES_CONF", file("etc/containers/registries.conf"));
         command.env("HOME", store);
         // Where there is none of the system's, only this one is read.
@@ -137,10 +137,29 @@ impl Parts {
         command
     }
 
+    /// A program of Debian's that is unpacked with the browser, its fonts and its libraries.
+    pub fn of_browser(&self, program: &str) -> Command {
+        let mut command = unpacked(&self.browser, program);
+        command.env("FONTCONFIG_SYSROOT", &self.browser);
+        command
+    }
+
     /// Whether the engine lacks the containerd image store.
     pub fn graphdriver(&self) -> bool {
         self.engine.contains("graphdriver")
     }
+}
+
+/// A program in this unpacked root, with the root's libraries.
+fn unpacked(root: &Path, program: &str) -> Command {
+    let inside = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|one| one.path());
+    let named = |path: &PathBuf| path.to_string_lossy().ends_with("-linux-gnu");
+    let triplets = ["usr/lib", "lib"].into_iter().flat_map(|parent| inside(&root.join(parent)).filter(named));
+    // PulseAudio's stand one deeper.
+    let libraries: Vec<PathBuf> = triplets.flat_map(|path| [path.join("pulseaudio"), path]).collect();
+    let mut command = Command::new(root.join(program));
+    command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).expect("paths without colons"));
+    command
 }
 
 fn get(name: &str) -> Result<String, String> {

@@ -46,7 +46,16 @@ pub(super) async fn put_in(
         outcome.held_back.extend(held_back);
         Ok::<(), RunError>(())
     };
-    let (tagged, mut metadata_of) = tokio::join!(tagging, view.metadata(&publish.digest));
+    // The first one's is compared with the image that was there before.
+    let is_first = repository == plan.targets.first();
+    let read = async |digest: &Digest| {
+        let mut metadata = view.metadata(digest).await?;
+        if is_first {
+            client.name_layers(repository, &mut metadata).await;
+        }
+        Ok::<_, RegistryError>(metadata)
+    };
+    let (tagged, mut metadata_of) = tokio::join!(tagging, read(&publish.digest));
     // A sentence about one repository, which is named where there are several.
     let of = |text: &str| {
         if plan.targets.are_several() { format!("{repository}: {text}") } else { text.to_owned() }
@@ -61,7 +70,7 @@ pub(super) async fn put_in(
     outcome.pushed = true;
     if let Some(digest) = outcome.digest.as_ref().filter(|digest| **digest != publish.digest) {
         reporter.notice(&of(&format!("the version exists for this commit: the result is {digest}")));
-        metadata_of = view.metadata(digest).await;
+        metadata_of = read(digest).await;
     }
     match metadata_of {
         Ok(metadata) => outcome.metadata = Some(metadata),

@@ -8,10 +8,11 @@ use super::target::TargetOutcome;
 use crate::error::RunError;
 use crate::files;
 use crate::inputs::config::Config;
-use crate::model::{Annotation, Digest, Platform};
+use crate::model::{Annotation, Digest, Platform, Stamp, Tag};
 use crate::plan::{LintPlan, RunPlan};
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
+use crate::registry::ImageMetadata;
 use crate::runner::context::RunnerContext;
 use crate::runner::summary::VerifiedRow;
 
@@ -56,6 +57,17 @@ pub(in crate::engine) struct Archived {
     pub place: String,
     /// What it is.
     pub written: files::Written,
+}
+
+/// The image that the tag people follow was on before, where it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Previous {
+    /// The tag, in the first repository.
+    pub tag: Tag,
+    /// What the image says of itself.
+    pub stamp: Stamp,
+    /// As the registry holds it.
+    pub image: ImageMetadata,
 }
 
 /// What is reported of an image.
@@ -107,6 +119,8 @@ enum Entry {
     CacheWritten(Vec<Written>),
     /// The image is in a file.
     Archived(Archived),
+    /// The tag people follow was on this.
+    Previous(Box<Previous>),
     /// The outputs are in their file.
     OutputsWritten,
 }
@@ -196,6 +210,11 @@ impl Report {
         self.add(Entry::Archived(archived));
     }
 
+    /// The tag people follow was on this before.
+    pub(in crate::engine) fn previous(&self, previous: Previous) {
+        self.add(Entry::Previous(Box::new(previous)));
+    }
+
     /// The outputs are in their file.
     pub(super) fn outputs_written(&self) {
         self.add(Entry::OutputsWritten);
@@ -239,6 +258,8 @@ pub(super) struct Account<'a> {
     pub verified: Vec<&'a Verified>,
     /// The file that the image is in.
     pub archived: Option<&'a Archived>,
+    /// What the tag people follow was on before.
+    pub previous: Option<&'a Previous>,
     /// The outputs are in their file.
     pub outputs_written: bool,
     /// What was built, or was there already; a version that was there before it counts more.
@@ -280,6 +301,7 @@ impl<'a> Account<'a> {
                 Entry::Verified(verified) => account.verified.push(verified),
                 Entry::CacheWritten(written) => account.cache_written.extend(written),
                 Entry::Archived(archived) => account.archived = Some(archived),
+                Entry::Previous(previous) => account.previous = Some(previous),
                 Entry::OutputsWritten => account.outputs_written = true,
             }
         }

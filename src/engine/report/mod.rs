@@ -1,6 +1,7 @@
 //! What a run leaves behind: its last lines, the outputs (`outputs`), the job summary. Also of a run that failed.
 
 mod account;
+mod compared;
 mod deployed;
 mod moved;
 mod outputs;
@@ -14,26 +15,27 @@ use crate::buildkit::BuildError;
 use crate::error::{RunError, explain};
 use crate::inputs::config::Mode;
 use crate::inputs::fault::InputFault;
-use crate::metadata::PlannedTag;
+use crate::metadata::{PlannedTag, followed};
 use crate::model::{Repository, chain};
 use crate::plan::build::BuildPlan;
 use crate::plan::image::ImageWork;
 use crate::plan::{LintPlan, PushPlan, RunPlan};
+use crate::progress::cache::{Miss, Missed};
 use crate::progress::event::VertexWarning;
 use crate::progress::state::{State, Step};
 use crate::progress::text;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::files::append_summary;
 use crate::runner::summary::{
-    self, ArchiveRow, CheckRow, EnvironmentRow, Outcome, PlatformRow, SummaryInput,
+    self, ArchiveRow, CacheSummary, CheckRow, EnvironmentRow, Outcome, SummaryInput,
 };
 use crate::runner::units;
 
 use account::Account;
-pub(super) use account::{Archived, ImageSummary, Report, Verified, Written};
+pub(super) use account::{Archived, ImageSummary, Previous, Report, Verified, Written};
 pub(super) use deployed::EnvironmentOutcome;
-use moved::tag_rows;
-use outputs::{put, reference};
+use moved::{commit, package_page, tag_rows};
+use outputs::put;
 pub(super) use target::TargetOutcome;
 use verdict::{explained, verdict};
 
@@ -44,7 +46,7 @@ pub(super) fn finish(process: &Process, report: &Report, result: &Result<(), Run
     report.account(|account| say(process, account, result));
     write_outputs(process, report, result.is_ok());
     report.account(|account| {
-        write_summary(process, account, result);
+        write_summary(process, account, result, time);
         process.reporter.info(&verdict(process, account, result, time));
     });
 }
@@ -62,12 +64,12 @@ pub(super) fn write_outputs(process: &Process, report: &Report, well: bool) {
     report.outputs_written();
 }
 
-fn write_summary(process: &Process, account: &Account<'_>, result: &Result<(), RunError>) {
+fn write_summary(process: &Process, account: &Account<'_>, result: &Result<(), RunError>, time: Duration) {
     let Some(context) = account.context else { return };
     // A summary is wanted unless it was switched off; faulty inputs do not say.
     let wanted = account.asked.is_none_or(|config| config.summary);
     if let Some(file) = context.paths.summary.as_ref().filter(|_| wanted) {
-        let page = page(process, account, result, outcome(process, account, result));
+        let page = page(process, account, result, time);
         let page = process.reporter.redact(&summary::render(&page));
         if let Err(error) = append_summary(file, &context.paths.workspace, &page) {
             process.reporter.warn(&format!("no summary: {}", chain(&error)));
@@ -210,7 +212,7 @@ fn page(
     process: &Process,
     account: &Account<'_>,
     result: &Result<(), RunError>,
-    outcome: Outcome,
+    time: Duration,
 ) -> SummaryInput {
     let (plan, state) = (account.plan, account.progress);
     let (checks, findings) = findings(process, account);
@@ -231,14 +233,16 @@ fn page(
         (target.repository.clone(), rows.collect())
     };
     SummaryInput {
-        outcome,
+        outcome: outcome(process, account, result),
+        time,
+        commit: account.context.zip(account.plan).and_then(|(context, plan)| commit(context, plan)),
         dockerfile: dockerfile(account).map(str::to_owned),
         checks,
-        references: account.targets.iter().filter_map(|target| reference(target)).collect(),
+        references: pulled(account),
         repositories: repositories
             .iter()
             .flat_map(|targets| targets.iter())
-            .map(ToString::to_string)
+            .map(|target| (target.to_string(), package(account, target)))
             .collect(),
         tags: tag_rows(account, tags),
         held_back: rows(account.targets.iter().map(held).collect()),
@@ -257,7 +261,11 @@ fn page(
                 url: one.pull_request.as_ref().map(|pull| pull.url.clone()),
             })
             .collect(),
-        platforms: account.first().map(platforms).unwrap_or_default(),
+        platforms: account
+            .first()
+            .map(|first| compared::platforms(first, compared::previous(account)))
+            .unwrap_or_default(),
+        since: compared::since(account),
         phases: process.reporter.phases(),
         retries: process.reporter.retries(),
         cache: cache(account),
@@ -269,6 +277,21 @@ fn page(
             .sum(),
         failure,
     }
+}
+
+/// The page of an image that is there.
+fn package(account: &Account<'_>, repository: &Repository) -> Option<String> {
+    let context = account.context.filter(|_| account.pushed())?;
+    package_page(context, repository)
+}
+
+/// What to pull: in each repository by the tag that people follow, and the image for ever by its digest.
+fn pulled(account: &Account<'_>) -> Vec<String> {
+    let done = account.targets.iter().filter(|target| target.pushed);
+    let by_tag = done
+        .clone()
+        .filter_map(|target| Some(format!("{}:{}", target.repository, followed(&target.published)?.tag)));
+    by_tag.chain(done.filter_map(|target| outputs::reference(target))).collect()
 }
 
 /// What a check has found, and all else that was annotated.
@@ -306,11 +329,9 @@ fn rows(each: Vec<(Repository, Vec<(String, String)>)>) -> Vec<(String, String)>
 }
 
 /// What the cache saved and what it cost.
-fn cache(account: &Account<'_>) -> Vec<String> {
+fn cache(account: &Account<'_>) -> CacheSummary {
+    let used = account.cache_used.filter(|used| used.steps > 0);
     let mut parts = Vec::new();
-    if let Some(used) = account.cache_used.filter(|used| used.steps > 0) {
-        parts.push(format!("{} of {} steps from the cache", used.cached, used.steps));
-    }
     if let Some(used) = account.cache_used.filter(|used| !used.reading.is_zero()) {
         parts.push(format!("index read in {}", units::seconds(used.reading)));
     }
@@ -318,21 +339,37 @@ fn cache(account: &Account<'_>) -> Vec<String> {
         None => format!("written to {} in {}", written.place, units::seconds(written.time)),
         Some(why) => format!("not written to {}: {why}", written.place),
     }));
-    parts
+    CacheSummary {
+        steps: used.map(|used| (used.cached, used.steps)),
+        parts,
+        miss: used
+            .and_then(|used| used.first_miss.as_ref())
+            .map(|miss| (miss.step.clone(), missed(account, miss))),
+    }
 }
 
-fn platforms(target: &TargetOutcome) -> Vec<PlatformRow> {
-    let rows = target.metadata.iter().flat_map(|metadata| &metadata.platforms).filter_map(|image| {
-        let platform = image.platform.clone()?;
-        let tags = target.tags_of(&platform).map(ToString::to_string).collect();
-        Some(PlatformRow { platform, digest: image.digest.clone(), size: Some(image.size), tags })
-    });
-    rows.collect()
+/// Why a step had to run, as far as it can be told.
+fn missed(account: &Account<'_>, miss: &Miss) -> String {
+    let build = account.plan.and_then(|plan| plan.image.build()).map(|build| &build.image);
+    let unread = account.cache_used.is_some_and(|used| !used.unread.is_empty());
+    match &miss.why {
+        _ if build.is_some_and(|build| build.no_cache) => "`no_cache` is set".into(),
+        Missed::All if build.is_some_and(|build| build.cache_from.is_empty()) => {
+            "no cache is read, and the builder has none of this build".into()
+        }
+        Missed::All if unread => "the cache could not be read, or is not there yet".into(),
+        Missed::All => "the cache has nothing of this build: its base image or its first steps differ".into(),
+        Missed::Files => "the files that it copies differ from those of the cached build".into(),
+        Missed::From(from) => format!("what it copies from `{from}` differs from that of the cached build"),
+        Missed::Instruction => {
+            "its command, an argument or a mount differs from the cached build, or the cache does not hold it any more".into()
+        }
+    }
 }
 
 /// For the log: ` (linux/amd64 4.5 MB, linux/arm64 4.4 MB)`.
 fn sizes(target: &TargetOutcome) -> String {
-    let rows = platforms(target);
+    let rows = compared::platforms(target, None);
     let sizes: Vec<String> = rows
         .iter()
         .map(|row| format!("{} {}", row.platform, row.size.map_or_else(String::new, units::bytes)))

@@ -3,12 +3,13 @@
 use super::account::Account;
 use super::target::TargetOutcome;
 use crate::metadata::PlannedTag;
-use crate::model::{CommitId, Repository, Tag};
+use crate::model::{CommitId, Repository, Stamp, Tag};
+use crate::plan::RunPlan;
 use crate::runner::context::RunnerContext;
 use crate::runner::summary::{TagRow, Was};
 
 /// Characters of a commit's id that people read.
-const SHOWN: usize = 7;
+pub(super) const SHOWN: usize = 7;
 
 /// Rows of all repositories: once where they are the same in each, else with whole references.
 pub(super) fn tag_rows(account: &Account<'_>, tags: Vec<(Repository, Vec<PlannedTag>)>) -> Vec<TagRow> {
@@ -39,14 +40,17 @@ fn was(account: &Account<'_>, target: &TargetOutcome, tag: &Tag) -> Was {
         return Was::Same;
     }
     let Some(commit) = &before.stamp.commit else { return Was::Other(before.digest.clone()) };
-    let ours = account.plan.and_then(|plan| plan.stamp.commit.as_ref());
-    let page = account.context.zip(ours).and_then(|(context, ours)| {
-        // Commits of another repository are compared nowhere.
-        let sources = format!("{}/{}", context.server_url, context.repository.full_name);
-        let same = before.stamp.source.as_ref().is_none_or(|source| *source == sources);
-        same.then(|| comparison(context, commit, ours))
-    });
+    let page = comparison_with(account, &before.stamp, commit);
     Was::Commit(commit.cut(SHOWN).to_owned(), page)
+}
+
+/// GitHub's page that shows what lies between an image's commit and ours, where both are of this repository.
+pub(super) fn comparison_with(account: &Account<'_>, stamp: &Stamp, commit: &CommitId) -> Option<String> {
+    let ours = account.plan.and_then(|plan| plan.stamp.commit.as_ref())?;
+    let context = account.context?;
+    let sources = format!("{}/{}", context.server_url, context.repository.full_name);
+    let same = stamp.source.as_ref().is_none_or(|source| *source == sources);
+    same.then(|| comparison(context, commit, ours))
 }
 
 /// GitHub's page that shows what lies between two commits.
@@ -56,4 +60,30 @@ fn comparison(context: &RunnerContext, old: &CommitId, new: &CommitId) -> String
         return format!("{repository}/commit/{old}");
     }
     format!("{repository}/compare/{old}...{new}")
+}
+
+/// The commit that the image is of, cut for people, with its page.
+pub(super) fn commit(context: &RunnerContext, plan: &RunPlan) -> Option<(String, String)> {
+    let commit = plan.stamp.commit.as_ref()?;
+    Some((commit.cut(SHOWN).to_owned(), comparison(context, commit, commit)))
+}
+
+/// The page of an image where people look for it, for registries whose pages are known.
+pub(super) fn package_page(context: &RunnerContext, repository: &Repository) -> Option<String> {
+    let path = repository.path();
+    match repository.registry().as_str() {
+        // GitHub joins a package to the repository that its `source` names, and shows it there.
+        "ghcr.io" => {
+            let (owner, name) = path.split_once('/')?;
+            let (server, full_name) = (&context.server_url, &context.repository.full_name);
+            let ours = full_name.split('/').next().is_some_and(|ours| ours.eq_ignore_ascii_case(owner));
+            ours.then(|| format!("{server}/{full_name}/pkgs/container/{}", name.replace('/', "%2F")))
+        }
+        "docker.io" => match path.strip_prefix("library/") {
+            Some(name) => Some(format!("https://hub.docker.com/_/{name}")),
+            None => Some(format!("https://hub.docker.com/r/{path}/tags")),
+        },
+        "quay.io" => Some(format!("https://quay.io/repository/{path}?tab=tags")),
+        _ => None,
+    }
 }

@@ -284,6 +284,7 @@ mod tests {
             digest: Digest::of(name.as_bytes()),
             size: 1,
             config_digest: Some(Digest::of(b"config")),
+            layers: Vec::new(),
         };
         let metadata = |platforms: &[&str], attestations: usize| ImageMetadata {
             digest: Digest::of(b"top"),

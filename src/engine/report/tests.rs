@@ -85,7 +85,7 @@ fn outputs_of_several_repositories() {
     let targets = two_targets();
     assert!(!of(&targets, pushed));
     let reference = format!("ghcr.io/a/b@{}", Digest::of(b"top"));
-    assert_eq!(targets.iter().filter_map(super::reference).collect::<Vec<_>>(), [reference]);
+    assert_eq!(targets.iter().filter_map(super::outputs::reference).collect::<Vec<_>>(), [reference]);
     assert_eq!(
         of(&targets, outputs::held_back).to_string(),
         r#"[{"reason":"newer","repository":"ghcr.io/a/b","tag":"latest"}]"#
@@ -109,6 +109,7 @@ fn tags_of_single_platforms_stand_with_their_platform() {
         digest: Digest::of(b"part"),
         size: 1,
         config_digest: None,
+        layers: Vec::new(),
     };
     let other = Platform::parse("linux/arm64").unwrap();
     target.metadata = Some(ImageMetadata { platforms: vec![part(&platform), part(&other)], ..image() });
@@ -122,7 +123,7 @@ fn tags_of_single_platforms_stand_with_their_platform() {
     let value: Value = serde_json::from_str(&of(&[target.clone()], outputs::metadata)).unwrap();
     assert_eq!(value["platforms"][0]["tags"], json!(["main-amd64", "amd64-main"]));
     assert_eq!(value["platforms"][1].get("tags"), None);
-    let tags: Vec<Vec<String>> = platforms(&target).into_iter().map(|row| row.tags).collect();
+    let tags: Vec<Vec<String>> = compared::platforms(&target, None).into_iter().map(|row| row.tags).collect();
     assert_eq!(tags, [vec!["main-amd64", "amd64-main"], vec![]]);
 }
 

@@ -1,18 +1,18 @@
 //! The last line of the log: how the run ended, in one sentence.
 //!
-//! `✓ pushed api:main in 4.1 s: 2.0 MB for 2 platforms, 8 of 12 steps cached`
+//! `✓ pushed api:main in 4.1 s: 2.0 MB for 2 platforms (+12.3 kB since 86fa74c), 8 of 12 steps cached`
 
 use std::time::Duration;
 
 use super::account::Account;
 use super::outputs::put;
-use super::{dockerfile, done, platforms};
+use super::{compared, dockerfile, done};
 use crate::engine::process::Process;
 use crate::error::RunError;
-use crate::metadata::{PlannedTag, Stage, most_specific};
+use crate::metadata::{PlannedTag, followed};
 use crate::model::{ErrorCode, Targets, text};
 use crate::plan::RunPlan;
-use crate::runner::summary::Explained;
+use crate::runner::summary::{self, Explained};
 use crate::runner::units;
 
 /// Where errors are explained, in the repository of this action.
@@ -87,8 +87,7 @@ pub(super) fn explained(process: &Process, error: &RunError) -> Vec<Explained> {
 fn name(account: &Account<'_>, plan: &RunPlan) -> String {
     let put = put(account, plan);
     let tags: &[PlannedTag] = put.first().map(|(_, tags)| tags.as_slice()).unwrap_or_default();
-    let followed = tags.iter().find(|tag| tag.policy.stage == Stage::Second);
-    let tag = followed.or_else(|| most_specific(tags)).map(|tag| format!(":{}", tag.tag));
+    let tag = followed(tags).map(|tag| format!(":{}", tag.tag));
     // A leg and what is staged have none yet.
     let tag = tag.filter(|_| plan.image.leg().is_none() && plan.stage.is_none());
     let several = match account.targets.len() {
@@ -104,12 +103,11 @@ fn base_name(targets: &Targets) -> String {
     text::name(whole.rsplit('/').next().unwrap_or(&whole))
 }
 
-/// `2.0 MB for 2 platforms`
+/// `2.0 MB for 2 platforms (+12.3 kB since 86fa74c)`
 fn size(account: &Account<'_>) -> Option<String> {
-    let rows = account.first().map(platforms).unwrap_or_default();
-    let sizes: Option<Vec<u64>> = rows.iter().map(|row| row.size).collect();
-    let size = units::bytes(sizes.filter(|sizes| !sizes.is_empty())?.iter().sum());
-    Some(if rows.len() == 1 { size } else { format!("{size} for {} platforms", rows.len()) })
+    let target = account.first()?;
+    let rows = compared::platforms(target, compared::previous(account));
+    summary::size(&rows, compared::since(account).as_ref())
 }
 
 /// `8 of 12 steps cached`

@@ -50,7 +50,7 @@ async fn two_legs_and_their_merge(wanted: Wanted) {
     assert_eq!(metadata["platforms"].as_array().unwrap().len(), 2);
     assert_eq!(first.outputs["reference"], format!("{}@{digest}", world.repository));
     assert_eq!(first.outputs["tag_names"], format!("{SHA}-main\nmain\nlatest"));
-    assert!(first.summary.starts_with("### Pushed"), "{}", first.summary);
+    assert!(first.summary.starts_with("### ✅ Pushed"), "{}", first.summary);
 
     // The records are gone where that can be, and nothing else is.
     // go-containerregistry's keeps a tag whose manifest is gone.

@@ -1,14 +1,16 @@
 //! The build as a Mermaid Gantt chart, which GitHub draws in summaries.
 //!
-//! Only steps that took a visible part of the time have a bar; there are at most [`MAX_BARS`], the longest. Times are milliseconds
-//! since the build began (`dateFormat x`), the axis shows seconds whatever the reader's time zone is.
+//! Only steps that took a visible part of the time have a bar; there are at most [`MAX_BARS`], the longest, below one for the
+//! whole. Times are milliseconds since the build began (`dateFormat x`), the axis shows seconds whatever the reader's time zone
+//! is.
 //! Every label is reduced to harmless characters, and a task's line begins with its number, so that none
 //! can be read as a keyword (`click`, `section`).
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::markdown::{block, label};
+use crate::runner::markdown::{block, label};
+use crate::runner::units;
 
 /// One step of the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +29,19 @@ pub struct StepRow {
     pub failed: bool,
 }
 
+/// Pixels for `linux/arm64/v8`.
+const LEFT: u32 = 110;
 /// More bars than this cannot be read.
-pub const MAX_BARS: usize = 30;
+const MAX_BARS: usize = 30;
+
+/// How long the build took, from its first step's begin to its last step's end.
+pub(super) fn length(steps: &[StepRow]) -> Duration {
+    steps.iter().map(|step| step.start + step.time).max().unwrap_or_default()
+}
 
 /// The chart with an empty line after it; nothing when every step came from the cache or took no time.
 pub(super) fn render(steps: &[StepRow]) -> String {
-    let whole = steps.iter().map(|step| step.start + step.time).max().unwrap_or_default();
+    let whole = length(steps);
     let visible = (whole / 200).max(Duration::from_millis(10));
     let mut bars: Vec<&StepRow> = steps.iter().filter(|step| !step.cached && step.time >= visible).collect();
     bars.sort_by_key(|step| std::cmp::Reverse(step.time));
@@ -48,10 +57,20 @@ pub(super) fn render(steps: &[StepRow]) -> String {
             sections.push(section);
         }
     }
-    // Room for `linux/arm64/v8`; parts of a second only where the whole is short.
+    // Parts of a second only where the whole is short.
     let axis = if whole < Duration::from_secs(5) { "%s.%L s" } else { "%s s" };
-    let mut chart = String::from("%%{init: {\"gantt\": {\"leftPadding\": 110}}}%%\n");
+    let mut chart = format!("%%{{init: {{\"gantt\": {{\"leftPadding\": {LEFT}}}}}}}%%\n");
     let _ = writeln!(chart, "gantt\n  dateFormat x\n  axisFormat {axis}");
+    if bars.len() < steps.len() {
+        let _ = writeln!(chart, "  title The {} longest of {} steps", bars.len(), steps.len());
+    }
+    // It begins where the build began, whatever took no time worth a bar.
+    let _ = writeln!(
+        chart,
+        "  section all\n    {} :active, all, 0, {}ms",
+        units::seconds(whole),
+        whole.as_millis()
+    );
     for name in sections {
         let _ = writeln!(chart, "  section {}", label(name, 30));
         for bar in bars.iter().filter(|bar| section(&bar.name) == name) {

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::command::{Annotation, Level};
-use super::summary::{
-    CheckRow, Failure, Outcome, Phase, PlatformRow, StepRow, SummaryInput, TagRow, VerifiedRow, Was, render,
-};
+use super::*;
 use crate::model::{Digest, Platform};
+
+const PACKAGE: &str = "https://github.com/acme/shop/pkgs/container/shop%2Fapi";
 
 fn step(number: usize, name: &str, start: u64, time: u64) -> StepRow {
     let (start, time) = (Duration::from_millis(start), Duration::from_millis(time));
@@ -20,15 +19,18 @@ fn empty(outcome: Outcome) -> SummaryInput {
         dockerfile: None,
         checks: Vec::new(),
         outcome,
+        time: Duration::from_millis(4120),
+        commit: None,
         repositories: Vec::new(),
         references: Vec::new(),
         tags: vec![],
         held_back: vec![],
         verified: vec![],
         platforms: vec![],
+        since: None,
         phases: vec![],
         retries: vec![],
-        cache: vec![],
+        cache: CacheSummary::default(),
         steps: vec![],
         findings: vec![],
         hidden_findings: 0,
@@ -39,8 +41,9 @@ fn empty(outcome: Outcome) -> SummaryInput {
 fn pushed() -> SummaryInput {
     let digest = Digest::of(b"index");
     SummaryInput {
-        repositories: vec!["ghcr.io/acme/shop/api".into()],
-        references: vec![format!("ghcr.io/acme/shop/api@{digest}")],
+        repositories: vec![("ghcr.io/acme/shop/api".into(), Some(PACKAGE.into()))],
+        references: vec!["ghcr.io/acme/shop/api:main".into(), format!("ghcr.io/acme/shop/api@{digest}")],
+        commit: Some(("86fa74d".into(), "https://github.com/acme/shop/commit/86fa74d".into())),
         tags: vec![tag("0a1b2c3-main", "commit on branch `main`"), tag("latest", "`main` is latest_branch")],
         held_back: vec![("main".into(), "a newer commit has it".into())],
         platforms: vec![
@@ -48,13 +51,17 @@ fn pushed() -> SummaryInput {
                 platform: Platform::parse("linux/amd64").unwrap(),
                 digest: Digest::of(b"a"),
                 size: Some(12_345_678),
+                before: None,
                 tags: Vec::new(),
+                layers: Vec::new(),
             },
             PlatformRow {
                 platform: Platform::parse("linux/arm64").unwrap(),
                 digest: Digest::of(b"b"),
                 size: None,
+                before: None,
                 tags: Vec::new(),
+                layers: Vec::new(),
             },
         ],
         phases: vec![
@@ -136,7 +143,7 @@ fn what_a_check_has_found() {
     let docs = "https://docs.docker.com/go/dockerfile/rule/from-as-casing/";
     let input = SummaryInput {
         dockerfile: Some("build/Dockerfile".into()),
-        repositories: vec!["ghcr.io/acme/shop".into()],
+        repositories: vec![("ghcr.io/acme/shop".into(), None)],
         checks: vec![
             row(Some("build/Dockerfile:3"), "FromAsCasing", docs),
             row(None, "Mine", "https://evil.example/"),
@@ -146,7 +153,7 @@ fn what_a_check_has_found() {
     };
     let page = render(&input);
     let rows = format!(
-        "### Checked `build/Dockerfile`: 3 findings\n\n\
+        "### ⚠️ Checked `build/Dockerfile`: 3 findings\n\n4.1 s\n\n\
          | Line | Rule | Finding |\n| --- | --- | --- |\n\
          | `build/Dockerfile:3` | [`FromAsCasing`]({docs}) | 'as' and \\| casing<br>The 'as' keyword |\n\
          | | `Mine` | 'as' and \\| casing<br>The 'as' keyword |\n"
@@ -155,7 +162,7 @@ fn what_a_check_has_found() {
     assert!(!page.contains("evil"), "{page}");
     let failed = Outcome::Checked { findings: 0, failure: Some("line 3: unknown\n```".into()) };
     let page = render(&SummaryInput { dockerfile: Some("D".into()), ..empty(failed) });
-    assert_eq!(page, "### Checked `D`: no findings\n\n````text\nline 3: unknown\n```\n````\n\n");
+    assert_eq!(page, "### ⚠️ Checked `D`: no findings\n\n4.1 s\n\n````text\nline 3: unknown\n```\n````\n\n");
 }
 
 #[test]
@@ -165,9 +172,9 @@ fn tags_of_platforms_have_a_column_where_there_are_any() {
     input.platforms[0].tags = vec!["1-amd64".into(), "latest-amd64".into()];
     let page = render(&input);
     let rows = [
-        "| Platform | Digest | Size | Tags |\n| --- | --- | ---: | --- |\n".to_owned(),
-        format!("| `linux/amd64` | `{}` | 12.3 MB | `1-amd64` `latest-amd64` |\n", Digest::of(b"a")),
-        format!("| `linux/arm64` | `{}` |  |  |\n\n", Digest::of(b"b")),
+        "| Platform | Size | Digest | Tags |\n| --- | ---: | --- | --- |\n".to_owned(),
+        format!("| `linux/amd64` | 12.3 MB | `{}` | `1-amd64` `latest-amd64` |\n", Digest::of(b"a")),
+        format!("| `linux/arm64` | | `{}` | |\n\n", Digest::of(b"b")),
     ];
     assert!(page.contains(&rows.concat()), "{page}");
 }
@@ -175,9 +182,12 @@ fn tags_of_platforms_have_a_column_where_there_are_any() {
 #[test]
 fn a_push() {
     let expected = "\
-### Pushed `ghcr.io/acme/shop/api`
+### ✅ Pushed [`ghcr.io/acme/shop/api`](https://github.com/acme/shop/pkgs/container/shop%2Fapi)
+
+4.1 s · commit [`86fa74d`](https://github.com/acme/shop/commit/86fa74d)
 
 ```sh
+docker pull ghcr.io/acme/shop/api:main
 docker pull ghcr.io/acme/shop/api@sha256:1bc04b5291c26a46d918139138b992d2de976d6851d0893b0476b85bfbdfc6e6
 ```
 
@@ -190,18 +200,24 @@ docker pull ghcr.io/acme/shop/api@sha256:1bc04b5291c26a46d918139138b992d2de976d6
 | --- | --- |
 | `main` | a newer commit has it |
 
-| Platform | Digest | Size |
-| --- | --- | ---: |
-| `linux/amd64` | `sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb` | 12.3 MB |
-| `linux/arm64` | `sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d` |  |
+| Platform | Size | Digest |
+| --- | ---: | --- |
+| `linux/amd64` | 12.3 MB | `sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb` |
+| `linux/arm64` | | `sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d` |
 
-**Time** facts 0.4 s · build 1 m 05 s
+**Findings**
+
+- warning: `Dockerfile:1` FromAsCasing: 'as' and 'FROM' do not match
+- 3 of all findings are not shown as annotations: GitHub takes ten of a level
 
 ```mermaid
 %%{init: {\"gantt\": {\"leftPadding\": 110}}}%%
 gantt
   dateFormat x
   axisFormat %s s
+  title The 3 longest of 5 steps
+  section all
+    1 m 05 s :active, all, 0, 65000ms
   section linux/amd64
     3 RUN make a b c tee x :s3, 200, 3400ms
   section linux/arm64
@@ -211,7 +227,9 @@ gantt
 ```
 
 <details>
-<summary>All 5 steps</summary>
+<summary>Time, cache and 5 steps</summary>
+
+**Time** facts 0.4 s · build 1 m 05 s
 
 | # | Step | Time |
 | ---: | --- | ---: |
@@ -223,11 +241,6 @@ gantt
 
 </details>
 
-**Findings**
-
-- warning: `Dockerfile:1` FromAsCasing: 'as' and 'FROM' do not match
-- 3 of all findings are not shown as annotations: GitHub takes ten of a level
-
 ";
     let page = render(&pushed());
     assert_eq!(page, expected, "{page}");
@@ -236,7 +249,7 @@ gantt
 #[test]
 fn several_repositories() {
     let input = SummaryInput {
-        repositories: vec!["ghcr.io/acme/shop/api".into(), "docker.io/acme/api".into()],
+        repositories: vec![("ghcr.io/acme/shop/api".into(), None), ("docker.io/acme/api".into(), None)],
         references: vec!["ghcr.io/acme/shop/api@sha256:0".into(), "docker.io/acme/api@sha256:0".into()],
         tags: vec![
             tag("ghcr.io/acme/shop/api:main", "branch `main`"),
@@ -247,7 +260,9 @@ fn several_repositories() {
     };
     let page = render(&input);
     let expected = "\
-### Pushed `ghcr.io/acme/shop/api`, `docker.io/acme/api`
+### ✅ Pushed `ghcr.io/acme/shop/api`, `docker.io/acme/api`
+
+4.1 s
 
 ```sh
 docker pull ghcr.io/acme/shop/api@sha256:0
@@ -269,29 +284,33 @@ docker pull docker.io/acme/api@sha256:0
 
 #[test]
 fn other_ends() {
-    let named = |outcome| SummaryInput { repositories: vec!["r.example/api".into()], ..empty(outcome) };
+    let named =
+        |outcome| SummaryInput { repositories: vec![("r.example/api".into(), None)], ..empty(outcome) };
     for (outcome, expected) in [
-        (Outcome::Tagged, "### Tagged `r.example/api`\n\n"),
-        (Outcome::Promoted, "### Promoted `r.example/api`: nothing was built\n\n"),
-        (Outcome::DryRun, "### Dry run for `r.example/api`: nothing was changed\n\n"),
+        (Outcome::Tagged, "### ✅ Tagged `r.example/api`\n\n4.1 s\n\n"),
+        (Outcome::Promoted, "### ✅ Promoted `r.example/api`: nothing was built\n\n4.1 s\n\n"),
+        (Outcome::DryRun, "### Dry run for `r.example/api`: nothing was changed\n\n4.1 s\n\n"),
         (
             Outcome::Leg(Platform::parse("linux/arm64").unwrap()),
-            "### Pushed one leg of `r.example/api`: `linux/arm64`\n\nIt has no tag: the job with `mode: merge` joins the legs.\n\n",
+            "### ✅ Pushed one leg of `r.example/api`: `linux/arm64`\n\n4.1 s\n\nIt has no tag: the job with `mode: merge` joins the legs.\n\n",
         ),
         (
             Outcome::Built("a pull request from a fork".into()),
-            "### Built `r.example/api`, not pushed\n\na pull request from a fork\n\n",
+            "### ✅ Built `r.example/api`, not pushed\n\n4.1 s\n\na pull request from a fork\n\n",
         ),
         (
             Outcome::Nothing("the branch was deleted".into()),
-            "### Nothing to do for `r.example/api`\n\nthe branch was deleted\n\n",
+            "### Nothing to do for `r.example/api`\n\n4.1 s\n\nthe branch was deleted\n\n",
         ),
-        (Outcome::Cancelled("a".into()), "### Cancelled: `r.example/api`\n\n```text\na\n```\n\n"),
-        (Outcome::Failed("a\nb".into(), Vec::new()), "### Failed: `r.example/api`\n\n```text\na\nb\n```\n\n"),
+        (Outcome::Cancelled("a".into()), "### ❌ Cancelled: `r.example/api`\n\n4.1 s\n\n```text\na\n```\n\n"),
+        (
+            Outcome::Failed("a\nb".into(), Vec::new()),
+            "### ❌ Failed: `r.example/api`\n\n4.1 s\n\n```text\na\nb\n```\n\n",
+        ),
     ] {
         assert_eq!(render(&named(outcome)), expected);
     }
-    assert_eq!(render(&empty(Outcome::DryRun)), "### Dry run for image: nothing was changed\n\n");
+    assert_eq!(render(&empty(Outcome::DryRun)), "### Dry run for image: nothing was changed\n\n4.1 s\n\n");
 }
 
 #[test]
@@ -360,6 +379,17 @@ fn hostile_names_change_no_structure() {
             file: Some(name.into()),
             ..input.findings[0].clone()
         };
+        input.repositories = vec![(name.into(), Some(name.into()))];
+        input.commit = Some((name.into(), name.into()));
+        input.platforms[0].layers =
+            vec![LayerRow { made_by: Some(name.into()), size: 1, change: Change::New }];
+        input.platforms[0].before = Some(1);
+        input.since = Some(Since { tag: name.into(), commit: Some((name.into(), Some(name.into()))) });
+        input.cache = CacheSummary {
+            steps: Some((1, 2)),
+            parts: vec![name.into()],
+            miss: Some((name.into(), name.into())),
+        };
         input.failure =
             Some(Failure { step: name.into(), place: Some(name.into()), lines: vec![name.into()] });
         render(&input)
@@ -382,6 +412,63 @@ fn hostile_names_change_no_structure() {
         let page = page(name);
         assert_eq!(skeleton(&page), tame, "{name:?}\n{page}");
     }
+}
+
+fn compared() -> SummaryInput {
+    let layer = |made_by: &str, size, change| LayerRow { made_by: Some(made_by.into()), size, change };
+    let mut input = pushed();
+    let first = &mut input.platforms[0];
+    first.before = Some(12_333_333);
+    first.layers = vec![
+        layer("ADD rootfs.tar /", 8_000_000, Change::Same),
+        layer("COPY dist|x /app", 4_012_345, Change::Other(4_000_000)),
+        layer("RUN a", 300, Change::New),
+        layer("RUN b", 400, Change::Gone),
+    ];
+    input.platforms[1].size = Some(1_000_000);
+    input.platforms[1].before = Some(1_000_000);
+    let page = "https://github.com/acme/shop/compare/86fa74c...86fa74d";
+    input.since = Some(Since { tag: "main".into(), commit: Some(("86fa74c".into(), Some(page.into()))) });
+    input.cache = CacheSummary {
+        steps: Some((8, 12)),
+        parts: vec!["index read in 0.3 s".into()],
+        miss: Some(("[build 3/6] COPY . .".into(), "its files differ".into())),
+    };
+    input
+}
+
+#[test]
+fn sizes_beside_those_of_before() {
+    let input = compared();
+    let page = render(&input);
+    for part in [
+        "4.1 s · 13.3 MB for 2 platforms (+12.3 kB since [`86fa74c`](https://github.com/acme/shop/compare/86fa74c...86fa74d)) \
+         · 8 of 12 steps cached · commit [`86fa74d`](",
+        "| Platform | Size | Change | Digest |\n| --- | ---: | ---: | --- |\n| `linux/amd64` | 12.3 MB | +12.3 kB | `sha256:",
+        "| `linux/arm64` | 1.0 MB | ±0 B | `sha256:",
+        "<summary>Layers: 1 of 3 as before</summary>\n\n`linux/amd64`\n\n| Layer | Size | Change |\n| --- | ---: | ---: |\n\
+         | `ADD rootfs.tar /` | 8.0 MB | same |\n",
+        "</code> | 4.0 MB | +12.3 kB |\n| `RUN a` | 300 B | new |\n| `RUN b` | 400 B | gone |\n\n</details>\n\n",
+        "**First step that was not cached** `[build 3/6] COPY . .`: its files differ\n\n",
+        "**Cache** 8 of 12 steps from the cache · index read in 0.3 s\n\n",
+    ] {
+        assert!(page.contains(part), "{part}\n--\n{page}");
+    }
+    let since = input.since.as_ref();
+    assert_eq!(size(&input.platforms, since).unwrap(), "13.3 MB for 2 platforms (+12.3 kB since 86fa74c)");
+    let tag = Since { tag: "main".into(), commit: None };
+    assert_eq!(size(&input.platforms[..1], Some(&tag)).unwrap(), "12.3 MB (+12.3 kB since the last `main`)");
+    assert_eq!(size(&input.platforms[..1], None).unwrap(), "12.3 MB");
+    assert_eq!(size(&[], None), None);
+}
+
+#[test]
+fn a_short_build_has_its_chart_folded() {
+    let mut input = pushed();
+    input.steps[3].time = Duration::from_secs(3);
+    input.steps[4].start = Duration::from_secs(4);
+    let page = render(&input);
+    assert!(page.find("<details>") < page.find("```mermaid") && page.contains("```mermaid"), "{page}");
 }
 
 #[test]
