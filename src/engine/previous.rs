@@ -24,9 +24,10 @@ pub(super) fn begin(run: &Run<'_>, plan: &RunPlan) -> Background<Option<Previous
     let Some(tag) = followed(&tags).filter(|_| moves).map(|planned| planned.tag.clone()) else {
         return Background::none();
     };
-    let client = run.registries.client(repository.registry());
+    let reached = run.registries.once_reached(repository.registry());
     let process = run.process.clone();
     Background::begin(async move {
+        let client = reached.await?;
         match read(&client, &repository, tag).await {
             Ok(previous) => Some(previous),
             Err(error) => {

@@ -9,7 +9,7 @@ use super::excerpt::quote;
 use super::node::is_internal;
 use super::state::Step;
 use crate::runner::command::{Annotation, Level};
-use crate::runner::summary::{Failure, StepRow};
+use crate::runner::summary::StepRow;
 use crate::runner::units;
 use crate::runner::untrusted;
 
@@ -185,11 +185,6 @@ fn output(step: &Step) -> Vec<String> {
     let mut shown: Vec<String> = cut.take_while(fits).collect();
     shown.reverse();
     shown
-}
-
-/// The same for the summary; `annotation` is what [`failure`] made of it.
-pub fn failed_step(step: &Step, annotation: &Annotation) -> Failure {
-    Failure { step: step.name.clone(), place: annotation.place(), lines: step.tail.lines() }
 }
 
 /// The place in the workspace. A file that is not the Dockerfile that was given (a frontend's own, a remote

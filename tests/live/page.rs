@@ -44,7 +44,7 @@ const ELEMENTS: &[(&str, &[&str])] = &[
 ];
 
 const STYLE: &str = "
-body { font: 16px/1.5 'DejaVu Sans', 'Noto Color Emoji', sans-serif; margin: 24px; color: #1f2328; background: #fff; width: 960px }
+body { font: 16px/1.5 'DejaVu Sans', Emoji, sans-serif; margin: 24px; color: #1f2328; background: #fff; width: 960px }
 body > :first-child { margin-top: 0 }
 h3 { font-size: 1.25em } table { border-collapse: collapse; margin-bottom: 16px; font-size: 14px }
 th, td { padding: 6px 13px; border: 1px solid #d1d9e0 } tr:nth-child(2n) { background: #f6f8fa }
@@ -63,6 +63,7 @@ window.onerror = (message) => errors.push(String(message));
 mermaid.initialize({ startOnLoad: false, securityLevel: 'strict' });
 (async () => {
   let charts = 0;
+  await document.fonts.load('16px Emoji', '✅');
   for (const code of document.querySelectorAll('code.language-mermaid')) {
     try {
       const { svg } = await mermaid.render('chart' + charts, code.textContent);
@@ -75,7 +76,7 @@ mermaid.initialize({ startOnLoad: false, securityLevel: 'strict' });
   }
   document.body.dataset.errors = errors.join('\n');
   document.body.dataset.charts = charts;
-  document.body.dataset.height = document.documentElement.scrollHeight;
+  document.body.dataset.height = Math.ceil(document.body.getBoundingClientRect().bottom + 24);
 })();";
 
 /// The summary, with the picture `docs/pictures/NAME.png` when those are made anew (`UPDATE=1`).
@@ -153,8 +154,10 @@ fn draw(body: &str, picture: Option<&str>) -> Page {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("page.html");
     let mermaid = parts().mermaid.join("mermaid.min.js");
+    let emoji = parts().browser.join("usr/share/fonts/truetype/noto/NotoColorEmoji.ttf");
+    let emoji = format!("@font-face {{ font-family: Emoji; src: url('file://{}') }}", emoji.display());
     let html = format!(
-        "<!doctype html><meta charset=utf-8><style>{STYLE}</style><body>{body}<script src=\"{}\"></script><script>{SCRIPT}</script>",
+        "<!doctype html><meta charset=utf-8><style>{emoji}{STYLE}</style><body>{body}<script src=\"{}\"></script><script>{SCRIPT}</script>",
         mermaid.display()
     );
     std::fs::write(&file, html).expect("a page");
@@ -185,7 +188,13 @@ fn browser(home: &Path) -> Command {
     let mut command = parts().of_browser("usr/lib/chromium/chromium-headless-shell");
     command.env("HOME", home);
     // In a namespace of root's own there is no sandbox to be had; the page is ours and loads nothing.
-    command.args(["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=20000"]);
+    command.args([
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--allow-file-access-from-files",
+        "--virtual-time-budget=20000",
+    ]);
     command.arg(format!("--user-data-dir={}", home.join("profile").display()));
     command
 }

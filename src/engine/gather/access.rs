@@ -212,7 +212,7 @@ impl AccessCheck {
         let mut verdict = BTreeMap::new();
         for Found { host, way, clearing, seen } in self.found.drain(..).flatten() {
             if let Some(way) = way {
-                run.registries.reach(host, way);
+                run.registries.reach(&host, way);
             }
             run.registries.clear(clearing);
             for Seen { repository, access, existing, .. } in seen {

@@ -99,7 +99,7 @@ async fn read(run: &Run<'_>, from: &ImageName) -> Result<GivenWork, RunError> {
         found = look(run, &client, from).await;
     }
     let work = found.map_err(|source| RunError::Given { from: Box::new(from.clone()), source })?;
-    run.registries.reach(host.clone(), Way::new(reached, protocol, client));
+    run.registries.reach(host, Way::new(reached, protocol, client));
     Ok(work)
 }
 

@@ -216,11 +216,7 @@ fn page(
 ) -> SummaryInput {
     let (plan, state) = (account.plan, account.progress);
     let (checks, findings) = findings(process, account);
-    let failed = result.as_ref().err().and_then(|error| Some((failed(account, error)?, error)));
-    let failure = failed.and_then(|(step, error)| {
-        // The same place as in the annotation.
-        Some(text::failed_step(step, annotations(account, error).first()?))
-    });
+    let failed = result.as_ref().err().and_then(|error| failed(account, error));
     let asked = || account.asked.map(|config| &config.targets);
     let repositories = plan.map(|plan| &plan.targets).or_else(asked);
     // After a failure only what was really put is shown.
@@ -275,7 +271,7 @@ fn page(
             .into_iter()
             .map(|level| process.reporter.count(level).1)
             .sum(),
-        failure,
+        output: failed.map(|step| step.tail.lines()).unwrap_or_default(),
     }
 }
 

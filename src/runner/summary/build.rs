@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::gantt::{self, StepRow};
-use super::input::{CacheSummary, Phase, SummaryInput};
+use super::input::{CacheSummary, Outcome, Phase, SummaryInput};
 use super::tables::table;
 use crate::runner::markdown::{code, escape};
 use crate::runner::units;
@@ -19,7 +19,9 @@ pub(super) fn render(input: &SummaryInput) -> String {
         folded.push_str(&chart);
     }
     folded.push_str(&steps(&input.steps));
-    let mut page = miss(&input.cache);
+    // What stopped a run is no matter of the cache.
+    let stopped = matches!(input.outcome, Outcome::Failed(..) | Outcome::Cancelled(_));
+    let mut page = if stopped { String::new() } else { miss(&input.cache) };
     if is_long {
         page.push_str(&chart);
     }

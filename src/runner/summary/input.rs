@@ -184,17 +184,6 @@ pub struct CheckRow {
     pub url: String,
 }
 
-/// The step that failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failure {
-    /// Its name.
-    pub step: String,
-    /// `Dockerfile:7`, when known.
-    pub place: Option<String>,
-    /// Last lines of its output.
-    pub lines: Vec<String>,
-}
-
 /// What the cache did for a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheSummary {
@@ -249,6 +238,6 @@ pub struct SummaryInput {
     pub findings: Vec<Annotation>,
     /// Findings that GitHub does not show beside the code, because there were too many.
     pub hidden_findings: usize,
-    /// The step that failed.
-    pub failure: Option<Failure>,
+    /// The last lines that the step wrote which failed.
+    pub output: Vec<String>,
 }

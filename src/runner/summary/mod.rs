@@ -14,7 +14,7 @@ mod sizes;
 mod tables;
 
 pub use input::{
-    ArchiveRow, CacheSummary, Change, CheckRow, EnvironmentRow, Explained, Failure, LayerRow, Outcome, Phase,
+    ArchiveRow, CacheSummary, Change, CheckRow, EnvironmentRow, Explained, LayerRow, Outcome, Phase,
     PlatformRow, Since, StepRow, SummaryInput, TagRow, VerifiedRow, Was,
 };
 pub use sizes::size;
@@ -37,9 +37,7 @@ pub fn render(input: &SummaryInput) -> String {
         page.push_str(&block("sh", pulls.collect::<Vec<_>>().iter().map(String::as_str)));
         page.push('\n');
     }
-    if let Some(failure) = &input.failure {
-        page.push_str(&failed_step(failure));
-    }
+    page.push_str(&output(&input.output));
     page.push_str(&tables::checks(&input.checks));
     page.push_str(&tables::tags(&input.tags));
     page.push_str(&tables::pairs("Held back", "Why", &input.held_back));
@@ -54,13 +52,12 @@ pub fn render(input: &SummaryInput) -> String {
     page
 }
 
-fn failed_step(failure: &Failure) -> String {
-    let place = failure.place.as_deref().map_or_else(String::new, |place| format!(" ({})", code(place)));
-    let mut text = format!("**Failed step** {}{place}\n\n", code(&failure.step));
-    if !failure.lines.is_empty() {
-        let _ = writeln!(text, "{}", block("text", failure.lines.iter().map(String::as_str)));
+/// The last lines of the step that failed; the verdict names it.
+fn output(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
     }
-    text
+    format!("Its output ends:\n\n{}\n", block("text", lines.iter().map(String::as_str)))
 }
 
 fn retries(retries: &[String]) -> String {

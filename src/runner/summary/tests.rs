@@ -34,7 +34,7 @@ fn empty(outcome: Outcome) -> SummaryInput {
         steps: vec![],
         findings: vec![],
         hidden_findings: 0,
-        failure: None,
+        output: vec![],
     }
 }
 
@@ -316,16 +316,11 @@ fn other_ends() {
 #[test]
 fn a_failure_shows_the_step_and_cannot_leave_its_block() {
     let input = SummaryInput {
-        failure: Some(Failure {
-            step: "[2/3] RUN make".into(),
-            place: Some("Dockerfile:7".into()),
-            lines: vec!["```".into(), "# not a heading".into(), "\u{1b}[31mred".into()],
-        }),
+        output: vec!["```".into(), "# not a heading".into(), "\u{1b}[31mred".into()],
         ..empty(Outcome::Failed("the build failed".into(), Vec::new()))
     };
     let page = render(&input);
-    let expected =
-        "**Failed step** `[2/3] RUN make` (`Dockerfile:7`)\n\n````text\n```\n# not a heading\nred\n````\n";
+    let expected = "Its output ends:\n\n````text\n```\n# not a heading\nred\n````\n";
     assert!(page.contains(expected), "{page}");
 }
 
@@ -390,8 +385,7 @@ fn hostile_names_change_no_structure() {
             parts: vec![name.into()],
             miss: Some((name.into(), name.into())),
         };
-        input.failure =
-            Some(Failure { step: name.into(), place: Some(name.into()), lines: vec![name.into()] });
+        input.output = vec![name.into()];
         render(&input)
     };
     let tame = skeleton(&page("tame"));
