@@ -97,7 +97,18 @@ fn command(text: &str) -> String {
         }
     }
     let text = kept.join(" ").replace("docker.io/library/", "");
-    untrusted::plain(&units::short_digests(&of_cache(text)))
+    untrusted::plain(&units::short_digests(&of_cache(of_heredoc(text))))
+}
+
+/// `RUN <<EOF (apt-get update...)`: BuildKit names a script by its first line, and says with three dots that there are more.
+fn of_heredoc(text: String) -> String {
+    let script = text.strip_prefix("RUN <<").and_then(|rest| rest.split_once(" (")?.1.strip_suffix(')'));
+    match script {
+        Some(script) => {
+            format!("RUN {}", script.strip_suffix("...").map_or(script.into(), |line| format!("{line}…")))
+        }
+        None => text,
+    }
 }
 
 /// `importing cache manifest from gha:6264364612648616636`: the number is a hash of the attributes.
@@ -152,6 +163,9 @@ mod tests {
                 ("2/2", "RUN npm ci && npm test"),
                 "2/2",
             ),
+            ("[2/2] RUN <<END (apt-get update...)", ("2/2", "RUN apt-get update…"), "2/2"),
+            ("[2/2] RUN <<-END (true)", ("2/2", "RUN true"), "2/2"),
+            ("[2/2] RUN <<END", ("2/2", "RUN <<END"), "2/2"),
             ("[2/2] COPY --from=build /a /b", ("2/2", "COPY --from=build /a /b"), "2/2"),
             ("", ("", ""), ""),
             ("[", ("", "["), ""),

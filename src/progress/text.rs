@@ -24,6 +24,8 @@ const LINE: usize = 300;
 const OUTPUT: usize = 2_400;
 /// What is in the name of a step that hands on the result.
 const EXPORT: &str = "exporting to ";
+/// A step that took less has moved nothing.
+const INSTANT: Duration = Duration::from_millis(10);
 /// Bytes from which a transfer is worth a word.
 const NOTABLE_BYTES: u64 = 1_000_000;
 
@@ -48,7 +50,12 @@ pub(super) fn result(naming: &Naming, step: &Step) -> StepLine {
         return line(Mark::Cached, String::new());
     }
     let bytes = step.bytes().0;
-    let moved = if bytes >= NOTABLE_BYTES { moved(bytes, None, None) } else { String::new() };
+    // What took no time was there: BuildKit counts the bytes of a base image that it has.
+    let moved = if bytes >= NOTABLE_BYTES && step.duration() >= INSTANT {
+        moved(bytes, None, None)
+    } else {
+        String::new()
+    };
     let parts: Vec<String> = step
         .transfers
         .iter()
