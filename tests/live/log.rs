@@ -22,10 +22,6 @@ fn lines(result: &StepResult) -> Vec<(String, bool)> {
         }
     }
     assert!(!folded, "{}", result.log());
-    if let Ok(samples) = std::env::var("LOG_SAMPLES") {
-        let name = std::thread::current().name().unwrap_or("x").replace("::", "-");
-        std::fs::write(format!("{samples}/{name}-{}.txt", result.container), result.log()).unwrap();
-    }
     read
 }
 

@@ -20,12 +20,12 @@ fn commands_of_ours_leave_the_fence_and_masks_come_first() {
     plain.update(&vertexes([step.clone()]), ms(0));
     plain.update(&logs([log("a", 0, "password hunter2\n")]), ms(0));
     let lines = plain.update(&vertexes([done(step, 1)]), ms(1));
-    let closing = lines.iter().position(|line| matches!(line, Line::Command(Command::Resume(_)))).unwrap();
-    reporter.lines(&lines[..closing]);
+    let end = lines.iter().position(|line| matches!(line, Line::Command(Command::Resume(_)))).unwrap();
+    reporter.lines(&lines[..end]);
     reporter.warn("ünder hunter2: 100%");
     reporter.debug("token=hunter2\nsecond");
     reporter.info("::set-output name=a::b\nplain hunter2");
-    reporter.lines(&lines[closing..]);
+    reporter.lines(&lines[end..]);
     let text = memory.text();
     assert!(text.starts_with("::add-mask::hunter2\n::group::    1 ms ✓ A ***\n"), "{text}");
     assert_eq!(text.matches("hunter2").count(), 1);
