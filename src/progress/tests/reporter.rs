@@ -16,10 +16,10 @@ fn commands_of_ours_leave_the_fence_and_masks_come_first() {
     assert!(reporter.mask("hunter2\nabc"));
     assert!(!reporter.mask("abc"));
     let mut plain = plain();
-    let step = vertex("a", "A hunter2", 0);
-    plain.update(&vertexes([step.clone()]), ms(0));
+    let printing = vertex("a", "A hunter2", 0);
+    plain.update(&vertexes([printing.clone()]), ms(0));
     plain.update(&logs([log("a", 0, "password hunter2\n")]), ms(0));
-    let lines = plain.update(&vertexes([done(step, 1)]), ms(1));
+    let lines = plain.update(&vertexes([done(printing, 1)]), ms(1));
     let end = lines.iter().position(|line| matches!(line, Line::Command(Command::Resume(_)))).unwrap();
     reporter.lines(&lines[..end]);
     reporter.warn("ünder hunter2: 100%");
