@@ -15,6 +15,7 @@ mod git_config;
 pub mod git_directory;
 pub mod glob;
 pub mod ignore;
+pub mod large;
 pub mod path_text;
 mod pattern;
 pub mod root;

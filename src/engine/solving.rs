@@ -25,6 +25,7 @@ pub(super) fn log(run: &Run<'_>, build: &BuildPlan) -> Display {
     let options = PlainOptions {
         fence: run.process.random_id(),
         quiet_warnings: run.asked.build.quiet_checks,
+        platforms: build.platforms.len() > 1,
         dockerfile: build.dockerfile_place.clone().map(|place| (name.clone(), place)),
     };
     Display::new(options, run.process.reporter.is_live())

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::event::{StatusUpdate, Timestamp};
+use super::label::Naming;
 use super::plain::{Line, PlainOptions};
 use super::state::{Delta, State, Step, StepId};
 use super::text;
-use crate::runner::units;
 
 /// Steps that a frame has room for.
 const STEPS: usize = 8;
@@ -37,6 +37,7 @@ struct Seen {
 /// Folds the status stream and renders it.
 #[derive(Debug)]
 pub struct Live {
+    naming: Naming,
     options: PlainOptions,
     state: State,
     seen: HashMap<StepId, Seen>,
@@ -49,7 +50,14 @@ pub struct Live {
 impl Live {
     /// Nothing said yet.
     pub fn new(options: PlainOptions) -> Self {
-        Self { options, state: State::default(), seen: HashMap::new(), speaker: None, held: Vec::new() }
+        Self {
+            naming: Naming::new(options.platforms),
+            options,
+            state: State::default(),
+            seen: HashMap::new(),
+            speaker: None,
+            held: Vec::new(),
+        }
     }
 
     /// What is known of the build.
@@ -65,7 +73,9 @@ impl Live {
     /// Takes in a message: what scrolls by. The frame comes with [`Live::tick`], as nobody reads faster.
     pub fn update(&mut self, update: &StatusUpdate, now: Timestamp) -> Vec<Line> {
         let mut lines = Vec::new();
-        for delta in self.state.apply(update) {
+        let deltas = self.state.apply(update);
+        self.naming.learn(&self.state);
+        for delta in deltas {
             match delta {
                 Delta::Started(step) => {
                     self.seen.insert(step, Seen { began: now, sample: (now, 0), ..Seen::default() });
@@ -88,7 +98,8 @@ impl Live {
 
     fn held_ends(&mut self) -> Vec<Line> {
         let held = std::mem::take(&mut self.held);
-        held.into_iter().filter_map(|id| Some(Line::Text(text::result(self.state.step(id)?)))).collect()
+        let held = held.into_iter().filter_map(|id| self.state.step(id));
+        held.map(|step| Line::Step(text::result(&self.naming, step))).collect()
     }
 
     /// The frame as it is now; to be asked for several times a second.
@@ -119,10 +130,10 @@ impl Live {
             self.held.push(id);
             return None;
         }
-        Some(Line::Text(text::result(step)))
+        Some(Line::Step(text::result(&self.naming, step)))
     }
 
-    fn frame(&mut self, now: Timestamp) -> Vec<String> {
+    fn frame(&mut self, now: Timestamp) -> Vec<Line> {
         let running: Vec<StepId> = (0..self.state.steps().len())
             .filter(|id| self.state.step(*id).is_some_and(Step::is_running))
             .collect();
@@ -130,17 +141,16 @@ impl Live {
         for id in running.iter().take(STEPS) {
             let Some(step) = self.state.step(*id) else { continue };
             let seen = self.seen.entry(*id).or_default();
-            let time = units::seconds(now.saturating_sub(seen.began));
-            lines.push(format!("⋯ #{} {} {time}{}", step.number, step.name, moved(step, seen, now)));
+            let time = now.saturating_sub(seen.began);
+            let moved = moved(step, seen, now);
+            lines.push(Line::Step(text::running(&self.naming, step, time, &moved)));
             if self.speaker == Some(*id) {
                 let tail = step.tail.lines();
                 let tail = tail.iter().skip(tail.len().saturating_sub(OUTPUT));
-                lines.extend(tail.map(|line| format!("  │ {line}")));
+                lines.extend(tail.map(|line| Line::Text(format!("         │ {line}"))));
             }
         }
-        if let Some(more) = running.len().checked_sub(STEPS).filter(|more| *more > 0) {
-            lines.push(format!("  and {more} more"));
-        }
+        lines.extend(text::more(running.len().saturating_sub(STEPS)).map(Line::Text));
         lines
     }
 }
@@ -158,9 +168,7 @@ fn moved(step: &Step, seen: &mut Seen, now: Timestamp) -> String {
         seen.rate = u64::try_from(bytes * 1000 / passed.as_millis().max(1)).ok();
         seen.sample = (now, current);
     }
-    let of = total.map_or_else(String::new, |total| format!(" of {}", units::bytes(total)));
-    let rate = seen.rate.map_or_else(String::new, |rate| format!(", {}/s", units::bytes(rate)));
-    format!(": {}{of}{rate}", units::bytes(current))
+    text::moved(current, total, seen.rate)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::super::event::{Vertex, VertexLog, VertexStatus};
 use super::super::reporter::Reporter;
 use super::*;
+use crate::runner::untrusted;
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(1_700_000_000_000 + millis)
@@ -22,7 +23,20 @@ fn vertex(digest: &str, name: &str, started: u64, completed: Option<u64>) -> Ver
 }
 
 fn live() -> Live {
-    Live::new(PlainOptions { fence: "f".repeat(32), dockerfile: None, quiet_warnings: false })
+    Live::new(PlainOptions {
+        fence: "f".repeat(32),
+        dockerfile: None,
+        quiet_warnings: false,
+        platforms: false,
+    })
+}
+
+fn text(line: &Line) -> String {
+    match line {
+        Line::Step(line) => line.text(80, false),
+        Line::Text(text) => text.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn vertexes(vertexes: Vec<Vertex>) -> StatusUpdate {
@@ -46,7 +60,10 @@ impl Write for Glass {
                 continue;
             }
             let (line, rest) = text.split_once('\n').expect("whole lines");
-            assert!(!line.contains(['\r', '\u{1b}']), "{line:?}");
+            // What is in colour is set back on the same line.
+            let coloured = line.matches('\u{1b}').count();
+            assert!(coloured == 0 || line.matches("\u{1b}[0m").count() * 2 == coloured, "{line:?}");
+            assert!(!line.contains('\r'), "{line:?}");
             lines.push(line.to_owned());
             text = rest;
         }
@@ -95,12 +112,12 @@ fn a_build_as_it_stands_on_the_terminal() {
         shown(),
         [
             "Push localhost:5000/api",
-            "⋯ #1 [1/3] FROM busybox 2.0 s: 2.0 MB of 8.0 M…",
-            "⋯ #2 [2/3] RUN make 2.0 s",
-            "  │ two",
-            "  │ three",
-            "  │ four ***",
-            "  │ five, which is far too long for the width …",
+            "   2.0 s … 1/3  FROM busybox: 2.0 MB of 8.0 MB…",
+            "   2.0 s … 2/3  RUN make",
+            "         │ two",
+            "         │ three",
+            "         │ four ***",
+            "         │ five, which is far too long for the…",
         ]
     );
     // What we say ourselves goes above the frame.
@@ -123,10 +140,47 @@ fn a_build_as_it_stands_on_the_terminal() {
         [
             "Push localhost:5000/api",
             "warning: slow",
-            "✓ #1 [1/3] FROM busybox 2.5 s, 2.0 MB",
-            "✗ #2 [2/3] RUN make exit 2 after 3.0 s",
+            "   2.5 s ✓ 1/3  FROM busybox: 2.0 MB",
+            "   3.0 s ✗ 2/3  RUN make: exit code 2",
         ]
     );
+}
+
+/// No line that is drawn over, or is about a step, is wider than the terminal, in colour or not; none loses half of a colour.
+#[test]
+fn a_narrow_terminal_wraps_nothing() {
+    let columns = || 60;
+    for colours in [false, true] {
+        let glass = Glass::default();
+        let reporter = Reporter::on_terminal(glass.clone(), false, columns, colours);
+        let mut live = live();
+        let long = "RUN apt-get update && apt-get install --yes --no-install-recommends build-essential";
+        let name = |n: usize| format!("[a-stage-with-a-long-name {n}/3] {long} 日本語");
+        let cached = Vertex { cached: true, ..vertex("c", &name(1), 0, Some(0)) };
+        let failed = Vertex {
+            error: "failed to solve: a registry says a great deal about what it cannot do at this time"
+                .into(),
+            ..vertex("f", &name(2), 0, Some(700))
+        };
+        let logs = vec![VertexLog {
+            vertex: "r".into(),
+            message: format!("\u{1b}[31m{}\u{1b}[0m\n日本語{}\n", "x".repeat(70), "語".repeat(40))
+                .into_bytes(),
+            ..VertexLog::default()
+        }];
+        let running = vertex("r", &name(3), 0, None);
+        let update = StatusUpdate { logs, ..vertexes(vec![cached, failed, running]) };
+        reporter.lines(&live.update(&update, Duration::from_secs(1)));
+        reporter.lines(&live.tick(Duration::from_secs(3)));
+        let shown = glass.0.lock().unwrap().clone();
+        assert_eq!(shown.len(), 5, "{shown:?}");
+        assert_eq!(shown.iter().any(|line| line.contains('\u{1b}')), colours, "{shown:?}");
+        for line in &shown {
+            let plain = untrusted::strip_colours(line);
+            assert!(super::super::width::columns(&plain) < 60, "{plain}");
+        }
+        assert!(shown[0].contains("cached ✓ a-stage-with-a-long-name"), "{shown:?}");
+    }
 }
 
 #[test]
@@ -136,8 +190,8 @@ fn a_frame_stays_small() {
     assert_eq!(live.update(&vertexes(many), Duration::ZERO), []);
     let [Line::Frame(frame)] = &live.tick(Duration::from_secs(65))[..] else { panic!("one frame") };
     assert_eq!(frame.len(), STEPS + 1);
-    assert_eq!(frame[0], "⋯ #1 [0/100] RUN x 1 m 05 s");
-    assert_eq!(frame[STEPS], "  and 92 more");
+    assert_eq!(text(&frame[0]), "1 m 05 s … 0/100   RUN x");
+    assert_eq!(text(&frame[STEPS]), "         … and 92 more");
 }
 
 #[test]
@@ -150,12 +204,12 @@ fn a_rate_is_taken_over_a_second_at_least() {
         let update = StatusUpdate { statuses: vec![status], ..StatusUpdate::default() };
         live.update(&update, Duration::from_millis(now));
         match live.tick(Duration::from_millis(now)).pop() {
-            Some(Line::Frame(lines)) => lines[0].clone(),
+            Some(Line::Frame(lines)) => text(&lines[0]),
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(frame(1000, 500), "⋯ #1 context 0.5 s: 1.0 kB");
-    assert_eq!(frame(4000, 1000), "⋯ #1 context 1.0 s: 4.0 kB, 4.0 kB/s");
-    assert_eq!(frame(5000, 1500), "⋯ #1 context 1.5 s: 5.0 kB, 4.0 kB/s");
-    assert_eq!(frame(5000, 2000), "⋯ #1 context 2.0 s: 5.0 kB, 1.0 kB/s");
+    assert_eq!(frame(1000, 500), "   0.5 s … context: 1.0 kB");
+    assert_eq!(frame(4000, 1000), "   1.0 s … context: 4.0 kB, 4.0 kB/s");
+    assert_eq!(frame(5000, 1500), "   1.5 s … context: 5.0 kB, 4.0 kB/s");
+    assert_eq!(frame(5000, 2000), "   2.0 s … context: 5.0 kB, 1.0 kB/s");
 }

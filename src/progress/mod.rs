@@ -8,13 +8,16 @@ pub mod debug;
 pub mod display;
 pub mod event;
 pub mod excerpt;
+mod label;
 pub mod live;
 pub mod node;
 pub mod plain;
 pub mod reporter;
 mod screen;
 pub mod state;
+pub mod step_line;
 pub mod tail;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod width;

@@ -1,25 +1,35 @@
 //! Progress as lines of a log that nobody can scroll back: the runner's.
 //!
-//! One step has the floor at a time. Its output stands in a group of its own, every line with its number and
-//! the seconds since it began; what other steps say waits (bounded), until the step ends, is silent while
-//! others wait, or has talked long enough. A step's end is one visible line. Groups are fenced with
-//! `stop-commands`, so that even a line that got through `runner::untrusted` unharmed could do nothing;
-//! what we have to say ourselves (annotations) comes outside of a group.
+//! A step is told by one line when it ends ([`super::step_line`]). What it printed goes with that, by one rule:
+//!
+//! - **It ended well, and soon**: its line is the title of a folded group, and the output stands in it, whole. There is one group
+//!   for a step, and no other step has a word in it.
+//! - **It takes longer** than [`PATIENCE`] after its first words, or says more than can wait: from then on its output is shown as it
+//!   comes, open, since a page that is being watched shows nothing of a folded group. Each line has the step's place in the
+//!   Dockerfile before it, so that steps that run at once can be told apart. A line with its command begins that.
+//! - **It failed**: its output is open in any case, as that is what a reader came for.
+//!
+//! Steps that run at once end in the order in which they end; nobody waits for another. Between, transfers say how far they
+//! are, at most every five seconds, and when nothing else was said for half a minute, the steps that still run are named.
+//!
+//! Groups are fenced with `stop-commands`, so that even a line that got through `runner::untrusted` unharmed could do nothing
+//! there. Open lines are not, as each fence would be two lines that nobody wants to read: they begin with the time, so that
+//! none of them can be a command, and are free of marks as all that we print of others.
 //!
 //! Sans-IO: takes messages and the local time, gives lines. [`super::reporter`] writes them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::event::{StatusUpdate, Timestamp, VertexWarning};
-use super::state::{Delta, State, Step, StepId};
+use super::label::Naming;
+use super::state::{Delta, State, StepId};
+use super::step_line::{StepLine, output_prefix};
 use super::text;
 use crate::runner::command::Command;
 use crate::runner::untrusted;
 
-/// A step with the floor that is silent for this long gives way to one that waits.
-const SILENCE: Duration = Duration::from_secs(2);
-/// Nobody waits longer than this, however much the other has to say.
+/// How long the output of a step waits for its end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that one step may have waiting, and all together.
 const WAITING_STEP: usize = 64 * 1024;
@@ -29,7 +39,7 @@ const WAITING_ALL: usize = 256 * 1024;
 const WORTH_SAYING: Duration = Duration::from_secs(1);
 /// How often a transfer is reported at most; less often the longer it takes.
 const TRANSFER: Duration = Duration::from_secs(5);
-/// When nothing was printed for this long, a line says what still runs.
+/// When nothing was printed for this long, lines say what still runs.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// One line of the log.
@@ -37,12 +47,18 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 pub enum Line {
     /// Clean text that starts with something of ours.
     Text(String),
+    /// What becomes of a step.
+    Step(StepLine),
+    /// The same, with the group that it opens.
+    Group(StepLine),
+    /// A line of a step's output in the open: what of ours stands before it, and the line with its colours.
+    Output(String, String),
     /// For the runner.
     Command(Command),
     /// Something is tried again, or was: ours, and one for the summary.
     Retry(String),
     /// What stands below the other lines from now on, where they can be drawn over.
-    Frame(Vec<String>),
+    Frame(Vec<Line>),
 }
 
 /// What the renderer must be told.
@@ -55,6 +71,8 @@ pub struct PlainOptions {
     pub dockerfile: Option<(String, String)>,
     /// Warnings are lines of the log, and no annotations.
     pub quiet_warnings: bool,
+    /// It is built for several platforms: each step says which.
+    pub platforms: bool,
 }
 
 impl PlainOptions {
@@ -74,26 +92,22 @@ impl PlainOptions {
     }
 }
 
-/// Output of a step that does not have the floor.
-#[derive(Debug)]
-struct Waiting {
-    step: StepId,
-    since: Timestamp,
-    lines: Vec<String>,
-    bytes: usize,
-}
-
 /// What was said about a step.
 #[derive(Debug, Default)]
 struct Said {
     /// Local time when it began.
     began: Timestamp,
-    /// Groups opened so far.
-    groups: usize,
+    /// Output that waits for its end, the step's time with each line.
+    held: Vec<(Duration, String)>,
+    /// Local time of the first of these lines.
+    since: Timestamp,
+    bytes: usize,
+    /// Its output is shown as it comes.
+    open: bool,
     /// Its time when its end was last shown.
     end: Option<Duration>,
-    /// Lines shown since then.
-    lines: bool,
+    /// It has said something since then.
+    spoke: bool,
     /// Local time and bytes of the last report of its transfers.
     transfer: Option<(Timestamp, u64)>,
 }
@@ -103,14 +117,12 @@ struct Said {
 pub struct Plain {
     options: PlainOptions,
     state: State,
+    naming: Naming,
     said: HashMap<StepId, Said>,
-    floor: Option<StepId>,
-    /// Local time of the last line of the step with the floor.
-    spoke: Timestamp,
-    waiting: VecDeque<Waiting>,
+    /// Bytes of all output that waits.
+    waiting: usize,
     /// Ends that are said when it is clear that they are some.
-    held: Vec<StepId>,
-    notes: Vec<Line>,
+    ends: Vec<StepId>,
     /// Local time of the last line, and how long to wait for the next heartbeat.
     quiet_since: Option<Timestamp>,
     patience: Duration,
@@ -121,14 +133,12 @@ impl Plain {
     /// Nothing said yet.
     pub fn new(options: PlainOptions) -> Self {
         Self {
+            naming: Naming::new(options.platforms),
             options,
             state: State::default(),
             said: HashMap::new(),
-            floor: None,
-            spoke: Timestamp::ZERO,
-            waiting: VecDeque::new(),
-            held: Vec::new(),
-            notes: Vec::new(),
+            waiting: 0,
+            ends: Vec::new(),
             quiet_since: None,
             patience: HEARTBEAT,
             out: Vec::new(),
@@ -147,26 +157,31 @@ impl Plain {
 
     /// Takes in a message of the status stream; `now` is local time, from any fixed point.
     pub fn update(&mut self, update: &StatusUpdate, now: Timestamp) -> Vec<Line> {
-        for delta in self.state.apply(update) {
+        let deltas = self.state.apply(update);
+        self.naming.learn(&self.state);
+        for delta in deltas {
             match delta {
                 Delta::Started(step) => self.said.entry(step).or_default().began = now,
-                Delta::Output { step, at, line } => self.output(step, at, &line, now),
+                Delta::Output { step, at, line } => self.output(step, at, line, now),
                 Delta::Progress(step) => self.transfer(step, now),
-                Delta::Warning(index) => self.note(index),
-                Delta::Ended(step) => self.ended(step, now),
+                Delta::Warning(index) => {
+                    let warning = self.state.warnings().get(index);
+                    self.out.extend(warning.map(|warning| self.options.warning(warning)));
+                }
+                Delta::Ended(step) => self.ended(step),
             }
         }
-        self.settle(now);
+        self.open_overdue(now);
         if let Some(text) = &update.retry {
-            self.show_all(now);
+            self.say_ends();
             self.out.push(Line::Retry(text.clone()));
         }
         self.take(now)
     }
 
-    /// To be called every second or so: passes the floor on, says what still runs.
+    /// To be called every second or so: shows what has waited long enough, says what still runs.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Line> {
-        self.settle(now);
+        self.open_overdue(now);
         if !self.out.is_empty() {
             return self.take(now);
         }
@@ -175,34 +190,25 @@ impl Plain {
         if quiet < self.patience {
             return Vec::new();
         }
-        let running = text::still_running(self.state.steps().iter().enumerate().filter_map(|(id, step)| {
+        self.patience = quiet + (quiet.max(HEARTBEAT)).min(4 * HEARTBEAT);
+        let running = self.state.steps().iter().enumerate().filter_map(|(id, step)| {
             let began = self.said.get(&id)?.began;
             step.is_running().then(|| (step, now.saturating_sub(began)))
-        }));
-        self.patience = quiet + (quiet.max(HEARTBEAT)).min(4 * HEARTBEAT);
-        let Some(running) = running else { return Vec::new() };
-        self.close();
-        self.out.push(Line::Text(running));
-        std::mem::take(&mut self.out)
+        });
+        let (running, more) = text::still_running(&self.naming, running);
+        running.into_iter().map(Line::Step).chain(text::more(more).map(Line::Text)).collect()
     }
 
-    /// The stream is over: everything that waits is shown, the group is closed.
+    /// The stream is over: everything that waits is shown.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Line> {
-        self.show_all(now);
+        let mut waiting: Vec<StepId> =
+            self.said.iter().filter(|(_, said)| !said.held.is_empty()).map(|(id, _)| *id).collect();
+        waiting.sort_unstable();
+        for id in waiting {
+            self.open(id, now);
+        }
+        self.say_ends();
         self.take(now)
-    }
-
-    /// Everything that waits is shown, and no group is open then.
-    fn show_all(&mut self, now: Timestamp) {
-        self.close();
-        while let Some(waiting) = self.waiting.pop_front() {
-            self.show(waiting, now);
-            self.close();
-        }
-        for id in std::mem::take(&mut self.held) {
-            self.out.extend(self.state.step(id).map(|step| Line::Text(text::result(step))));
-        }
-        self.speak_notes();
     }
 
     fn take(&mut self, now: Timestamp) -> Vec<Line> {
@@ -213,141 +219,121 @@ impl Plain {
         std::mem::take(&mut self.out)
     }
 
-    fn output(&mut self, step: StepId, at: Duration, line: &str, now: Timestamp) {
-        let Some(number) = self.state.step(step).map(|step| step.number) else { return };
-        let line = format!("#{number} {}.{:03} {line}", at.as_secs(), at.subsec_millis());
-        if self.floor.is_none() && self.waiting.is_empty() {
-            self.open(step);
-        }
-        if self.floor == Some(step) {
-            self.spoke = now;
-            self.said.entry(step).or_default().lines = true;
-            self.out.push(Line::Text(line));
+    fn output(&mut self, id: StepId, at: Duration, line: String, now: Timestamp) {
+        let said = self.said.entry(id).or_default();
+        said.spoke = true;
+        if said.open {
+            self.show(id, [(at, line)]);
             return;
         }
-        let waiting = self.wait(step, now);
-        waiting.bytes += line.len();
-        waiting.lines.push(line);
-        if waiting.bytes > WAITING_STEP || self.waiting.iter().map(|w| w.bytes).sum::<usize>() > WAITING_ALL {
-            self.pass(now);
+        if said.held.is_empty() {
+            said.since = now;
+        }
+        said.bytes += line.len();
+        self.waiting += line.len();
+        said.held.push((at, line));
+        if said.bytes > WAITING_STEP || self.waiting > WAITING_ALL {
+            self.open(id, now);
         }
     }
 
-    fn wait(&mut self, step: StepId, now: Timestamp) -> &mut Waiting {
-        let at = self.waiting.iter().position(|waiting| waiting.step == step).unwrap_or_else(|| {
-            self.waiting.push_back(Waiting { step, since: now, lines: Vec::new(), bytes: 0 });
-            self.waiting.len() - 1
-        });
-        &mut self.waiting[at]
-    }
-
-    fn ended(&mut self, step: StepId, now: Timestamp) {
-        if self.floor == Some(step) {
-            self.close();
-            self.result(step);
-            self.pass(now);
-        } else if self.floor.is_some() || self.waiting.iter().any(|waiting| waiting.step == step) {
-            self.wait(step, now);
-        } else {
-            self.result(step);
+    /// Shows, in the open, what was printed by steps that are not likely to end soon.
+    fn open_overdue(&mut self, now: Timestamp) {
+        let is_overdue = |said: &Said| !said.held.is_empty() && now.saturating_sub(said.since) >= PATIENCE;
+        let mut overdue: Vec<(Timestamp, StepId)> = self
+            .said
+            .iter()
+            .filter(|(_, said)| is_overdue(said))
+            .map(|(id, said)| (said.since, *id))
+            .collect();
+        overdue.sort_unstable();
+        for (_, id) in overdue {
+            self.open(id, now);
         }
     }
 
-    /// Passes the floor on when it should not be held any longer.
-    fn settle(&mut self, now: Timestamp) {
-        let waited = self.waiting.front().map(|waiting| now.saturating_sub(waiting.since));
-        let give_way = match (self.floor, waited) {
-            (None, _) => true,
-            (Some(floor), _) if !self.state.step(floor).is_some_and(Step::is_running) => true,
-            (Some(_), Some(waited)) => waited >= PATIENCE || now.saturating_sub(self.spoke) >= SILENCE,
-            (Some(_), None) => false,
-        };
-        if give_way {
-            self.pass(now);
-        }
+    /// From now on, and with what has waited, the output of this step is shown as it comes.
+    fn open(&mut self, id: StepId, now: Timestamp) {
+        let held = self.held(id);
+        let said = self.said.entry(id).or_default();
+        said.open = true;
+        let time = now.saturating_sub(said.began);
+        self.out
+            .extend(self.state.step(id).map(|step| Line::Step(text::running(&self.naming, step, time, ""))));
+        self.show(id, held);
     }
 
-    /// Takes the floor away; shows all that ended meanwhile, then the first that still has to say something.
-    fn pass(&mut self, now: Timestamp) {
-        self.close();
-        let (ended, mut running): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|waiting| !self.state.step(waiting.step).is_some_and(Step::is_running));
-        for waiting in ended {
-            self.show(waiting, now);
-        }
-        self.speak_notes();
-        let next = running.pop_front();
-        self.waiting = running;
-        if let Some(next) = next {
-            self.show(next, now);
-        }
+    /// Output in the open.
+    fn show(&mut self, id: StepId, lines: impl IntoIterator<Item = (Duration, String)>) {
+        let Some(step) = self.state.step(id) else { return };
+        let short = self.naming.short(&step.name);
+        // What has no place in the Dockerfile is called by what it does.
+        let label = if short.label.is_empty() { &short.command } else { &short.label };
+        let prefix = |at| output_prefix(at, Some((label, self.naming.width())));
+        self.out.extend(lines.into_iter().map(|(at, line)| Line::Output(prefix(at), line)));
     }
 
-    /// Shows what waited. A step that still runs keeps the floor.
-    fn show(&mut self, waiting: Waiting, now: Timestamp) {
-        let step = waiting.step;
-        if !waiting.lines.is_empty() {
-            self.open(step);
-            self.spoke = now;
-            self.said.entry(step).or_default().lines = true;
-            self.out.extend(waiting.lines.into_iter().map(Line::Text));
-        }
-        if !self.state.step(step).is_some_and(Step::is_running) {
-            self.close();
-            self.result(step);
-        }
+    /// What of a step's output waits, which is then no longer kept.
+    fn held(&mut self, id: StepId) -> Vec<(Duration, String)> {
+        let said = self.said.entry(id).or_default();
+        self.waiting = self.waiting.saturating_sub(std::mem::take(&mut said.bytes));
+        std::mem::take(&mut said.held)
     }
 
-    fn open(&mut self, step: StepId) {
-        self.close();
-        self.speak_notes();
-        let said = self.said.entry(step).or_default();
-        let again = if said.groups > 0 { " (continued)" } else { "" };
-        said.groups += 1;
-        let Some(known) = self.state.step(step) else { return };
-        let title = format!("#{} {}{again}", known.number, known.name);
-        self.out.push(Line::Command(Command::Group(title)));
-        self.out.push(Line::Command(Command::StopCommands(self.options.fence.clone())));
-        self.floor = Some(step);
-    }
-
-    fn close(&mut self) {
-        if self.floor.take().is_some() {
-            self.out.push(Line::Command(Command::Resume(self.options.fence.clone())));
-            self.out.push(Line::Command(Command::EndGroup));
-        }
-    }
-
-    /// The line that says how a step ended, unless it would say nothing new.
-    fn result(&mut self, id: StepId) {
+    /// The line that says how a step ended, unless it would say nothing new, and what it printed.
+    fn ended(&mut self, id: StepId) {
+        let held = self.held(id);
         let Some(step) = self.state.step(id) else { return };
         let said = self.said.entry(id).or_default();
+        said.open = false;
         let time = step.duration();
         let again = said.end.is_some_and(|before| time < before + WORTH_SAYING);
-        let trivial = said.groups == 0 && text::is_trivial(step);
-        if (again && !said.lines && step.error.is_none()) || trivial {
+        let trivial = text::is_trivial(step);
+        if (again && step.error.is_none() || trivial) && !said.spoke {
             return;
         }
         said.end = Some(time);
-        said.lines = false;
-        self.held.retain(|held| *held != id);
-        if text::may_go_on(step) {
-            self.held.push(id);
+        said.spoke = false;
+        self.ends.retain(|end| *end != id);
+        if held.is_empty() && text::may_go_on(step) {
+            self.ends.push(id);
             return;
         }
-        self.out.push(Line::Text(text::result(step)));
+        let line = text::result(&self.naming, step);
+        if step.is_failed() {
+            self.show(id, held);
+            self.out.push(Line::Step(line));
+        } else if held.is_empty() {
+            self.out.push(Line::Step(line));
+        } else {
+            self.group(line, held);
+        }
+    }
+
+    /// Output in a group that no command leads out of.
+    fn group(&mut self, title: StepLine, lines: Vec<(Duration, String)>) {
+        let fence = &self.options.fence;
+        self.out.push(Line::Group(title));
+        self.out.push(Line::Command(Command::StopCommands(fence.clone())));
+        let line = |(at, line): (Duration, String)| Line::Text(output_prefix(at, None) + &line);
+        self.out.extend(lines.into_iter().map(line));
+        self.out.push(Line::Command(Command::Resume(fence.clone())));
+        self.out.push(Line::Command(Command::EndGroup));
+    }
+
+    fn say_ends(&mut self) {
+        let ends = std::mem::take(&mut self.ends);
+        let steps = ends.into_iter().filter_map(|id| self.state.step(id));
+        self.out.extend(steps.map(|step| Line::Step(text::result(&self.naming, step))));
     }
 
     fn transfer(&mut self, id: StepId, now: Timestamp) {
         let Some(step) = self.state.step(id).filter(|step| step.is_running()) else { return };
-        if self.floor.is_some_and(|floor| floor != id) {
-            return;
-        }
         let said = self.said.entry(id).or_default();
         let (current, total) = step.bytes();
         let (last, before) = *said.transfer.get_or_insert((said.began, 0));
-        let interval = TRANSFER.max(now.saturating_sub(said.began) / 4);
+        let time = now.saturating_sub(said.began);
+        let interval = TRANSFER.max(time / 4);
         if now.saturating_sub(last) < interval || current <= before {
             return;
         }
@@ -355,18 +341,7 @@ impl Plain {
             .try_into()
             .unwrap_or(u64::MAX);
         said.transfer = Some((now, current));
-        self.out.push(Line::Text(text::transfer(step, current, total, rate)));
-    }
-
-    fn note(&mut self, index: usize) {
-        let Some(warning) = self.state.warnings().get(index) else { return };
-        self.notes.push(self.options.warning(warning));
-        if self.floor.is_none() {
-            self.speak_notes();
-        }
-    }
-
-    fn speak_notes(&mut self) {
-        self.out.append(&mut self.notes);
+        let moved = text::moved(current, total, Some(rate));
+        self.out.push(Line::Step(text::running(&self.naming, step, time, &moved)));
     }
 }

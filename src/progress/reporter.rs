@@ -10,9 +10,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use super::colour::coloured;
+use super::colour::{coloured, grey};
 use super::plain::Line;
 use super::screen::Screen;
+use super::step_line::{LOG, StepLine};
 use crate::runner::command::{self, Annotation, Command, Level};
 use crate::runner::summary::Phase;
 use crate::runner::untrusted;
@@ -122,6 +123,9 @@ impl Reporter {
         for line in lines {
             match line {
                 Line::Text(text) => terminal.text(text),
+                Line::Step(line) => terminal.step(line),
+                Line::Group(line) => terminal.group(line),
+                Line::Output(prefix, text) => terminal.output(prefix, text),
                 Line::Command(command) => terminal.command(command),
                 Line::Retry(text) => terminal.retry(text),
                 Line::Frame(lines) => terminal.frame(lines),
@@ -240,10 +244,36 @@ impl Terminal {
         self.put(&line);
     }
 
-    fn frame(&mut self, lines: &[String]) {
-        let lines: Vec<String> = lines.iter().map(|line| self.redact(line)).collect();
+    fn step(&mut self, line: &StepLine) {
+        // Before it is cut: half a secret is no longer the secret that is looked for.
+        let line = line.map(|text| self.redact(text));
+        let text = match &self.screen {
+            Some(screen) => screen.step(&line),
+            None => line.text(LOG, self.colours),
+        };
+        self.put(&text);
+    }
+
+    fn group(&mut self, title: &StepLine) {
+        let title = title.map(|text| self.redact(text));
+        self.command(&Command::Group(title.text(LOG, false)));
+    }
+
+    fn output(&mut self, prefix: &str, text: &str) {
+        let (prefix, text) = (self.redact(prefix), self.redact(text));
+        let prefix = if self.colours { grey(&prefix) } else { prefix };
+        self.put(&(prefix + &text));
+    }
+
+    fn frame(&mut self, lines: &[Line]) {
+        let lines = lines.iter().map(|line| match line {
+            Line::Step(line) => Line::Step(line.map(|text| self.redact(text))),
+            Line::Text(text) => Line::Text(self.redact(text)),
+            other => other.clone(),
+        });
+        let lines = lines.collect();
         if let Some(screen) = &mut self.screen {
-            screen.frame(&lines);
+            screen.frame(lines);
         }
     }
 

@@ -5,6 +5,9 @@
 
 use std::fmt::Write as _;
 
+use super::plain::Line;
+use super::step_line::StepLine;
+use super::width::cut;
 use crate::runner::command::{Command, Level};
 use crate::runner::untrusted;
 
@@ -14,7 +17,7 @@ pub(super) struct Screen {
     /// Columns, asked for at each frame, as people resize windows.
     columns: fn() -> u16,
     colours: bool,
-    frame: Vec<String>,
+    frame: Vec<Line>,
     /// Lines of the frame that stand on the terminal now.
     drawn: usize,
 }
@@ -25,8 +28,18 @@ impl Screen {
     }
 
     /// The next frame; empty for none.
-    pub(super) fn frame(&mut self, lines: &[String]) {
-        self.frame = lines.to_vec();
+    pub(super) fn frame(&mut self, lines: Vec<Line>) {
+        self.frame = lines;
+    }
+
+    /// A line about a step, in no more than the terminal's width.
+    pub(super) fn step(&self, line: &StepLine) -> String {
+        line.cut(self.room(), self.colours)
+    }
+
+    /// Columns that a line may have, asked for each time; the last one is left free, as some terminals wrap there.
+    fn room(&self) -> usize {
+        usize::from((self.columns)()).max(20) - 1
     }
 
     /// What takes the drawn frame away: to be written before anything else is.
@@ -37,10 +50,15 @@ impl Screen {
 
     /// What draws the frame: to be written after everything else.
     pub(super) fn draw(&mut self) -> String {
-        let columns = usize::from((self.columns)()).max(20);
         self.drawn = self.frame.len();
+        let room = self.room();
         self.frame.iter().fold(String::new(), |mut text, line| {
-            text.push_str(&cut(line, columns - 1));
+            match line {
+                Line::Step(line) => text.push_str(&line.cut(room, self.colours)),
+                Line::Text(line) => text.push_str(&cut(&untrusted::strip_colours(line), room)),
+                // Nothing else stands in a frame.
+                _ => {}
+            }
             text.push('\n');
             text
         })
@@ -71,28 +89,6 @@ impl Screen {
     }
 }
 
-/// The beginning of a line that surely fits.
-fn cut(line: &str, columns: usize) -> String {
-    let line = untrusted::strip_colours(line);
-    let width =
-        |c: char| if c.is_ascii() || matches!(c, '│' | '⋯' | '…' | '✓' | '✗') { 1 } else { 2 };
-    let mut used = 0;
-    let mut end = line.len();
-    for (at, c) in line.char_indices() {
-        used += width(c);
-        if used > columns {
-            end = at;
-            break;
-        }
-    }
-    let mut text = line[..end].to_owned();
-    if end < line.len() {
-        text.pop();
-        text.push('…');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,19 +98,15 @@ mod tests {
     fn a_frame_is_drawn_over_itself() {
         let mut screen = Screen::new(|| 20, false);
         assert_eq!(screen.erase(), "");
-        screen.frame(&["one".into(), "two is longer than it".into()]);
+        screen.frame(vec![
+            Line::Text("one".into()),
+            Line::Text("\u{1b}[32mtwo\u{1b}[0m is longer than it".into()),
+        ]);
         assert_eq!(screen.draw(), "one\ntwo is longer than…\n");
         assert_eq!(screen.erase(), "\r\u{1b}[2A\u{1b}[J");
         assert_eq!(screen.erase(), "", "once");
-        screen.frame(&[]);
+        screen.frame(Vec::new());
         assert_eq!((screen.draw().as_str(), screen.erase().as_str()), ("", ""));
-    }
-
-    #[test]
-    fn what_may_be_wide_counts_twice() {
-        assert_eq!(cut("日本語日本語", 7), "日本…");
-        assert_eq!(cut("⋯ #1 ok", 7), "⋯ #1 ok");
-        assert_eq!(cut("\u{1b}[32mgreen\u{1b}[0m", 5), "green");
     }
 
     #[test]

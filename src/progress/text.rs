@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::event::{SourceLocation, VertexWarning};
 use super::excerpt::quote;
+use super::label::{Naming, Short};
 use super::node::is_internal;
 use super::state::Step;
+use super::step_line::{Mark, StepLine};
 use crate::runner::command::{Annotation, Level};
 use crate::runner::summary::StepRow;
 use crate::runner::units;
@@ -22,32 +24,38 @@ const LINE: usize = 300;
 const OUTPUT: usize = 2_400;
 /// What is in the name of a step that hands on the result.
 const EXPORT: &str = "exporting to ";
+/// A step that took less has moved nothing.
+const INSTANT: Duration = Duration::from_millis(10);
 /// Bytes from which a transfer is worth a word.
 const NOTABLE_BYTES: u64 = 1_000_000;
 
-/// `✓ #7 [linux/amd64 2/4] RUN make 3.4 s`, `✗ … exit 3 after 3.4 s`.
-pub(super) fn result(step: &Step) -> String {
-    let Step { number, name, .. } = step;
-    let time = units::seconds(step.duration());
+/// `   3.4 s ✓ amd64 2/4  RUN make`, `   3.4 s ✗ amd64 2/4  RUN make: exit code 3`.
+pub(super) fn result(naming: &Naming, step: &Step) -> StepLine {
+    let line = |mark, note| line(naming, step, step.duration(), mark, note);
     if step.is_cancelled() {
-        return format!("- #{number} {name} cancelled");
+        return line(Mark::Cancelled, " (cancelled)".to_owned());
     }
     if let Some(error) = &step.error {
         if let Some(code) = step.exit_code() {
-            return format!("✗ #{number} {name} exit {code} after {time}");
+            return line(Mark::Failed, format!(": exit code {code}"));
         }
         // What a registry said, those say who try again or give up.
-        if name.contains(EXPORT) && error.contains("failed to push ") {
-            return format!("✗ #{number} {name} failed after {time}");
+        if step.name.contains(EXPORT) && error.contains("failed to push ") {
+            return line(Mark::Failed, ": failed".to_owned());
         }
-        let why = why(name, error);
-        return format!("✗ #{number} {name} failed after {time}: {}", why.lines().next().unwrap_or_default());
+        let why = why(&step.name, error);
+        return line(Mark::Failed, format!(": {}", why.lines().next().unwrap_or_default()));
     }
     if step.cached {
-        return format!("✓ #{number} {name} CACHED");
+        return line(Mark::Cached, String::new());
     }
     let bytes = step.bytes().0;
-    let moved = if bytes >= NOTABLE_BYTES { format!(", {}", units::bytes(bytes)) } else { String::new() };
+    // What took no time was there: BuildKit counts the bytes of a base image that it has.
+    let moved = if bytes >= NOTABLE_BYTES && step.duration() >= INSTANT {
+        moved(bytes, None, None)
+    } else {
+        String::new()
+    };
     let parts: Vec<String> = step
         .transfers
         .iter()
@@ -57,7 +65,17 @@ pub(super) fn result(step: &Step) -> String {
         .map(|(part, time)| format!("{} {}", units::short_digests(&part.name), units::seconds(time)))
         .collect();
     let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-    format!("✓ #{number} {name} {time}{moved}{parts}")
+    line(Mark::Done, format!("{moved}{parts}"))
+}
+
+/// `  12.0 s … amd64 2/4  RUN make`, and what is to be said behind it.
+pub(super) fn running(naming: &Naming, step: &Step, time: Duration, note: &str) -> StepLine {
+    line(naming, step, time, Mark::Running, note.to_owned())
+}
+
+fn line(naming: &Naming, step: &Step, time: Duration, mark: Mark, note: String) -> StepLine {
+    let Short { label, command } = naming.short(&step.name);
+    StepLine { time, mark, label, label_width: naming.width(), command, note }
 }
 
 /// What `COPY` or `ADD` named by its path from the top, if a step failed because that is not there.
@@ -97,29 +115,34 @@ pub(super) fn may_go_on(step: &Step) -> bool {
     step.name.contains(EXPORT) && step.error.is_none() && step.duration() < NOTABLE
 }
 
-/// `… #5 [1/2] FROM busybox: 12.3 MB of 45.6 MB, 8.2 MB/s`
-pub(super) fn transfer(step: &Step, current: u64, total: Option<u64>, rate: u64) -> String {
+/// `: 12.3 MB of 45.6 MB, 8.2 MB/s`: bytes, and bytes a second.
+pub(super) fn moved(current: u64, total: Option<u64>, rate: Option<u64>) -> String {
     let of = total.map_or_else(String::new, |total| format!(" of {}", units::bytes(total)));
-    let Step { number, name, .. } = step;
-    format!("… #{number} {name}: {}{of}, {}/s", units::bytes(current), units::bytes(rate))
+    let rate = rate.map_or_else(String::new, |rate| format!(", {}/s", units::bytes(rate)));
+    format!(": {}{of}{rate}", units::bytes(current))
 }
 
-/// `… still running: #7 [2/4] RUN make (1 m 05 s)`, with what it is at; absent when nothing runs.
-pub(super) fn still_running<'a>(steps: impl Iterator<Item = (&'a Step, Duration)>) -> Option<String> {
+/// `  1 m 05 s … amd64 2/4  RUN make (still running)` for those that have run longest, with what they are at; and how many more
+/// there are.
+pub(super) fn still_running<'a>(
+    naming: &Naming,
+    steps: impl Iterator<Item = (&'a Step, Duration)>,
+) -> (Vec<StepLine>, usize) {
+    const SHOWN: usize = 3;
     let mut steps: Vec<_> = steps.collect();
     steps.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
-    let shown: Vec<String> = steps
-        .iter()
-        .take(3)
-        .map(|(step, time)| {
-            let part = step.transfers.iter().rev().find(|part| part.began.is_some() && part.ended.is_none());
-            let part =
-                part.map_or_else(String::new, |part| format!(": {}", units::short_digests(&part.name)));
-            format!("#{} {}{part} ({})", step.number, step.name, units::seconds(*time))
-        })
-        .collect();
-    let more = steps.len().checked_sub(4).map_or_else(String::new, |more| format!(" and {} more", more + 1));
-    (!shown.is_empty()).then(|| format!("… still running: {}{more}", shown.join(", ")))
+    let more = steps.len().saturating_sub(SHOWN);
+    let shown = steps.into_iter().take(SHOWN).map(|(step, time)| {
+        let part = step.transfers.iter().rev().find(|part| part.began.is_some() && part.ended.is_none());
+        let part = part.map_or_else(String::new, |part| format!(": {}", units::short_digests(&part.name)));
+        running(naming, step, time, &format!("{part} (still running)"))
+    });
+    (shown.collect(), more)
+}
+
+/// Stands below as many lines about steps as there is room for.
+pub(super) fn more(steps: usize) -> Option<String> {
+    (steps > 0).then(|| format!("         … and {steps} more"))
 }
 
 /// A finding of the frontend beside the line of the Dockerfile that it is about.

@@ -16,6 +16,20 @@ pub fn bytes(count: u64) -> String {
     format!("{}.{} {unit}", count / size, count % size * 10 / size)
 }
 
+/// `999`, `38,112`: digits in groups of three.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && at % 3 == first {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// `40 ms`, `0.4 s`, `59.9 s`, `1 m 05 s`, `2 h 03 m`: rounded to what is shown, so that 59.96 s are `1 m 00 s`.
 pub fn seconds(time: Duration) -> String {
     let rounded = |unit: u128| (time.as_millis() + unit / 2) / unit;
@@ -64,6 +78,15 @@ mod tests {
             (5_000_000_000_000_000, "5000.0 TB"),
         ] {
             assert_eq!(bytes(count), expected);
+        }
+    }
+
+    #[test]
+    fn counts() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (38_112, "38,112"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(count(number), expected);
         }
     }
 

@@ -14,8 +14,8 @@
 //!   that coloured something ends with a reset.
 //!
 //! A mark is broken by a visible `\` (the runner does the same with its own), so that the reader sees what
-//! was written; not where a digit or nothing follows, as no command is called so: `::1` is an address. Callers print such a line behind a prefix of their own (`#7 0.351 `), and inside a
-//! `stop-commands` fence: each of the three is enough alone.
+//! was written; not where a digit or nothing follows, as no command is called so: `::1` is an address. Callers print such a line behind a prefix of their own (`   0.4 s │ `) and, where it is
+//! folded, inside a `stop-commands` fence: each of the three is enough alone.
 
 use std::fmt::Write as _;
 

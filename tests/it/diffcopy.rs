@@ -317,7 +317,7 @@ fn the_receiver_gets_the_tree() {
     assert_eq!(received, expected);
     assert_eq!(sent.entries, expected.len() as u64);
     assert_eq!(sent.files_sent, report["requested"].as_u64().unwrap());
-    assert_eq!(sent.largest[0], ("big".to_owned(), 700_000));
+    assert_eq!(sent.large, None);
     assert_eq!(sent.blanked, []);
 
     // The same again: the receiver compares and wants nothing but what it cannot compare.
@@ -403,7 +403,7 @@ fn names_that_are_no_utf8_arrive_as_they_are() {
     symlink(std::ffi::OsStr::from_bytes(b"caf\xe9"), odd(from.path(), b"l\xe9")).unwrap();
     let (sent, report) = transfer(from.path(), to.path(), Filter::default());
     assert_eq!(report["error"], "");
-    assert!(sent.unwrap().largest.contains(&("caf\\xe9".to_owned(), 6)));
+    assert_eq!(sent.unwrap().files_sent, 3);
     assert_eq!(fs::read(odd(to.path(), b"caf\xe9")).unwrap(), b"coffee");
     assert_eq!(fs::read(odd(to.path(), b"caf\xe9\xe9")).unwrap(), b"coffee");
     assert_eq!(fs::read(odd(to.path(), b"d\xff/inner/plain")).unwrap(), b"in");

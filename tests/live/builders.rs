@@ -125,7 +125,7 @@ fn on_a_hosted_runner_later_steps_find_it_again() {
     let again = job.run();
     published(&again);
     assert_eq!(builders(), made);
-    assert!(again.log().contains("CACHED"), "{}", again.log());
+    assert!(again.log().contains("  cached ✓ "), "{}", again.log());
     // One that was stopped in between is replaced.
     docker(&["stop", "--time", "0", &made[0]]);
     published(&job.run());
@@ -154,7 +154,7 @@ fn a_kept_builder_keeps_its_cache() {
     }
     let again = job.run();
     published(&again);
-    assert!(again.log().contains("CACHED"), "{}", again.log());
+    assert!(again.log().contains("  cached ✓ "), "{}", again.log());
     let name =
         docker(&["ps", "-a", "--format", "{{.Names}}", "--filter", "label=docker-push-action.role=builder"]);
     docker(&["rm", "-fv", name.trim()]);
@@ -286,7 +286,7 @@ fn a_builder_of_buildx_is_used_and_left_alone() {
     published(&job.run());
     let again = job.run();
     published(&again);
-    assert!(again.log().contains("CACHED"), "{}", again.log());
+    assert!(again.log().contains("  cached ✓ "), "{}", again.log());
     assert_eq!(everything(&job), before);
     // One that was stopped is started.
     docker(&["buildx", "stop", name]);

@@ -70,7 +70,7 @@ fn two_platforms_under_exactly_the_tags_of_a_push_to_main() {
     }
     // Of what another test has built before there is nothing to draw.
     let drawn = result.summary.contains("```mermaid");
-    assert!(drawn || result.log().contains("CACHED"), "{}", result.summary);
+    assert!(drawn || result.log().contains("  cached ✓ "), "{}", result.summary);
     assert!(result.annotations.is_empty(), "{:?}", result.annotations);
     assert!(!result.groups.is_empty(), "the log is in groups: {:?}", result.log_lines);
 }
@@ -104,7 +104,7 @@ fn a_rerun_gives_the_same_digest() {
     let second = job.run();
     assert!(second.success, "{}", second.log());
     assert_eq!(first.outputs["digest"], second.outputs["digest"]);
-    assert!(second.log().contains("CACHED") || second.log().contains("cached"), "{}", second.log());
+    assert!(second.log().contains("  cached ✓ ") || second.log().contains("cached"), "{}", second.log());
 }
 
 #[test]

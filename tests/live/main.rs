@@ -44,6 +44,7 @@ mod kill;
 mod leftovers;
 mod legs;
 mod load;
+mod log;
 mod login;
 mod login_ends;
 mod nodes;

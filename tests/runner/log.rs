@@ -262,13 +262,17 @@ impl Log {
     /// A line as it is read: the colours that the action gives to its own lines, which it does outside of any fence, are
     /// counted and taken away. What a step printed keeps its own.
     fn uncoloured(&mut self, text: &str) -> String {
-        let ours = ["\u{1b}[32m✓", "\u{1b}[31m✗", "\u{1b}[90m"];
-        if self.stopped() || !ours.iter().any(|start| text.starts_with(start)) {
+        let Some((before, rest)) = text.split_once('\u{1b}') else { return text.to_owned() };
+        let mark = ["[32m✓", "[31m✗"].iter().any(|mark| rest.starts_with(mark));
+        // A mark stands at the start, or behind the time that a step took.
+        let timed =
+            before.ends_with(' ') && before.chars().all(|c| c.is_ascii_digit() || " .hms".contains(c));
+        let ours = mark && (before.is_empty() || timed) || before.is_empty() && rest.starts_with("[90m");
+        if self.stopped() || !ours {
             return text.to_owned();
         }
         self.coloured += 1;
-        let text = ours.iter().fold(text.to_owned(), |text, start| text.replacen(start, &start[5..], 1));
-        text.replacen("\u{1b}[0m", "", 1)
+        format!("{before}{}", rest["[90m".len()..].replacen("\u{1b}[0m", "", 1))
     }
 
     /// The folded parts of the log, as the web page finds them: by the markers at a line's start.

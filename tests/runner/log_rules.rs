@@ -209,9 +209,20 @@ fn groups_do_not_nest() {
 #[test]
 fn colours_of_the_action_are_no_part_of_what_is_read() {
     let mut log = log();
-    log.line("\u{1b}[32m✓\u{1b}[0m #7 RUN make 3.4 s");
-    log.line("\u{1b}[90m- #4 FROM a cancelled\u{1b}[0m");
-    log.line("#7 0.3 \u{1b}[31mred\u{1b}[0m");
-    assert_eq!(log.lines, ["✓ #7 RUN make 3.4 s", "- #4 FROM a cancelled", "#7 0.3 \u{1b}[31mred\u{1b}[0m"]);
-    assert_eq!(log.coloured, 2);
+    log.line("\u{1b}[32m✓\u{1b}[0m r.io/api:main");
+    log.line("   3.4 s \u{1b}[32m✓\u{1b}[0m 2/4  RUN make");
+    log.line("\u{1b}[90m  cached ✓ 2/4  RUN make\u{1b}[0m");
+    log.line("\u{1b}[90m   0.3 s │ 2/4  \u{1b}[0m\u{1b}[31mred\u{1b}[0m");
+    log.line("   0.3 s │ \u{1b}[32m✓\u{1b}[0m");
+    assert_eq!(
+        log.lines,
+        [
+            "✓ r.io/api:main",
+            "   3.4 s ✓ 2/4  RUN make",
+            "  cached ✓ 2/4  RUN make",
+            "   0.3 s │ 2/4  \u{1b}[31mred\u{1b}[0m",
+            "   0.3 s │ \u{1b}[32m✓\u{1b}[0m",
+        ]
+    );
+    assert_eq!(log.coloured, 4);
 }

@@ -34,6 +34,7 @@ pub(super) use self::receive::Receiver;
 use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop, StopOnPanic};
 use crate::context::Filter;
 use crate::context::credentials::Blanked;
+use crate::context::large::LargeContext;
 use crate::context::root::Root;
 use crate::context::walk::{Selection, WalkError, walk};
 use crate::model::text;
@@ -58,8 +59,8 @@ pub struct Transfer {
     pub bytes_sent: u64,
     /// Files in which credentials were blanked, in order of their paths.
     pub blanked: Vec<Blanked>,
-    /// The largest files that were sent, with their sizes, largest first.
-    pub largest: Vec<(String, u64)>,
+    /// What was sent, by directory, if that is more than anyone would want.
+    pub large: Option<LargeContext>,
 }
 
 /// Where a transfer is; read it at any time.

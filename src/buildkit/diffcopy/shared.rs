@@ -13,17 +13,15 @@ use super::files::{Announced, Files};
 use super::{Transfer, TransferError, TransferProgress, packet};
 use crate::context::credentials::Blanked;
 use crate::context::entry::Entry;
+use crate::context::large::Sent;
 use crate::context::path_text::text_of;
 use crate::context::root::Root;
-
-/// How many of the largest files are reported.
-const LARGEST: usize = 5;
 
 /// What is reported at the end.
 #[derive(Default)]
 struct Notes {
     blanked: Vec<Blanked>,
-    largest: Vec<(String, u64)>,
+    sent: Sent,
 }
 
 /// Files that were asked for and not yet taken up.
@@ -161,19 +159,14 @@ impl Shared {
         self.progress.bytes.fetch_add(file.size, Ordering::Relaxed);
         let mut notes = self.notes.lock_anyway();
         notes.blanked.extend(blanked);
-        let largest = &mut notes.largest;
-        if largest.len() < LARGEST || largest.last().is_some_and(|(_, size)| *size < file.size) {
-            let at = largest.partition_point(|(_, size)| *size >= file.size);
-            largest.insert(at, (file.name(), file.size));
-            largest.truncate(LARGEST);
-        }
+        notes.sent.add(&file.path, file.size);
     }
 
     pub(super) fn transfer(&self) -> Transfer {
         let (entries, files_sent, bytes_sent) = self.progress.read();
-        let Notes { mut blanked, largest } = std::mem::take(&mut *self.notes.lock_anyway());
+        let Notes { mut blanked, sent } = std::mem::take(&mut *self.notes.lock_anyway());
         blanked.sort_by(|a, b| a.path.cmp(&b.path));
-        Transfer { entries, files_sent, bytes_sent, blanked, largest }
+        Transfer { entries, files_sent, bytes_sent, blanked, large: sent.too_large() }
     }
 }
 

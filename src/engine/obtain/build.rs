@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::builder::{Builder, Node};
+use super::large_context::say_large;
 use super::push::{LeftOut, Pushes};
 use super::{Image, Located, Origin, Workshop, known, nodes};
 use crate::buildkit::{BuildError, BuildOutcome};
@@ -248,6 +249,7 @@ async fn solve_all(
     match result {
         Ok(outcomes) => {
             say_blanked(run, &outcomes);
+            say_large(run, &work.image, &outcomes);
             let digests = outcomes.into_iter().map(|outcome| outcome.digest).collect();
             Ok(Solved { digests, left_out, refused: false, solves: solves.to_vec() })
         }

@@ -6,6 +6,7 @@ mod builder;
 mod existing;
 mod given;
 mod known;
+mod large_context;
 mod merge;
 mod nodes;
 mod push;

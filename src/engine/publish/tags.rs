@@ -89,6 +89,7 @@ async fn carry_out(
     outcome: &mut TargetOutcome,
 ) -> Result<(), RunError> {
     let mut told = false;
+    let mut moved: Vec<Tag> = Vec::new();
     loop {
         let reply = match steps.next() {
             Step::Read(tags) => Reply::Read(view.read(&tags).await?),
@@ -106,6 +107,7 @@ async fn carry_out(
                     run.report.target(outcome);
                     return Err(error.into());
                 }
+                moved.extend(done.iter().map(|(tag, ..)| tag.clone()));
                 Reply::Put(done.into_iter().map(|(_, _, putting)| putting).collect())
             }
             Step::Ask(question) => {
@@ -117,7 +119,15 @@ async fn carry_out(
                 }
                 Reply::Answer(answer)
             }
-            Step::Done => return Ok(()),
+            Step::Done => {
+                // A run that changes nothing says as much as one that does.
+                let kept = outcome.published.iter().filter(|one| !moved.contains(&one.tag));
+                for kept in kept {
+                    let said = format!("✓ {}:{} (was there already)", outcome.repository, kept.tag);
+                    run.process.reporter.info(&said);
+                }
+                return Ok(());
+            }
             Step::Fail(taken) => return Err(RunError::VersionTaken(taken)),
         };
         steps.answer(reply);

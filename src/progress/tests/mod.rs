@@ -21,6 +21,7 @@ fn plain() -> Plain {
         fence: FENCE.into(),
         dockerfile: Some(("Dockerfile".into(), "services/api/Dockerfile".into())),
         quiet_warnings: false,
+        platforms: true,
     })
 }
 
@@ -69,8 +70,11 @@ fn shown(lines: &[Line]) -> Vec<String> {
         .iter()
         .map(|line| match line {
             Line::Text(text) | Line::Retry(text) => text.clone(),
+            Line::Step(line) => line.text(100, false),
+            Line::Group(title) => format!("::group::{}", title.text(100, false)),
+            Line::Output(prefix, text) => format!("{prefix}{text}"),
             Line::Command(command) => command.to_string(),
-            Line::Frame(frame) => format!("[{}]", frame.join("|")),
+            Line::Frame(frame) => format!("[{}]", shown(frame).join("|")),
         })
         .collect()
 }

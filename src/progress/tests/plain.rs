@@ -64,24 +64,22 @@ fn a_small_build_as_it_is_read() {
     reporter.lines(&plain.finish(ms(7000)));
     let expected = "\
 ::warning file=services/api/Dockerfile,line=1,title=FromAsCasing::'as' and 'FROM' keywords' casing do not match (line 1)%0AThe 'as' keyword should match the case of the 'from' keyword%0Ahttps://docs.docker.com/go/dockerfile/rule/from-as-casing/
-✓ #2 [linux/amd64 1/3] FROM docker.io/library/busybox CACHED
-::group::#3 [linux/amd64 2/3] RUN make
+  cached ✓ amd64 1/3  FROM busybox
+::group::   3.4 s ✓ amd64 2/3  RUN make
 ::stop-commands::0123456789abcdef0123456789abcdef
-#3 0.351 cc -o api
-#3 0.520 link
-#3 3.400 \u{1b}[32mok\u{1b}[0m
+   0.4 s │ cc -o api
+   0.5 s │ link
+   3.4 s │ \u{1b}[32mok\u{1b}[0m
 ::0123456789abcdef0123456789abcdef::
 ::endgroup::
-✓ #3 [linux/amd64 2/3] RUN make 3.4 s
-::group::#4 [linux/arm64 2/3] RUN make
+::group::   3.7 s ✓ arm64 2/3  RUN make
 ::stop-commands::0123456789abcdef0123456789abcdef
-#4 0.490 cc -o api (arm)
-#4 3.680 \\::error::spoof
-#4 3.690 ##\\[error]spoof
+   0.5 s │ cc -o api (arm)
+   3.7 s │ \\::error::spoof
+   3.7 s │ ##\\[error]spoof
 ::0123456789abcdef0123456789abcdef::
 ::endgroup::
-✓ #4 [linux/arm64 2/3] RUN make 3.7 s
-✓ #5 exporting to image 3.0 s (pushing layers 2.2 s)
+   3.0 s ✓ exporting to image (pushing layers 2.2 s)
 ";
     assert_eq!(memory.text(), expected, "{}", memory.text());
     assert_eq!(plain.state().time_of("pushing"), Duration::from_millis(2200));
@@ -106,9 +104,15 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
     let update = vertexes([failed(bad(), 1500, error), failed(other(), 1501, "Canceled: context canceled")]);
     lines.extend(plain.update(&update, ms(1501)));
     let lines = unfenced(&lines);
+    // What a reader came for is not folded.
+    assert_eq!(lines.len(), 32, "{lines:?}");
     assert_eq!(
-        lines[lines.len() - 3..],
-        ["::endgroup::", "✗ #1 [2/3] RUN false exit 3 after 1.5 s", "- #2 [1/3] COPY . . cancelled"]
+        (lines[0].as_str(), lines[29].as_str()),
+        ("    5 ms │ 2/3  line 1", "    5 ms │ 2/3  line 30")
+    );
+    assert_eq!(
+        lines[30..],
+        ["   1.5 s ✗ 2/3  RUN false: exit code 3", "   1.5 s - 1/3  COPY . . (cancelled)"]
     );
     let step = plain.state().failed("b", "[2/3] RUN false").unwrap();
     let tail = step.tail.lines();
@@ -127,70 +131,76 @@ fn a_failing_step_says_its_exit_code_and_the_others_are_cancelled() {
     assert_eq!(crate::progress::text::failure(step, Some(&elsewhere), Some(&names), None).file, None);
 }
 
+/// What several steps print at once is told apart, and no step has a second group.
 #[test]
-fn the_floor_passes_on() {
+fn steps_that_run_at_once() {
     let mut plain = plain();
-    plain.update(&vertexes([vertex("a", "A", 0), vertex("b", "B", 0)]), ms(0));
+    let names =
+        [("a", "[linux/amd64 2/3] RUN a"), ("b", "[linux/arm64 2/3] RUN b"), ("c", "[docs 1/2] RUN c")];
+    let step = |at: usize| vertex(names[at].0, names[at].1, 0);
+    plain.update(&vertexes([step(0), step(1), step(2)]), ms(0));
     let said = |plain: &mut Plain, digest: &str, now: u64, text: &str| {
         unfenced(&plain.update(&logs([log(digest, now, text)]), ms(now)))
     };
-    assert_eq!(said(&mut plain, "a", 100, "a1\n"), ["::group::#1 A", "#1 0.100 a1"]);
+    assert_eq!(said(&mut plain, "a", 100, "a1\n"), [""; 0]);
     assert_eq!(said(&mut plain, "b", 200, "b1\n"), [""; 0]);
-    assert_eq!(unfenced(&plain.tick(ms(2000))), [""; 0]);
-    // A was silent for two seconds while B waits.
-    assert_eq!(unfenced(&plain.tick(ms(2100))), ["::endgroup::", "::group::#2 B", "#2 0.200 b1"]);
-    // B talks on; A is not made to wait longer than ten seconds.
-    assert_eq!(said(&mut plain, "a", 2500, "a2\n"), [""; 0]);
-    let mut handed = Vec::new();
-    for now in (3000..13_000).step_by(500) {
-        handed.extend(said(&mut plain, "b", now, "b\n"));
-    }
-    assert!(handed.contains(&"::group::#1 A (continued)".to_owned()), "{handed:?}");
-    // A step may have 64 KiB waiting, then it gets the floor.
-    let mut many = Vec::new();
-    for now in 13_000..13_070 {
-        many.extend(said(&mut plain, "b", now, &format!("{}\n", "x".repeat(1000))));
-    }
-    assert!(many.len() > 60, "{}", many.len());
+    assert_eq!(said(&mut plain, "c", 300, "c1\n"), [""; 0]);
+    // One that ends soon does not wait for the others.
+    assert_eq!(
+        unfenced(&plain.update(&vertexes([done(step(2), 5000)]), ms(5000))),
+        ["::group::   5.0 s ✓ docs 1/2   RUN c", "   0.3 s │ c1", "::endgroup::"]
+    );
+    assert_eq!(unfenced(&plain.tick(ms(10_000))), [""; 0]);
+    assert_eq!(
+        unfenced(&plain.tick(ms(10_100))),
+        ["  10.1 s … amd64 2/3  RUN a", "   0.1 s │ amd64 2/3  a1"]
+    );
+    assert_eq!(said(&mut plain, "a", 10_150, "a2\n"), ["  10.2 s │ amd64 2/3  a2"]);
+    assert_eq!(
+        said(&mut plain, "b", 10_200, "b2\n"),
+        ["  10.2 s … arm64 2/3  RUN b", "   0.2 s │ arm64 2/3  b1", "  10.2 s │ arm64 2/3  b2"]
+    );
+    assert_eq!(said(&mut plain, "a", 60_000, "a3\n"), ["1 m 00 s │ amd64 2/3  a3"]);
+    // Its output is open already.
+    let error = "process \"x\" did not complete successfully: exit code: 1";
+    assert_eq!(
+        unfenced(&plain.update(&vertexes([failed(step(0), 61_000, error)]), ms(61_000))),
+        ["1 m 01 s ✗ amd64 2/3  RUN a: exit code 1"]
+    );
+    assert_eq!(
+        unfenced(&plain.update(&vertexes([done(step(1), 62_000)]), ms(62_000))),
+        ["1 m 02 s ✓ arm64 2/3  RUN b"]
+    );
+    assert_eq!(shown(&plain.finish(ms(63_000))), [""; 0]);
 }
 
 #[test]
-fn what_ends_meanwhile_is_shown_after_the_group() {
+fn what_is_too_much_to_wait_is_shown() {
     let mut plain = plain();
-    plain.update(&vertexes([vertex("a", "A", 0), vertex("b", "B", 0), vertex("c", "C", 0)]), ms(0));
-    plain.update(&logs([log("a", 10, "a\n")]), ms(10));
-    let update = StatusUpdate {
-        logs: vec![log("b", 20, "b")],
-        ..vertexes([done(vertex("b", "B", 0), 30), done(vertex("c", "C", 0), 30)])
-    };
-    assert_eq!(unfenced(&plain.update(&update, ms(30))), [""; 0]);
-    let lines = unfenced(&plain.update(&vertexes([done(vertex("a", "A", 0), 40)]), ms(40)));
-    assert_eq!(
-        lines,
-        [
-            "::endgroup::",
-            "✓ #1 A 40 ms",
-            "::group::#2 B",
-            "#2 0.030 b",
-            "::endgroup::",
-            "✓ #2 B 30 ms",
-            "✓ #3 C 30 ms"
-        ]
-    );
-    assert_eq!(shown(&plain.finish(ms(50))), [""; 0]);
+    let step = || vertex("a", "[1/2] RUN a", 0);
+    plain.update(&vertexes([step()]), ms(0));
+    let text = format!("{}\n", "x".repeat(1000)).repeat(70);
+    let lines = unfenced(&plain.update(&logs([log("a", 10, &text)]), ms(10)));
+    assert_eq!(lines.len(), 71);
+    assert_eq!(lines[0], "   10 ms … 1/2  RUN a");
+    assert!(lines[1..].iter().all(|line| line.starts_with("   10 ms │ 1/2  xxx")), "{lines:?}");
+    // What is still to come is shown when the stream breaks off.
+    plain.update(&vertexes([vertex("b", "[2/2] RUN b", 10)]), ms(10));
+    plain.update(&logs([log("b", 20, "b\n")]), ms(20));
+    assert_eq!(unfenced(&plain.finish(ms(30))), ["   20 ms … 2/2  RUN b", "   10 ms │ 2/2  b"]);
 }
 
 #[test]
 fn a_step_that_runs_again_is_reported_once_unless_it_worked() {
     let mut plain = plain();
     let probe = done(vertex("a", "A", 0), 10);
-    assert_eq!(unfenced(&plain.update(&vertexes([probe]), ms(10))), ["✓ #1 A 10 ms"]);
+    assert_eq!(unfenced(&plain.update(&vertexes([probe]), ms(10))), ["   10 ms ✓ A"]);
     assert_eq!(unfenced(&plain.update(&vertexes([vertex("a", "A", 20)]), ms(20))), [""; 0]);
     assert_eq!(unfenced(&plain.update(&vertexes([done(vertex("a", "A", 20), 30)]), ms(30))), [""; 0]);
     plain.update(&vertexes([vertex("a", "A", 100)]), ms(100));
     assert_eq!(
         unfenced(&plain.update(&vertexes([done(vertex("a", "A", 100), 1600)]), ms(1600))),
-        ["✓ #1 A 1.5 s"]
+        ["   1.5 s ✓ A"]
     );
     assert_eq!(plain.state().steps()[0].duration(), Duration::from_millis(1520));
 }
@@ -207,23 +217,20 @@ fn transfers_and_silence() {
         unfenced(&plain.update(&statuses(layers), ms(now)))
     };
     assert_eq!(pull(&mut plain, 1000, 1_000_000), [""; 0]);
-    assert_eq!(pull(&mut plain, 5000, 50_000_000), ["… #1 FROM big: 50.0 MB of 100.0 MB, 10.0 MB/s"]);
+    assert_eq!(pull(&mut plain, 5000, 50_000_000), ["   5.0 s … FROM big: 50.0 MB of 100.0 MB, 10.0 MB/s"]);
     assert_eq!(pull(&mut plain, 6000, 60_000_000), [""; 0]);
     assert_eq!(
         unfenced(&plain.update(&vertexes([done(vertex("f", "FROM big", 0), 8000)]), ms(8000))),
-        ["✓ #1 FROM big 8.0 s, 60.0 MB"]
+        ["   8.0 s ✓ FROM big: 60.0 MB"]
     );
     assert_eq!(unfenced(&plain.tick(ms(37_000))), [""; 0]);
-    assert_eq!(unfenced(&plain.tick(ms(38_000))), ["… still running: #2 RUN sleep (38.0 s)"]);
+    assert_eq!(unfenced(&plain.tick(ms(38_000))), ["  38.0 s … RUN sleep (still running)"]);
     assert_eq!(unfenced(&plain.tick(ms(39_000))), [""; 0]);
-    assert_eq!(unfenced(&plain.tick(ms(68_000))), ["… still running: #2 RUN sleep (1 m 08 s)"]);
+    assert_eq!(unfenced(&plain.tick(ms(68_000))), ["1 m 08 s … RUN sleep (still running)"]);
     assert_eq!(unfenced(&plain.tick(ms(100_000))), [""; 0]);
-    // Silence closes the group, so that the heartbeat is seen.
     plain.update(&logs([log("r", 101_000, "x\n")]), ms(101_000));
-    assert_eq!(
-        unfenced(&plain.tick(ms(131_000))),
-        ["::endgroup::", "… still running: #2 RUN sleep (2 m 11 s)"]
-    );
+    assert_eq!(unfenced(&plain.tick(ms(111_000))), ["1 m 51 s … RUN sleep", "1 m 41 s │ RUN sleep  x"]);
+    assert_eq!(unfenced(&plain.tick(ms(141_000))), ["2 m 21 s … RUN sleep (still running)"]);
 }
 
 #[test]
@@ -261,6 +268,7 @@ fn quiet_warnings_are_lines_of_the_log_that_obey_nothing() {
         fence: FENCE.into(),
         dockerfile: Some(("Dockerfile".into(), "api/Dockerfile".into())),
         quiet_warnings: true,
+        platforms: false,
     });
     let update = StatusUpdate { warnings: vec![warning], ..StatusUpdate::default() };
     let lines = plain.update(&update, ms(1));
@@ -290,29 +298,23 @@ fn an_export_is_said_to_have_ended_when_it_has() {
     let pushed = failed(export(), 300, "failed to push r.io/a: 503");
     assert_eq!(
         unfenced(&plain.update(&vertexes([pushed]), ms(300))),
-        ["✗ #1 exporting to image (attempt 2) failed after 0.3 s"]
+        ["   0.3 s ✗ exporting to image (attempt 2): failed"]
     );
     assert_eq!(shown(&plain.finish(ms(301))), [""; 0]);
 
     let mut plain = self::plain();
     plain.update(&vertexes([done(export(), 1)]), ms(1));
-    assert_eq!(unfenced(&plain.finish(ms(2))), ["✓ #1 exporting to image (attempt 2) 1 ms"]);
+    assert_eq!(unfenced(&plain.finish(ms(2))), ["    1 ms ✓ exporting to image (attempt 2)"]);
 }
 
 #[test]
 fn what_is_tried_again_is_said_after_what_failed() {
     let mut plain = plain();
     let (run, export) = (vertex("r", "RUN a", 0), vertex("e", "exporting to image", 10));
-    plain.update(&vertexes([run.clone(), export.clone()]), ms(10));
+    plain.update(&vertexes([run, export.clone()]), ms(10));
     plain.update(&logs([log("r", 20, "a\n")]), ms(20));
-    plain.update(&vertexes([failed(export, 300, "failed to push r.io/a: 503")]), ms(300));
+    let refused = vertexes([failed(export, 300, "failed to push r.io/a: 503")]);
+    assert_eq!(unfenced(&plain.update(&refused, ms(300))), ["   0.3 s ✗ exporting to image: failed"]);
     let lines = plain.update(&StatusUpdate::retry("503; attempt 2 in 2.0 s".into()), ms(301));
-    let Some(Line::Retry(said)) = lines.last() else { panic!("{lines:?}") };
-    assert_eq!(said, "503; attempt 2 in 2.0 s");
-    let before = unfenced(&lines[..lines.len() - 1]);
-    assert!(
-        before.last().is_some_and(|line| line.starts_with("✗ #2 exporting to image failed")),
-        "{before:?}"
-    );
-    assert!(before.contains(&"::endgroup::".to_owned()), "{before:?}");
+    assert_eq!(lines, [Line::Retry("503; attempt 2 in 2.0 s".into())]);
 }

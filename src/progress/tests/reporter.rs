@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::*;
 use crate::progress::event::VertexWarning;
 use crate::progress::reporter::Reporter;
-use crate::runner::command::{Annotation, Level};
+use crate::runner::command::{Annotation, Command, Level};
 use crate::runner::model::{hostile, obey, parse};
 use proptest::prelude::*;
 
@@ -16,14 +16,18 @@ fn commands_of_ours_leave_the_fence_and_masks_come_first() {
     assert!(reporter.mask("hunter2\nabc"));
     assert!(!reporter.mask("abc"));
     let mut plain = plain();
-    plain.update(&vertexes([vertex("a", "A hunter2", 0)]), ms(0));
-    reporter.lines(&plain.update(&logs([log("a", 0, "password hunter2\n")]), ms(0)));
+    let printing = vertex("a", "A hunter2", 0);
+    plain.update(&vertexes([printing.clone()]), ms(0));
+    plain.update(&logs([log("a", 0, "password hunter2\n")]), ms(0));
+    let lines = plain.update(&vertexes([done(printing, 1)]), ms(1));
+    let end = lines.iter().position(|line| matches!(line, Line::Command(Command::Resume(_)))).unwrap();
+    reporter.lines(&lines[..end]);
     reporter.warn("ünder hunter2: 100%");
     reporter.debug("token=hunter2\nsecond");
     reporter.info("::set-output name=a::b\nplain hunter2");
-    reporter.lines(&plain.finish(ms(1)));
+    reporter.lines(&lines[end..]);
     let text = memory.text();
-    assert!(text.starts_with("::add-mask::hunter2\n::group::#1 A ***\n"), "{text}");
+    assert!(text.starts_with("::add-mask::hunter2\n::group::    1 ms ✓ A ***\n"), "{text}");
     assert_eq!(text.matches("hunter2").count(), 1);
     let obeyed: Vec<String> = obey(&text).into_iter().map(|c| format!("{}={}", c.name, c.data)).collect();
     let stop = format!("stop-commands={FENCE}");
@@ -31,7 +35,7 @@ fn commands_of_ours_leave_the_fence_and_masks_come_first() {
         obeyed,
         [
             "add-mask=hunter2",
-            "group=#1 A ***",
+            "group=    1 ms ✓ A ***",
             &stop,
             "warning=ünder ***: 100%",
             &stop,
@@ -111,8 +115,9 @@ proptest! {
         let mut plain = plain();
         let (mut groups, mut texts) = (0, Vec::new());
         let mut emit = |lines: Vec<Line>| {
-            groups += lines.iter().filter(|l| matches!(l, Line::Command(crate::runner::command::Command::Group(_)))).count();
-            texts.extend(lines.iter().filter_map(|l| match l { Line::Text(t) => Some(t.clone()), _ => None }));
+            groups += lines.iter().filter(|line| matches!(line, Line::Group(_))).count();
+            let ours = lines.iter().filter(|line| !matches!(line, Line::Command(_) | Line::Group(_)));
+            texts.extend(shown(&ours.cloned().collect::<Vec<_>>()));
             reporter.lines(&lines);
         };
         let mut now = 0;
