@@ -14,12 +14,11 @@ const CONFIG: &str = "{\"os\":\"linux\"}";
 const LAYER: &str = "sixteen bytes ..";
 
 fn manifest() -> String {
-    let entry = |text: &str| format!(r#"{{"digest":"{}","size":{}}}"#, Digest::of(text.as_bytes()), text.len());
+    let entry =
+        |text: &str| format!(r#"{{"digest":"{}","size":{}}}"#, Digest::of(text.as_bytes()), text.len());
     let (config, layer) = (entry(CONFIG), entry(LAYER));
     // The same layer twice, as images have it.
-    format!(
-        r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{layer},{layer}]}}"#
-    )
+    format!(r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{layer},{layer}]}}"#)
 }
 
 /// A registry with that image, which answers who asks for the layer with `layer`.
@@ -77,8 +76,7 @@ fn whole((blobs, ended): &Came) {
 
 fn ranges(fake: &Fake) -> Vec<Option<String>> {
     let layer = Digest::of(LAYER.as_bytes());
-    let of_layer =
-        |request: &&Request| request.method == "GET" && request.target.ends_with(layer.as_str());
+    let of_layer = |request: &&Request| request.method == "GET" && request.target.ends_with(layer.as_str());
     fake.asked().iter().filter(of_layer).map(|one| one.header("range").map(str::to_owned)).collect()
 }
 
@@ -172,7 +170,8 @@ async fn a_blob_that_never_comes_further_ends() {
         .await;
         let short = Timeouts { request: Duration::from_millis(200), ..Timeouts::default() };
         let (blobs, ended) = downloaded(&fake, if stalls { short } else { Timeouts::default() }).await;
-        let expected = matches!((&ended, stalls), (Err(Kind::Timeout { .. }), true) | (Err(Kind::Broken(_)), false));
+        let expected =
+            matches!((&ended, stalls), (Err(Kind::Timeout { .. }), true) | (Err(Kind::Broken(_)), false));
         assert!(expected, "{ended:?}");
         assert_eq!(blobs.last().unwrap().1, b"sixte");
         // The first, and three that brought nothing.
@@ -184,8 +183,9 @@ async fn a_blob_that_never_comes_further_ends() {
 #[tokio::test]
 async fn a_byte_at_a_time_is_progress() {
     let fake = registry(|request| {
-        let from: usize =
-            request.header("range").map_or(0, |range| range["bytes=".len()..range.len() - 1].parse().unwrap());
+        let from: usize = request
+            .header("range")
+            .map_or(0, |range| range["bytes=".len()..range.len() - 1].parse().unwrap());
         Answer::Cut([head("206 X", 16 - from), LAYER.as_bytes()[from..=from].to_vec()].concat())
     })
     .await;
@@ -229,7 +229,10 @@ async fn an_index_in_an_index_is_refused() {
     })
     .await;
     let (_, ended) = of(&fake.client(), &fake, &of_top).await;
-    assert!(matches!(&ended, Err(Kind::Protocol(said)) if said.contains("an index in an index")), "{ended:?}");
+    assert!(
+        matches!(&ended, Err(Kind::Protocol(said)) if said.contains("an index in an index")),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test]
