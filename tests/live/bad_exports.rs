@@ -9,6 +9,9 @@ use crate::job::{Job, parts};
 use crate::runner::log::Level;
 use crate::runner::step::StepResult;
 
+/// Inputs, and what their errors name.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
 /// Every file, with when it was changed.
 fn files(directory: &Path) -> BTreeMap<PathBuf, std::time::SystemTime> {
     let mut found = BTreeMap::new();
@@ -57,7 +60,7 @@ fn each_is_refused_by_name_with_what_it_takes() {
     let elsewhere = outside.path().join("api.tar").display().to_string();
     let out = "leads out of the workspace";
     let by_link = "leads out of the workspace by a link";
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         (&[("archive", "../api.tar")], &["input `archive`: `../api.tar`", out]),
         (&[("archive", &elsewhere)], &["input `archive`", out]),
         (&[("archive", "away/api.tar")], &["input `archive`", by_link]),
