@@ -65,7 +65,6 @@ fn each_is_refused_by_name_with_what_it_takes() {
         (&[("archive", &elsewhere)], &["input `archive`", out]),
         (&[("archive", "away/api.tar")], &["input `archive`", by_link]),
         (&[("archive", "away.tar")], &["input `archive`", by_link]),
-        (&[("archive", ".git/api.tar")], &["input `archive`", "Git directory"]),
         (&[("archive", "directory.tar")], &["input `archive`", "is a directory"]),
         (
             &[("archive", "api.tgz")],
