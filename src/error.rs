@@ -175,8 +175,8 @@ pub enum RunError {
         place: String,
         /// Why not. Free of control characters.
         why: String,
-        /// The disk has no room for it.
-        full: bool,
+        /// The disk has no room for it: how much it has, as the end of a phrase, if that is known.
+        full: Option<String>,
     },
     /// What several nodes have pushed makes no image.
     #[error("joining the images of the builder's nodes: {0}")]
@@ -361,8 +361,8 @@ impl RunError {
                  its own mirrors and certificates)"
                     .into(),
             ),
-            Self::NotWritten { full: true, .. } => {
-                Some("the disk is full; nothing half was left there".into())
+            Self::NotWritten { full: Some(room), .. } => {
+                Some(format!("the disk is full{room}; nothing half was left there"))
             }
             Self::Join(_) => {
                 Some("no tag was moved; is each node in `builder` one that builds its platforms?".into())

@@ -105,6 +105,7 @@ async fn execute(run: &Run<'_>) -> Result<(), RunError> {
         return Box::pin(preview::foretell(run, &plan, environments)).await;
     }
     preview::print(run, &plan);
+    export::remove_left(run, &plan.exports);
     let before = previous::begin(run, &plan);
     let Some(mut image) = Box::pin(obtain::image(run, &plan, open)).await? else { return Ok(()) };
     Box::pin(verify::all(run, &plan, &image)).await?;

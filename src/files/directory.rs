@@ -17,6 +17,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::for_now;
 use super::owned::{self, give_to_owner};
 use crate::context::root::{Listing, Root};
 
@@ -40,15 +41,16 @@ impl NewDirectory {
     /// # Errors
     /// It cannot be made there.
     pub fn begin(place: &Path, id: &str) -> io::Result<Self> {
-        let there = place.ancestors().find(|one| std::fs::symlink_metadata(one).is_ok());
-        let around = Root::open(there.unwrap_or(place))?.open_directory(".")?;
-        let mut for_now = OsString::from(".");
-        for_now.push(place.file_name().unwrap_or_default());
-        for_now.push(format!(".{id}.partial"));
-        mkdirat(&around, &for_now, Mode::from_raw_mode(0o755))?;
-        give_to_owner(&around, &for_now);
-        let root = open(&around, &for_now)?;
-        Ok(Self { around, place: place.to_owned(), for_now, root })
+        let around = for_now::around(place)?;
+        let temporary = for_now::name(place.file_name().unwrap_or_default(), id);
+        loop {
+            mkdirat(&around, &temporary, Mode::from_raw_mode(0o755))?;
+            give_to_owner(&around, &temporary);
+            let root = open(&around, &temporary)?;
+            if for_now::hold(&root, &around, &temporary)? {
+                return Ok(Self { around, place: place.to_owned(), for_now: temporary, root });
+            }
+        }
     }
 
     /// Makes a directory in it.
@@ -161,7 +163,7 @@ fn kind(above: &OwnedFd, name: &OsStr) -> Result<FileType, Errno> {
     Ok(FileType::from_raw_mode(statat(above, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode))
 }
 
-fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
+pub(super) fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
     // A duplicate would share its place in the listing.
     let fresh = open(directory, OsStr::new("."))?;
     let listing = Listing::read(&fresh, &mut Vec::new())?;
@@ -191,7 +193,7 @@ fn merge(from: &OwnedFd, to: &OwnedFd, depth: usize) -> io::Result<()> {
     Ok(())
 }
 
-fn remove_all(above: &OwnedFd, name: &OsStr, depth: usize) -> io::Result<()> {
+pub(super) fn remove_all(above: &OwnedFd, name: &OsStr, depth: usize) -> io::Result<()> {
     if kind(above, name)? != FileType::Directory {
         return Ok(unlinkat(above, name, AtFlags::empty())?);
     }

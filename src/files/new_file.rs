@@ -11,7 +11,7 @@ use ring::digest::{Context, SHA256};
 use rustix::fs::{AtFlags, renameat, unlinkat};
 use rustix::io::Errno;
 
-use super::owned;
+use super::{for_now, owned};
 use crate::context::root::Root;
 use crate::model::Digest;
 
@@ -53,14 +53,23 @@ impl NewFile {
         let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        let there = above.ancestors().find(|one| std::fs::symlink_metadata(one).is_ok());
-        let directory = Root::open(there.unwrap_or(above))?.open_directory(".")?;
-        let mut for_now = OsString::from(".");
-        for_now.push(name);
-        for_now.push(format!(".{id}.partial"));
-        let file = File::from(owned::create(&directory, &for_now)?);
+        let directory = for_now::around(above)?;
+        let temporary = for_now::name(name, id);
+        let mut file = File::from(owned::create(&directory, &temporary)?);
+        while !for_now::hold(&file, &directory, &temporary)? {
+            file = File::from(owned::create(&directory, &temporary)?);
+        }
         let (path, above, name) = (path.to_owned(), above.to_owned(), name.to_owned());
-        Ok(Self { directory, path, above, name, for_now, file, hash: Context::new(&SHA256), size: 0 })
+        Ok(Self {
+            directory,
+            path,
+            above,
+            name,
+            for_now: temporary,
+            file,
+            hash: Context::new(&SHA256),
+            size: 0,
+        })
     }
 
     /// Waits until the disk has it: what it could not take, it may say only now.

@@ -223,6 +223,24 @@ mod tests {
         assert!(one * 2 < whole.len(), "{one} of {}", whole.len());
     }
 
+    /// As layers that are compressed already are, between what is not.
+    #[test]
+    fn what_cannot_be_compressed_is_stored_between_what_can() {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut noise = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        let mut whole = content(gzip::BLOCKS.size + 99);
+        whole.extend((0..gzip::BLOCKS.size / 2).flat_map(|_| noise()));
+        whole.extend(content(2 * gzip::BLOCKS.size));
+        let bytes = compressed(&whole, ArchiveFormat::Gzip, 3, 100_000);
+        assert!(bytes.len() < whole.len() - gzip::BLOCKS.size, "{} of {}", bytes.len(), whole.len());
+        assert!(plain(bytes, &["gzip", "-dc"]) == whole);
+    }
+
     #[test]
     fn zstd_reads_it() {
         let whole = content(2 * zstd::BLOCKS.size + 77);

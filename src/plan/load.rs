@@ -84,11 +84,9 @@ pub(super) fn plan_load(
         warnings.push("`load`: the image has no tag that it could be loaded under".into());
         return Ok(None);
     }
-    let (platforms, why) = platforms(image, machine);
-    let unpushed = match image.build() {
-        Some(work) if !push.pushes() || push.tolerates_refusal() => unpushed(work, &platforms, &names),
-        _ => None,
-    };
+    let exported = image.build().filter(|_| !push.pushes() || push.tolerates_refusal());
+    let (platforms, why) = platforms(image, exported, machine);
+    let unpushed = exported.and_then(|work| unpushed(work, &platforms, &names));
     Ok(Some(LoadPlan { names, platforms, why, unpushed }))
 }
 
@@ -100,16 +98,20 @@ pub(super) fn names(targets: &Targets, tags: &[PlannedTag]) -> Vec<ImageName> {
     each.filter_map(|name| ImageName::parse_whole(&name).ok()).collect()
 }
 
-/// What the daemon can hold; why not all of it.
-fn platforms(image: &ImageWork, machine: &MachineFacts) -> (Vec<Platform>, Option<String>) {
+/// What the daemon can hold, of what one node or a registry has; why not all of it.
+fn platforms(
+    image: &ImageWork,
+    exported: Option<&BuildWork>,
+    machine: &MachineFacts,
+) -> (Vec<Platform>, Option<String>) {
     let all = image.platforms();
-    let nodes = image.build().map_or(1, |work| work.builder.nodes.len());
+    let nodes = exported.map_or(1, |work| work.builder.nodes.len());
     let why = if all.len() < 2 {
         None
     } else if !machine.containerd_image_store {
         Some("it holds one platform of an image, without the containerd image store")
     } else if nodes > 1 {
-        Some("each node of the builder has built another")
+        Some("each node of the builder has built another, and no registry has all of them")
     } else {
         None
     };

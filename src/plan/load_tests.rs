@@ -3,6 +3,7 @@
 use super::*;
 use crate::inputs::config::Push;
 use crate::metadata::fixture::{built, config, context, push};
+use crate::model::{BuilderAddress, BuilderChoice, BuilderNode};
 use crate::plan::check::violations;
 use crate::plan::export::ExportPlan;
 use crate::plan::facts::DaemonFacts;
@@ -43,6 +44,32 @@ fn what_the_daemon_can_hold() {
             assert_eq!(load.names.len(), plan.tags.len());
             assert_eq!(load.unpushed.is_some(), push == Push::No);
         }
+    }
+}
+
+/// Of several nodes none has all platforms; a registry has.
+#[test]
+fn what_several_nodes_have_built() {
+    let node = |platform: &str| BuilderNode {
+        platforms: platforms_of(platform),
+        address: BuilderAddress::Tcp { host: platform.into(), port: 1234, tls: None },
+    };
+    for (push_it, loaded, why) in [(Push::Auto, "arm64 amd64", false), (Push::No, "amd64", true)] {
+        let mut config =
+            Config { platforms: platforms_of("arm64 amd64"), load: true, push: push_it, ..config() };
+        config.builder.choice = BuilderChoice::Nodes(vec![node("amd64"), node("arm64")]);
+        let context = context(push(), "refs/heads/main");
+        let machine =
+            MachineFacts { platforms: platforms_of("amd64"), containerd_image_store: true, memory: None };
+        let metadata = built(&context, &config).unwrap();
+        let mut facts = Facts { machine: Some(machine), ..facts(daemon(), &config, metadata) };
+        facts.builders.nodes = vec![platforms_of("amd64"), platforms_of("arm64")];
+        let plan = plan(&config, &context, &facts).unwrap();
+        assert_eq!(violations(&plan, &config), Vec::<String>::new());
+        let load = plan.exports.iter().find_map(ExportPlan::load).unwrap();
+        assert_eq!(load.platforms, platforms_of(loaded));
+        assert_eq!(load.why.as_deref().is_some_and(|why| why.contains("no registry has all")), why);
+        assert_eq!(load.unpushed.as_ref().map(|unpushed| unpushed.node), why.then_some(0));
     }
 }
 

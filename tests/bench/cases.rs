@@ -13,7 +13,7 @@ type Case = fn(&Bench) -> Vec<Row>;
 /// Measures the cases that `wanted` names, or all; the rows come in the table's order. Says when each case is done, as
 /// the table comes last.
 pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
-    let cases: [(&str, Case); 17] = [
+    let cases: [(&str, Case); 19] = [
         ("small", small),
         ("files", many_files),
         ("large", large_file),
@@ -27,6 +27,8 @@ pub fn measure(bench: &Bench, wanted: &[String]) -> Vec<Row> {
         ("preflight", crate::tags::preflight),
         ("action", whole_action),
         ("verify", crate::verify::of_ten_milliseconds),
+        ("archive", crate::shipping::archive),
+        ("load", crate::shipping::load),
         ("edit", crate::kustomize::long_edit),
         ("deploy", crate::deploy::two_environments),
         ("memory", memory_at_200_000_files),

@@ -27,6 +27,7 @@ mod kustomize;
 mod measure;
 mod plan;
 mod publisher;
+mod shipping;
 mod table;
 mod tags;
 mod verify;

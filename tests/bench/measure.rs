@@ -324,6 +324,13 @@ impl Bench {
         self.measure(command)
     }
 
+    /// One run of a command line of the shell, all of whose commands must succeed.
+    pub fn shell(&self, line: &str) -> Run {
+        let mut command = self.timed();
+        command.args(["bash", "-euo", "pipefail", "-c", line]);
+        self.measure(command)
+    }
+
     /// One run of `docker buildx build` with the same outcome.
     pub fn buildx(&self, build: &Build) -> Run {
         self.buildx_with(build, &[])
@@ -354,7 +361,7 @@ impl Bench {
             for tag in [format!("{sha}-main"), "main".to_owned(), "latest".to_owned()] {
                 command.args(["--tag", &format!("{}/buildx/{}:{tag}", self.parts.registry, build.name)]);
             }
-        } else {
+        } else if !options.iter().any(|option| option == "--output") {
             // Ours makes the image, to know its digest; this makes none.
             command.args(["--output", "type=cacheonly"]);
         }
@@ -388,6 +395,11 @@ fn settle(binary: &Path) {
         let output = command.output().unwrap_or_else(|fault| panic!("starting {command:?}: {fault}"));
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// The engine forgets what it built: what is large must not stay in memory.
+pub fn forget_builds() {
+    docker(&["builder", "prune", "--all", "--force"]);
 }
 
 /// The container that this machine's runner keeps forgets what it built.

@@ -8,6 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::job::{Job, parts, published};
+use crate::retry;
+use crate::runner::fault_proxy::{Act, Answer, FaultProxy, Kind, Request};
 use crate::runner::parts::{docker, try_docker};
 use crate::runner::step::StepResult;
 
@@ -315,7 +317,7 @@ fn a_disk_that_is_full_leaves_no_half_file() {
         assert!(!result.success, "{}", result.log());
         let errors = result.errors();
         assert!(errors.contains("writing `small/") && errors.contains("No space left on device"), "{errors}");
-        assert!(errors.contains("the disk is full"), "{errors}");
+        assert!(errors.contains("the disk is full: without it 1.0 MB of 1.0 MB are free there"), "{errors}");
         assert_eq!((left, kept.as_str()), (vec!["api.tar".into()], "old"));
         assert_eq!(result.outputs["archive"], "");
     }
@@ -344,6 +346,68 @@ fn a_run_that_is_stopped_leaves_no_half_file() {
         assert_eq!(result.exit_code, Some(143), "{}", result.log());
         assert_eq!(halves(&workspace), Vec::<PathBuf>::new());
         assert!(!workspace.join("api.tar.gz").exists());
+    }
+}
+
+/// It lies in the build context.
+#[test]
+fn what_a_killed_run_left_is_removed_before_the_next_one_builds() {
+    let dockerfile = "ARG BASE\nFROM ${BASE} AS noise\nRUN head -c 300000000 /dev/urandom >/noise\n\
+        FROM noise\nCOPY . /all\nRUN ! find /all -name '*.partial' | grep .\n";
+    let job = Job::new("archive-killed", &[("Dockerfile", dockerfile)])
+        .input("platform", "linux/amd64")
+        .input("push", "false")
+        .input("archive", "dist/api.tar.gz")
+        .input("outputs", "type=oci,dest=layout,tar=false");
+    let workspace = job.machine.workspace();
+    let running = job.native().start();
+    let began = || {
+        let sizes = halves(&workspace);
+        sizes.iter().any(|file| std::fs::metadata(file).is_ok_and(|found| found.len() > 1 << 20))
+    };
+    assert!(crate::runner::wait::until(began), "no archive was begun");
+    let killed = Command::new("kill").args(["-KILL", &running.process().to_string()]).status();
+    assert!(killed.unwrap().success());
+    drop(running.wait());
+    assert_eq!(halves(&workspace).len(), 1);
+    // As one that was killed later would have left it.
+    let layout = workspace.join(format!(".layout.{}.partial", "0".repeat(32)));
+    std::fs::create_dir(&layout).unwrap();
+    std::fs::write(layout.join("index.json"), "half").unwrap();
+    let result = job.native().run();
+    written(&job, &result, "dist/api.tar.gz");
+    assert_eq!(result.log().matches(", which a run that was killed had left").count(), 2, "{}", result.log());
+    assert!(!layout.exists() && workspace.join("layout/index.json").is_file());
+}
+
+/// For longer than a connection: each look at a layer is answered 503 so many times.
+#[test]
+fn a_registry_that_stumbles_is_read_again() {
+    for (times, retries) in [(3, "auto"), (u32::MAX, "0")] {
+        let mut left = times;
+        let proxy = FaultProxy::new(&parts().registry, move |request: &Request| {
+            if request.kind == Kind::GetBlob && request.is_ours() && left > 0 {
+                left -= 1;
+                return Answer::status(503).into();
+            }
+            Act::Pass
+        });
+        let job = retry::job(&format!("archive-stumbles-{retries}"), &proxy)
+            .input("archive", "api.tar")
+            .input("retries", retries);
+        let result = job.native().run();
+        assert_eq!(result.success, retries == "auto", "{}", result.log());
+        assert_eq!(result.outputs["pushed"], "true");
+        if result.success {
+            assert_eq!(
+                Layout::unpack(&written(&job, &result, "api.tar")).names().1,
+                result.outputs["digest"]
+            );
+        } else {
+            assert!(result.errors().contains("503"), "{}", result.errors());
+            assert!(!job.machine.workspace().join("api.tar").exists());
+        }
+        assert_eq!(halves(&job.machine.workspace()), Vec::<PathBuf>::new());
     }
 }
 

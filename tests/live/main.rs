@@ -17,6 +17,7 @@
 mod runner;
 
 mod archive;
+mod bad_exports;
 mod bad_input;
 mod build_output;
 mod build_surface;

@@ -1,5 +1,7 @@
 //! Two nodes: each platform is built on its own one, at the same time; the index is ours; one that fails ends the other.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::builder::{Builder, not_here};
@@ -89,4 +91,72 @@ fn without_a_push_each_just_builds() {
     assert!(result.success, "{}", result.log());
     assert_eq!(job.tags(), Vec::<String>::new());
     assert_eq!(result.outputs["pushed"], "false");
+}
+
+/// No node has all of it, and the registry does: both files and engine get it from there.
+#[test]
+fn what_the_nodes_have_pushed_is_loaded_and_archived() {
+    let job = job("nodes-loaded", DOCKERFILE).input("load", "true").input("archive", "dist/api.tar");
+    let result = job.native().run();
+    assert!(result.success, "{}", result.log());
+    let name = format!("{}/{}:main", parts().localhost(), job.repository());
+    let machine = |platform: &str| {
+        docker(&[
+            "run",
+            "--rm",
+            "--quiet",
+            "--pull",
+            "never",
+            "--platform",
+            platform,
+            &name,
+            "cat",
+            "/machine",
+        ])
+    };
+    assert_eq!(machine("linux/amd64"), "x86_64");
+    if parts().graphdriver() {
+        assert!(result.log().contains("it holds one platform of an image"), "{}", result.log());
+    } else {
+        assert_eq!(machine("linux/arm64"), "aarch64");
+    }
+    let names = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    for name in names.lines().filter(|line| line.contains(&job.repository())) {
+        docker(&["image", "rm", "--force", name]);
+    }
+    let index = Command::new("tar")
+        .args(["-xOf", job.machine.workspace().join("dist/api.tar").to_str().unwrap(), "index.json"])
+        .output()
+        .unwrap();
+    let index: Value = serde_json::from_slice(&index.stdout).unwrap();
+    assert_eq!(text(&index, "/manifests/0/digest"), result.outputs["digest"]);
+}
+
+/// What is not pushed is in parts: the engine gets its own, and a file of all is refused before anything is built.
+#[test]
+fn what_the_nodes_have_not_pushed_is_loaded_for_one_platform() {
+    let mut job = job("nodes-unpushed", DOCKERFILE).input("load", "true").input("push", "false");
+    let result = job.native().run();
+    assert!(result.success, "{}", result.log());
+    let name = format!("{}/{}:main", parts().localhost(), job.repository());
+    let why = if parts().graphdriver() {
+        "it holds one platform of an image"
+    } else {
+        "each node of the builder has built another, and no registry has all of them"
+    };
+    assert!(result.log().contains(&format!("linux/amd64 ({why}")), "{}", result.log());
+    assert_eq!(docker(&["run", "--rm", "--quiet", "--pull", "never", &name, "cat", "/machine"]), "x86_64");
+    let names = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    for name in names.lines().filter(|line| line.contains(&job.repository())) {
+        docker(&["image", "rm", "--force", name]);
+    }
+    for (input, value) in [("archive", "api.tar"), ("outputs", "dist")] {
+        job.inputs.insert(input.into(), value.into());
+        let result = job.native().run();
+        assert!(!result.success, "{}", result.log());
+        let said = format!("`{input}`: each node of `builder` builds other platforms");
+        assert!(result.errors().contains(&said), "{}", result.errors());
+        assert!(!result.log().contains("stage-0 2/2] RUN"), "{}", result.log());
+        job.inputs.remove(input);
+    }
 }

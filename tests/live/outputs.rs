@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::builder::{not_here, of_buildx};
 use crate::job::{Job, parts, published};
 use crate::runner::parts::docker;
+use crate::runner::wait::until;
 
 const DOCKERFILE: &str = "ARG BASE
 FROM ${BASE} AS make
@@ -192,6 +193,77 @@ fn what_is_written_is_what_buildx_writes() {
     assert_eq!(digest(ours.path()), digest(theirs.path()));
     assert_eq!(json(ours.path(), "index.json"), json(theirs.path(), "index.json"));
     assert_eq!(result.outputs["digest"], digest(ours.path()));
+}
+
+#[test]
+fn a_disk_that_is_full_leaves_nothing_half() {
+    let dockerfile = "ARG BASE\nFROM ${BASE} AS make\nRUN head -c 1500000 /dev/urandom >/a && head -c 1500000 /dev/urandom >/b\n\
+        FROM scratch\nCOPY --from=make /a /b /\n";
+    let job = Job::new("outputs-full", &[("Dockerfile", dockerfile)]).input("platform", "linux/amd64");
+    let small = job.machine.workspace().join("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=2m", "none", small.to_str().unwrap()];
+    assert!(Command::new("mount").args(mount).status().unwrap().success());
+    std::fs::create_dir(small.join("dist")).unwrap();
+    for old in ["dist/old", "old.tar"] {
+        std::fs::write(small.join(old), "old").unwrap();
+    }
+    let before = tree(&small);
+    let results: Vec<_> = [
+        ("small/dist", "type=local,dest=small/dist"),
+        ("small/new", "small/new"),
+        ("small/old.tar", "type=tar,dest=small/old.tar"),
+        ("small/layout", "type=oci,dest=small/layout,tar=false"),
+        ("small/oci.tar", "type=oci,dest=small/oci.tar"),
+        ("small/docker.tar", "type=docker,dest=small/docker.tar"),
+    ]
+    .map(|(place, output)| {
+        let mut step = job.native();
+        step.inputs.insert("outputs".into(), output.into());
+        let result = step.run();
+        (place, result, tree(&small))
+    })
+    .into();
+    assert!(Command::new("umount").arg(&small).status().unwrap().success());
+    for (place, result, after) in results {
+        assert!(!result.success, "{place}: {}", result.log());
+        let errors = result.errors();
+        for part in
+            [&format!("writing `{place}`"), "No space left on device", "the disk is full: without it "]
+        {
+            assert!(errors.contains(part), "{part}: {errors}");
+        }
+        assert_eq!(after, before, "{place}");
+        assert_eq!(result.outputs["pushed"], "true", "{place}: what is out is out");
+    }
+    assert_eq!(job.tags().len(), 3);
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_nothing_half() {
+    let dockerfile = "ARG BASE\nFROM ${BASE} AS make\nRUN head -c 300000000 /dev/urandom >/noise\nFROM scratch\nCOPY --from=make /noise /\n";
+    let job = Job::new("outputs-stopped", &[("Dockerfile", dockerfile)])
+        .input("platform", "linux/amd64")
+        .input("push", "false");
+    let workspace = job.machine.workspace();
+    let bytes = || {
+        let large = ["-path", "*.partial*", "-type", "f", "-size", "+1M"];
+        !Command::new("find").arg(&workspace).args(large).output().unwrap().stdout.is_empty()
+    };
+    let before = tree(&workspace);
+    for output in
+        ["dist", "type=tar,dest=files.tar", "type=oci,dest=layout,tar=false", "type=oci,dest=layout.tar"]
+    {
+        let mut step = job.native();
+        step.inputs.insert("outputs".into(), output.into());
+        let running = step.start();
+        assert!(until(bytes), "{output}: nothing was begun");
+        running.signal("TERM");
+        let result = running.wait();
+        assert_eq!(result.exit_code, Some(143), "{output}: {}", result.log());
+        assert!(result.log().to_lowercase().contains("cancel"), "{output}: {}", result.log());
+        assert_eq!(tree(&workspace), before, "{output}");
+    }
 }
 
 #[test]

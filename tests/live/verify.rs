@@ -7,6 +7,7 @@ use crate::runner::step::StepResult;
 use crate::runner::wait::until;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::process::Command;
 
 /// An image for one platform that is verified.
 fn job(name: &str, verify: &str) -> Job {
@@ -264,4 +265,32 @@ fn what_a_killed_run_left_is_removed_by_the_next() {
     published(&next);
     assert!(until(|| of_role("verify").is_empty()));
     assert!(is_gone("sleep 98775"));
+}
+
+/// Outside of a container: who made them is a process, and gone, though the job is the same.
+#[test]
+fn what_a_killed_process_left_is_removed_by_the_next() {
+    let dockerfile =
+        "ARG BASE\nFROM ${BASE}\nEXPOSE 8080\nCMD [\"sh\", \"-c\", \"echo has started; sleep 98779\"]\n";
+    let job = Job::alone("verify-process-killed", &[("Dockerfile", dockerfile)])
+        .input("platform", "linux/amd64")
+        .input("verify", "healthcheck");
+    let networks = || docker(&["network", "ls", "-q", "--filter", "label=docker-push-action.role=verify"]);
+    let running_step = job.native().start();
+    assert!(running_step.wait_for_line(|line| line.ends_with(" has started")));
+    let killed = Command::new("kill").args(["-KILL", &running_step.process().to_string()]).status();
+    assert!(killed.unwrap().success());
+    drop(running_step.wait());
+    assert_eq!((of_role("verify").len(), networks().lines().count()), (1, 1), "nothing else is killed");
+    // One that lives is left alone, whatever another run removes.
+    let lives = job.native().start();
+    assert!(lives.wait_for_line(|line| line.ends_with(" has started")));
+    assert!(until(|| of_role("verify").len() == 1 && networks().lines().count() == 1));
+    let next = job.input("verify", "true");
+    published(&next.native().run());
+    assert_eq!((of_role("verify").len(), networks().lines().count()), (1, 1));
+    lives.signal("TERM");
+    drop(lives.wait());
+    assert!(until(|| of_role("verify").is_empty() && networks().is_empty()));
+    assert!(is_gone("sleep 98779"));
 }

@@ -10,6 +10,7 @@ use super::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_RUNNER, ROLE, RUN, socket_
 use crate::docker::connection::DaemonClient;
 use crate::docker::inspection::{Listed, Status};
 use crate::docker::own_container::OwnContainer;
+use crate::docker::owner::{Standing, process};
 
 /// Removes orphans; `own_name` is the builder of this run.
 pub(super) async fn reap(
@@ -61,12 +62,15 @@ fn orphans<'a>(found: &'a [Listed], running: &HashSet<&str>, runner: &str, job: 
         let label = |key: &str| one.label(key);
         let owner = label(LABEL_OWNER);
         let earlier = label(LABEL_RUNNER) == Some(runner) && label(LABEL_JOB) != Some(job);
+        let by_container =
+            |owner: &str| if running.contains(owner) { Standing::Lives } else { Standing::Gone };
+        let owner = owner.map(|owner| process(owner).unwrap_or_else(|| by_container(owner)));
         match (label(LABEL_KEEP), owner) {
             _ if !matches!(label(LABEL_ROLE), Some(ROLE | ROLE_VERIFY)) || one.state == Status::Removing => {
                 false
             }
-            (Some("step" | "job"), Some(owner)) if running.contains(owner) => false,
-            (Some("step"), Some(_)) => true,
+            (Some("step" | "job"), Some(Standing::Lives)) => false,
+            (Some("step"), Some(Standing::Gone)) => true,
             (Some("step" | "job"), _) => earlier,
             _ => false,
         }
@@ -94,6 +98,9 @@ mod tests {
             one("of a run now, same runner", "step", "lives", "r1", "8"),
             one("killed", "step", "dead", "r2", "8"),
             one("killed in this job", "step", "dead", "r1", "9"),
+            one("of a process", "step", &crate::docker::owner(None).unwrap(), "r1", "8"),
+            one("of a process elsewhere", "step", "process-a.1.2.3", "r1", "9"),
+            one("of one elsewhere before", "step", "process-a.1.2.3", "r1", "8"),
             one("prepared for this job", "step", "", "r1", "9"),
             one("prepared elsewhere", "step", "", "r2", "9"),
             one("prepared before", "step", "", "r1", "8"),
@@ -107,6 +114,15 @@ mod tests {
         let containers: Vec<Listed> = serde_json::from_value(containers).unwrap();
         let orphans = orphans(&containers, &HashSet::from(["lives"]), "r1", "9");
         let ids: Vec<&str> = orphans.iter().map(|one| one.id.as_str()).collect();
-        assert_eq!(ids, ["killed", "killed in this job", "prepared before", "for a job before"]);
+        assert_eq!(
+            ids,
+            [
+                "killed",
+                "killed in this job",
+                "of one elsewhere before",
+                "prepared before",
+                "for a job before"
+            ]
+        );
     }
 }

@@ -58,14 +58,14 @@ pub struct RunOptions<'a> {
     pub job: &'a str,
     /// The runner, for a label.
     pub runner: &'a str,
-    /// The container that we are, for a label.
+    /// The container or the process that we are (`owner`), for a label.
     pub owner: Option<&'a str>,
 }
 
 /// Removes the containers that runs which were killed have left. Nothing depends on it.
 pub async fn reap_containers(daemon: &DaemonClient, own: Option<&OwnContainer>, runner: &str, job: &str) {
     reap_orphans(daemon, own, runner, job).await;
-    probe::reap_networks(daemon).await;
+    probe::reap_networks(daemon, runner, job).await;
 }
 
 /// Where a container has printed something.

@@ -21,6 +21,7 @@ use crate::docker::builder::{LABEL_JOB, LABEL_KEEP, LABEL_OWNER, LABEL_RUNNER};
 use crate::docker::connection::DaemonClient;
 use crate::docker::error::DockerError;
 use crate::docker::ours::{LABEL_ROLE, LABEL_RUN, ROLE_VERIFY, Unfinished, delete};
+use crate::docker::owner::{Standing, process};
 use crate::plan::verify::Ending;
 
 /// Between two rounds of all ports.
@@ -101,8 +102,9 @@ struct Listed {
     labels: Option<HashMap<String, String>>,
 }
 
-/// Removes the networks of runs that were killed: those whose maker is gone.
-pub(super) async fn reap_networks(daemon: &DaemonClient) {
+/// Removes the networks of runs that were killed: those whose maker is gone, and where that cannot be told, those of an earlier
+/// job of this runner.
+pub(super) async fn reap_networks(daemon: &DaemonClient, runner: &str, job: &str) {
     let filters = format!("%7B%22label%22:%5B%22{LABEL_ROLE}={ROLE_VERIFY}%22%5D%7D");
     let Ok(found) =
         daemon.read::<Vec<Listed>>(&format!("/networks?filters={filters}"), "list networks").await
@@ -110,13 +112,19 @@ pub(super) async fn reap_networks(daemon: &DaemonClient) {
         return;
     };
     for network in found {
-        let Some(owner) = network.labels.as_ref().and_then(|labels| labels.get(LABEL_OWNER)) else {
-            continue;
+        let label = |key: &str| network.labels.as_ref()?.get(key).map(String::as_str);
+        let standing = match label(LABEL_OWNER).map(|owner| (owner, process(owner))) {
+            None => Standing::Unknown,
+            Some((_, Some(standing))) => standing,
+            Some((container, None)) => match daemon.inspect(container, "look for a network's maker").await {
+                Ok(Some(maker)) if maker.is_running() => Standing::Lives,
+                Ok(_) => Standing::Gone,
+                Err(_) => Standing::Lives,
+            },
         };
-        if let Ok(maker) = daemon.inspect(owner, "look for a network's maker").await
-            && !maker.is_some_and(|maker| maker.is_running())
-        {
-            // Another run may be at it too.
+        let earlier = label(LABEL_RUNNER) == Some(runner) && label(LABEL_JOB) != Some(job);
+        if standing == Standing::Gone || standing == Standing::Unknown && earlier {
+            // Another run may be at it too; one that is in use stays.
             let _ = daemon.docker.remove_network(&network.id).await;
         }
     }

@@ -4,6 +4,7 @@
 //! who sends them. Whatever ends the run, the thread is waited for, so that nothing half stays.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -12,11 +13,12 @@ use tokio::time::Instant;
 use crate::buildkit::{ArchivePart, Connection, Provisions};
 use crate::engine::obtain::{Image, Located, Origin};
 use crate::engine::report::{Archived, ImageSummary};
+use crate::engine::retry::{Trying, patience};
 use crate::engine::run::Run;
 use crate::engine::solving::{provisions, solve_again};
 use crate::error::RunError;
 use crate::files::layout::Unpacked;
-use crate::files::{Compressed, Layout, NewFile, Root};
+use crate::files::{Compressed, Layout, NewFile, Root, room};
 use crate::model::text;
 use crate::plan::archive::ArchivePlan;
 use crate::plan::build::BuildPlan;
@@ -29,6 +31,7 @@ const PARTS: usize = 16;
 /// A file that is all there, under another name still.
 pub(super) struct Staged {
     file: NewFile,
+    path: PathBuf,
     place: String,
     began: Instant,
 }
@@ -36,7 +39,7 @@ pub(super) struct Staged {
 impl Staged {
     /// Gives the file its name.
     pub(super) fn commit(self, run: &Run<'_>) -> Result<(), RunError> {
-        let written = self.file.finish().map_err(|error| not_written(&self.place, &error))?;
+        let written = self.file.finish().map_err(|error| not_written(&self.place, &self.path, &error))?;
         run.process.reporter.phase("archive", self.began.elapsed());
         let size = units::bytes(written.size);
         run.process.reporter.info(&format!("wrote {} ({size}, {})", self.place, written.digest));
@@ -77,26 +80,37 @@ pub(super) async fn stage(
         }
         (None, ..) => return Ok(None),
     };
-    Ok(Some(Staged { file, place: plan.place.clone(), began }))
+    Ok(Some(Staged { file, path: plan.path.clone(), place: plan.place.clone(), began }))
 }
 
-/// What was pushed.
+/// What was pushed. Where the registry stumbles for longer than a connection, all of it is read again.
 async fn downloaded(
     run: &Run<'_>,
     plan: &ArchivePlan,
     located: &Located,
     id: &str,
 ) -> Result<NewFile, RunError> {
-    let (parts, incoming) = mpsc::channel(PARTS);
-    let writing = write(plan, id, |layout| pack(layout, incoming));
-    let client = run.registries.client(located.repository.registry());
-    let sending = async move {
-        // The channel ends with this, and with it who writes.
-        let parts = parts;
-        Ok(client.download(&located.repository, &located.digest, &parts).await?)
-    };
-    let sent = run.until_stopped(sending).await;
-    Ok(ended(&plan.place, writing, sent).await?.0)
+    let registry = located.repository.registry();
+    let mut trying = Trying::new(patience(run, registry));
+    loop {
+        let (parts, incoming) = mpsc::channel(PARTS);
+        let writing = write(plan, id, |layout| pack(layout, incoming));
+        let client = run.registries.client(registry);
+        let sending = async move {
+            // The channel ends with this, and with it who writes.
+            let parts = parts;
+            Ok(client.download(&located.repository, &located.digest, &parts).await?)
+        };
+        let sent = run.until_stopped(sending).await;
+        match ended((&plan.place, &plan.path), writing, sent).await {
+            Err(RunError::Registry(error)) => {
+                if !run.until_stopped(async { Ok(trying.again(run.process, &error).await) }).await? {
+                    return Err(RunError::Registry(error));
+                }
+            }
+            written => return Ok(written?.0),
+        }
+    }
 }
 
 /// Packs what comes; whether all of it has come, who sends it knows.
@@ -135,7 +149,7 @@ async fn exported(
     });
     let provisions = Provisions { archive: Some(parts), ..provisions(run, build) };
     let sent = solve_again(run, connection, build, provisions, id).await;
-    ended(&plan.place, writing, sent).await
+    ended((&plan.place, &plan.path), writing, sent).await
 }
 
 /// Begins to write the file.
@@ -157,7 +171,7 @@ fn write(
 
 /// How it ended: a disk that does not take the file ends who sends it, so that its word is the first cause.
 pub(super) async fn ended<T>(
-    place: &str,
+    (place, path): (&str, &Path),
     writing: JoinHandle<io::Result<T>>,
     sent: Result<(), RunError>,
 ) -> Result<T, RunError> {
@@ -170,14 +184,24 @@ pub(super) async fn ended<T>(
     };
     match (sent, written) {
         (Err(stopped @ RunError::Stopped(_)), _) => Err(stopped),
-        (_, Err(error)) if error.raw_os_error().is_some() => Err(not_written(place, &error)),
+        (_, Err(error)) if error.raw_os_error().is_some() => Err(not_written(place, path, &error)),
         (Err(error), _) => Err(error),
-        (Ok(()), Err(error)) => Err(not_written(place, &error)),
+        (Ok(()), Err(error)) => Err(not_written(place, path, &error)),
         (Ok(()), Ok(written)) => Ok(written),
     }
 }
 
-pub(super) fn not_written(place: &str, error: &io::Error) -> RunError {
+/// Why a file or a directory is not there. What there was of it is gone by now, and has given its room back.
+pub(super) fn not_written(place: &str, path: &Path, error: &io::Error) -> RunError {
     let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    RunError::NotWritten { place: place.to_owned(), why: text::line(&error.to_string()), full }
+    let room = || {
+        let Some(room) = room(path) else { return String::new() };
+        let (free, size) = (units::bytes(room.free), units::bytes(room.size));
+        format!(": without it {free} of {size} are free there, and it needs more")
+    };
+    RunError::NotWritten {
+        place: place.to_owned(),
+        why: text::line(&error.to_string()),
+        full: full.then(room),
+    }
 }

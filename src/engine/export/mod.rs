@@ -14,12 +14,30 @@ mod output;
 use super::obtain::{Image, Origin};
 use super::run::Run;
 use crate::error::RunError;
+use crate::files;
+use crate::model::text;
 use crate::plan::export::ExportPlan;
 
 /// What is all there, under another name still.
 enum Staged {
     Archive(archive::Staged),
     Output(output::Staged),
+}
+
+/// Removes what runs that were killed have left on its way to the files that the plan names: before the build, whose context they
+/// may lie in.
+pub(super) fn remove_left(run: &Run<'_>, plan: &[ExportPlan]) {
+    for export in plan {
+        let removed = match export {
+            ExportPlan::Archive(plan) => files::remove_left(&plan.path, false),
+            ExportPlan::Output(plan) => files::remove_left(&plan.path, plan.directory),
+            ExportPlan::Load(_) | ExportPlan::Cache(_) => continue,
+        };
+        for name in removed {
+            let said = format!("removed `{}`, which a run that was killed had left", text::name(&name));
+            run.process.reporter.info(&said);
+        }
+    }
 }
 
 /// Makes each thing that the plan names, in its order, of an image that is out.

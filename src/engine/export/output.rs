@@ -42,7 +42,7 @@ impl Staged {
             Made::File(file) => file.finish_alone().map(drop),
             Made::Directory(directory) => directory.finish().map(drop),
         };
-        put.map_err(|error| not_written(&self.plan.place, &error))?;
+        put.map_err(|error| not_written(&self.plan.place, &self.plan.path, &error))?;
         run.process.reporter.phase(&format!("output `{}`", self.plan.kind.name()), self.began.elapsed());
         run.process.reporter.info(&format!("wrote {} (`{}`)", self.plan.place, self.plan.kind.name()));
         Ok(())
@@ -73,7 +73,7 @@ pub(super) async fn stage(
     let given = provisions(run, &build);
     let made = if plan.kind == ExporterKind::Local {
         let directory = NewDirectory::begin(&plan.path, id);
-        let directory = Arc::new(directory.map_err(|error| not_written(&plan.place, &error))?);
+        let directory = Arc::new(directory.map_err(|error| not_written(&plan.place, &plan.path, &error))?);
         let (files, mut failures) = Files::into(Arc::clone(&directory));
         let given = Provisions { files: Some(files), ..given };
         let sent = solve_again(run, &node.connection, &build, given, id).await;
@@ -83,11 +83,14 @@ pub(super) async fn stage(
         }
         match (sent, first, Arc::try_unwrap(directory)) {
             (Err(stopped @ RunError::Stopped(_)), ..) => return Err(stopped),
-            (_, Some(error), _) => return Err(not_written(&plan.place, &error)),
+            (_, Some(error), unpacked) => {
+                drop(unpacked);
+                return Err(not_written(&plan.place, &plan.path, &error));
+            }
             (Err(error), ..) => return Err(error),
             (Ok(()), None, Ok(directory)) => Made::Directory(directory),
             (Ok(()), None, Err(_)) => {
-                return Err(not_written(&plan.place, &io::Error::other("files are still sent")));
+                return Err(not_written(&plan.place, &plan.path, &io::Error::other("files are still sent")));
             }
         }
     } else {
@@ -95,7 +98,7 @@ pub(super) async fn stage(
         let writing = write(plan, id, incoming);
         let given = Provisions { archive: Some(parts), ..given };
         let sent = solve_again(run, &node.connection, &build, given, id).await;
-        ended(&plan.place, writing, sent).await?
+        ended((&plan.place, &plan.path), writing, sent).await?
     };
     Ok(Some(Staged { made, plan: plan.clone(), began }))
 }

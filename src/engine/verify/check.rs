@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::PROBE;
 use super::transcript::Transcript;
 use crate::docker::{
-    Channel, DaemonClient, OwnContainer, Prober, RunOptions, run_container, run_until_healthy,
+    Channel, DaemonClient, OwnContainer, Prober, RunOptions, owner, run_container, run_until_healthy,
 };
 use crate::engine::report::Verified;
 use crate::engine::run::Run;
@@ -63,7 +63,7 @@ impl Checking<'_> {
         let mut heard = |channel: Channel, printed: &[u8]| {
             show(reporter, transcript.take(usize::from(channel == Channel::Err), printed, began.elapsed()));
         };
-        let label = self.run.label();
+        let (label, owner) = (self.run.label(), owner(self.own));
         let options = RunOptions {
             id: self.run.process.random_id(),
             image: self.name,
@@ -76,7 +76,7 @@ impl Checking<'_> {
             run: &label,
             job: &self.plan.job,
             runner: &self.plan.runner,
-            owner: self.own.map(|own| own.id.as_str()),
+            owner: owner.as_deref(),
         };
         let ending = if arguments.is_some() {
             run_container(self.daemon, &options, &mut heard).await?

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod copies;
+mod downloads;
 pub mod fake;
 mod faults;
 mod login;
