@@ -139,6 +139,16 @@ impl Reporter {
         terminal.flush();
     }
 
+    /// Ends a fence and a group that somebody has left open.
+    pub fn end_group(&self) {
+        let mut terminal = self.terminal();
+        if let Some(fence) = terminal.fence.clone() {
+            terminal.command(&Command::Resume(fence));
+        }
+        terminal.command(&Command::EndGroup);
+        terminal.flush();
+    }
+
     /// An error without a place.
     pub fn error(&self, message: &str) {
         self.annotate(Annotation::new(Level::Error, message));

@@ -186,17 +186,6 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Stops the other threads when one dies of a bug, so that the transfer ends and can say so.
-pub(super) struct StopOnPanic<'a>(pub(super) &'a Shared);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.stop();
-        }
-    }
-}
-
 /// Messages collected by one thread, on their way out.
 pub(super) struct Outbox {
     /// Whole messages.
