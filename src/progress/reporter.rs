@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::colour::coloured;
 use super::plain::Line;
 use super::screen::Screen;
+use crate::model::sort_by_key;
 use crate::runner::command::{self, Annotation, Command, Level};
 use crate::runner::summary::Phase;
 use crate::runner::untrusted;
@@ -92,7 +93,7 @@ impl Reporter {
                 terminal.masks.push(mask);
             }
         }
-        terminal.masks.sort_by_key(|mask| std::cmp::Reverse(mask.len()));
+        sort_by_key(&mut terminal.masks, |mask| std::cmp::Reverse(mask.len()));
         terminal.flush();
         known
     }

@@ -8,6 +8,7 @@ use super::event::{SourceLocation, VertexWarning};
 use super::excerpt::quote;
 use super::node::is_internal;
 use super::state::Step;
+use crate::model::sort_by_key;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::summary::{Failure, StepRow};
 use crate::runner::units;
@@ -107,7 +108,7 @@ pub(super) fn transfer(step: &Step, current: u64, total: Option<u64>, rate: u64)
 /// `… still running: #7 [2/4] RUN make (1 m 05 s)`, with what it is at; absent when nothing runs.
 pub(super) fn still_running<'a>(steps: impl Iterator<Item = (&'a Step, Duration)>) -> Option<String> {
     let mut steps: Vec<_> = steps.collect();
-    steps.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+    sort_by_key(&mut steps, |(_, time)| std::cmp::Reverse(*time));
     let shown: Vec<String> = steps
         .iter()
         .take(3)
@@ -221,7 +222,7 @@ pub fn step_rows(steps: &[Step]) -> Vec<StepRow> {
             failed: step.is_failed(),
         })
         .collect();
-    rows.sort_by_key(|row| row.number);
+    sort_by_key(&mut rows, |row| row.number);
     rows
 }
 

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::markdown::{block, label};
+use crate::model::sort_by_key;
 
 /// One step of the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,9 +36,9 @@ pub(super) fn render(steps: &[StepRow]) -> String {
     let whole = steps.iter().map(|step| step.start + step.time).max().unwrap_or_default();
     let visible = (whole / 200).max(Duration::from_millis(10));
     let mut bars: Vec<&StepRow> = steps.iter().filter(|step| !step.cached && step.time >= visible).collect();
-    bars.sort_by_key(|step| std::cmp::Reverse(step.time));
+    sort_by_key(&mut bars, |step| std::cmp::Reverse(step.time));
     bars.truncate(MAX_BARS);
-    bars.sort_by_key(|step| (step.start, step.number));
+    sort_by_key(&mut bars, |step| (step.start, step.number));
     if bars.is_empty() {
         return String::new();
     }

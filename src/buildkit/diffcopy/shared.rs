@@ -15,6 +15,7 @@ use crate::context::credentials::Blanked;
 use crate::context::entry::Entry;
 use crate::context::path_text::text_of;
 use crate::context::root::Root;
+use crate::model::sort_by;
 
 /// How many of the largest files are reported.
 const LARGEST: usize = 5;
@@ -172,7 +173,7 @@ impl Shared {
     pub(super) fn transfer(&self) -> Transfer {
         let (entries, files_sent, bytes_sent) = self.progress.read();
         let Notes { mut blanked, largest } = std::mem::take(&mut *self.notes.lock_anyway());
-        blanked.sort_by(|a, b| a.path.cmp(&b.path));
+        sort_by(&mut blanked, |a, b| a.path.cmp(&b.path));
         Transfer { entries, files_sent, bytes_sent, blanked, largest }
     }
 }
