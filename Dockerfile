@@ -2,6 +2,8 @@
 # Both platforms are cross-compiled on the builder's own, so no step runs under emulation. Ready
 # binaries take the place of the stage `build` with `--build-context build=DIR`, where DIR holds
 # what it leaves in /out (tests/parts/action-image does that where no base image can be pulled).
+# It is published with layers of zstd, which Docker takes since 23 and which are a sixth smaller than with gzip:
+# --output type=image,push=true,oci-mediatypes=true,compression=zstd,compression-level=22,force-compression=true
 FROM --platform=$BUILDPLATFORM rust:1.95.0-bookworm AS build
 ARG BUILDARCH
 ARG TARGETARCH

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use docker_push_action::engine::{self, PROBE, Process};
+use docker_push_action::engine::{self, PROBE, Process, Rescue};
 use docker_push_action::error::Stop;
-use docker_push_action::model::chain;
-use docker_push_action::progress::bug::{caught, tell_of_panics};
+use docker_push_action::model::{chain, clean_up};
 use docker_push_action::progress::debug::DebugLines;
 use docker_push_action::progress::reporter::Reporter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,36 +21,38 @@ fn main() -> ExitCode {
     let variables = variables();
     let debug = variables.get("RUNNER_DEBUG").is_some_and(|value| value == "1");
     let reporter = reporter(&variables, debug);
-    tell_of_panics(reporter.clone());
-    let code = start(variables, &reporter).unwrap_or_else(|error| {
+    let rescue = Rescue::prepare(reporter.clone());
+    let code = start(variables, &reporter, rescue).unwrap_or_else(|error| {
         reporter.error(&chain(&*error));
         1
     });
+    // What is held by a thread that panicked.
+    clean_up();
     ExitCode::from(code)
 }
 
-fn start(variables: BTreeMap<String, String>, reporter: &Reporter) -> anyhow::Result<u8> {
+fn start(variables: BTreeMap<String, String>, reporter: &Reporter, rescue: Rescue) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // A run catches its own and goes on to its report; this is for what is around it.
-    let code = runtime.block_on(caught(dispatch(&arguments, variables, reporter.clone())));
+    let code = runtime.block_on(dispatch(&arguments, variables, reporter.clone(), rescue));
     // A file that is being read must not keep a cancelled step alive.
     runtime.shutdown_background();
-    code.map_err(anyhow::Error::from).flatten()
+    code
 }
 
 async fn dispatch(
     arguments: &[String],
     variables: BTreeMap<String, String>,
     reporter: Reporter,
+    rescue: Rescue,
 ) -> anyhow::Result<u8> {
     Ok(match arguments.first().map(String::as_str) {
-        None => Box::pin(action(variables, reporter, Work::Run)).await?,
-        Some("prepare") => Box::pin(action(variables, reporter, Work::Prepare)).await?,
+        None => Box::pin(action(variables, reporter, rescue, Work::Run)).await?,
+        Some("prepare") => Box::pin(action(variables, reporter, rescue, Work::Prepare)).await?,
         // What `prepare` leaves running.
         Some("prepare-builder") => {
-            Box::pin(action(variables, reporter, Work::Builder(&arguments[1..]))).await?
+            Box::pin(action(variables, reporter, rescue, Work::Builder(&arguments[1..]))).await?
         }
         // The relay reports on its lifeline; all that is left to say is whether it went well.
         Some("relay") => u8::from(docker_push_action::docker::relay::serve(&arguments[1..]).await.is_err()),
@@ -83,6 +84,7 @@ enum Work<'a> {
 async fn action(
     variables: BTreeMap<String, String>,
     reporter: Reporter,
+    rescue: Rescue,
     work: Work<'_>,
 ) -> anyhow::Result<u8> {
     if variables.get("RUNNER_DEBUG").is_some_and(|value| value == "1") {
@@ -95,7 +97,7 @@ async fn action(
     let (tell, stop) = watch::channel(None);
     // `/proc` always knows; without it there is the image's own path.
     let program = std::env::current_exe().unwrap_or_else(|_| "/docker-push-action".into());
-    let process = Process { variables, reporter, program, now, random, stop };
+    let process = Process { variables, reporter, program, now, random, stop, rescue };
     let work = async {
         match work {
             Work::Run => Box::pin(engine::run(&process)).await,

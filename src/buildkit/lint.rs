@@ -28,7 +28,7 @@ use super::provisions::Provisions;
 use super::request::{add_arguments, solve_request};
 use super::solve::{failure, open_session};
 use super::status::Follower;
-use crate::model::text;
+use crate::model::{sort_by_key, text};
 use crate::plan::build::BuildPlan;
 use crate::progress::event::{SourceLocation, StatusUpdate, VertexWarning};
 
@@ -206,7 +206,7 @@ fn read(json: &[u8]) -> Result<Linted, serde_json::Error> {
             }
         })
         .collect();
-    found.sort_by_key(|warning| warning.location.as_ref().map(|place| place.line));
+    sort_by_key(&mut found, |warning| warning.location.as_ref().map(|place| place.line));
     let failure = error.map(|error| BuildError::Dockerfile {
         message: text::lines(&error.message),
         location: place(error.location),

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 /// Owns a group of tasks. Dropping it aborts them; `close` also waits until they are gone.
 #[derive(Debug, Default)]
@@ -31,9 +31,7 @@ impl Tasks {
     pub(super) async fn close(self) {
         let mut set = std::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         set.abort_all();
-        while let Some(ended) = set.join_next().await {
-            report(&ended);
-        }
+        while set.join_next().await.is_some() {}
     }
 }
 
@@ -49,9 +47,7 @@ impl Spawner {
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Ended ones are let go here: a long session serves many calls.
-        while let Some(ended) = set.try_join_next() {
-            report(&ended);
-        }
+        while set.try_join_next().is_some() {}
         set.spawn(task);
     }
 }
@@ -64,14 +60,6 @@ where
         self.spawn(async move {
             task.await;
         });
-    }
-}
-
-fn report(ended: &Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "a task of the connection to the daemon panicked");
     }
 }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::git_config::{ConfigLine, config_lines};
 use super::git_directory::Carrier;
-use crate::model::text;
+use crate::model::{sort_by_key, text};
 
 /// A file that was sent with parts of it blanked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub fn blank(carrier: Carrier, content: &mut [u8]) -> Vec<usize> {
         }
     }
     let mut lines = Vec::new();
-    hidden.sort_by_key(|(range, _)| range.start);
+    sort_by_key(&mut hidden, |(range, _)| range.start);
     let (mut counted, mut number) = (0, 1);
     for (range, filler) in hidden {
         number += content[counted..range.start].split(|&byte| byte == b'\n').count() - 1;

@@ -112,11 +112,11 @@ async fn output(
 ) -> Result<Output, DockerError> {
     let name = format!("docker-push-action-emulator-{}", options.id);
     let create = CreateContainerOptionsBuilder::default().name(&name).build();
-    let mut unfinished = Unfinished::new(daemon.socket(), &name);
+    let unfinished = Unfinished::new(daemon.socket(), &name);
     let body = container(image, platforms, &options.run);
-    unfinished.asked = true;
+    unfinished.asked(true);
     let created = daemon.docker.create_container(Some(create), body).await;
-    unfinished.asked = false;
+    unfinished.asked(false);
     let id = created.map_err(|error| DockerError::of("create its container", &error))?.id;
     let (output, ()) = tokio::join!(run(daemon, &id), reap(daemon, &id, ROLE));
     let output = output?;

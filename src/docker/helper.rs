@@ -20,7 +20,7 @@ use super::error::DockerError;
 use super::ours::{LABEL_ROLE, LABEL_RUN, ORPHAN_AGE, Unfinished, reap};
 use super::own_container::OwnContainer;
 use super::relay;
-use crate::model::{RegistryHost, text};
+use crate::model::{Cleanup, RegistryHost, text};
 
 /// What a helper container needs to know about this run.
 #[derive(Clone, Debug)]
@@ -52,16 +52,26 @@ pub(super) struct Helper {
 
 /// Removed with this value.
 #[derive(Debug)]
-struct SharedDirectory(PathBuf);
+struct SharedDirectory {
+    path: PathBuf,
+    _removal: Cleanup,
+}
 
-impl Drop for SharedDirectory {
-    fn drop(&mut self) {
-        // Two sockets at most; what cannot be removed goes with the runner's temporary directory.
-        for socket in [relay::LIFELINE, relay::REGISTRY] {
-            let _ = std::fs::remove_file(self.0.join(socket));
-        }
-        let _ = std::fs::remove_dir(&self.0);
+impl SharedDirectory {
+    /// One that is there.
+    fn of(path: &Path) -> Self {
+        let removed = path.to_owned();
+        Self { path: path.to_owned(), _removal: Cleanup::new(move || remove(&removed)) }
     }
+}
+
+/// Removes a shared directory.
+fn remove(directory: &Path) {
+    // Two sockets at most; what cannot be removed goes with the runner's temporary directory.
+    for socket in [relay::LIFELINE, relay::REGISTRY] {
+        let _ = std::fs::remove_file(directory.join(socket));
+    }
+    let _ = std::fs::remove_dir(directory);
 }
 
 impl Helper {
@@ -86,14 +96,14 @@ impl Helper {
 
         let create = CreateContainerOptionsBuilder::default().name(&name).build();
         // Until it reports, nothing but this removes it: a container that never ran does not end.
-        let mut unfinished = Unfinished::new(daemon.socket(), &name);
+        let unfinished = Unfinished::new(daemon.socket(), &name);
         let start = async {
-            unfinished.asked = true;
+            unfinished.asked(true);
             let created = daemon.docker.create_container(Some(create), body).await;
-            unfinished.asked = false;
+            unfinished.asked(false);
             let id = created.map_err(|error| DockerError::of("create it", &error).to_string())?.id;
             let (lifeline, ()) = tokio::join!(first_words(daemon, &id, &listener), reap(daemon, &id, ROLE));
-            sweep(parent, &directory.0);
+            sweep(parent, &directory.path);
             Ok((lifeline?, id))
         };
         match tokio::time::timeout(options.timeout, start).await {
@@ -108,7 +118,7 @@ impl Helper {
 
     /// The socket that leads to the registry.
     pub(super) fn socket(&self) -> PathBuf {
-        self.directory.0.join(relay::REGISTRY)
+        self.directory.path.join(relay::REGISTRY)
     }
 
     /// The container's id.
@@ -134,7 +144,7 @@ fn sweep(parent: &Path, ours: &Path) {
             Err(_) => made(&path).is_some_and(|made| made < now.saturating_sub(ORPHAN_AGE)),
         };
         if dead {
-            drop(SharedDirectory(path));
+            remove(&path);
         }
     }
 }
@@ -146,7 +156,7 @@ const PREFIX: &str = "docker-push-action-relay-";
 fn share(path: &Path) -> Result<(SharedDirectory, UnixListener, (u32, u32)), String> {
     let said = |error: std::io::Error| format!("`{}`: {}", path.display(), text::line(&error.to_string()));
     std::fs::DirBuilder::new().mode(0o700).create(path).map_err(said)?;
-    let directory = SharedDirectory(path.to_owned());
+    let directory = SharedDirectory::of(path);
     let metadata = std::fs::metadata(path).map_err(said)?;
     let listener = UnixListener::bind(path.join(relay::LIFELINE)).map_err(said)?;
     Ok((directory, listener, (metadata.uid(), metadata.gid())))

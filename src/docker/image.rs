@@ -4,7 +4,6 @@
 //! Never looks for a newer one: whoever wants a certain image names its digest. A login goes to its own registry only.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
@@ -16,7 +15,7 @@ use tokio::time::Instant;
 use super::connection::DaemonClient;
 use super::error::DockerError;
 use super::ours::delete;
-use crate::model::{ImageName, Logins, Platform, text};
+use crate::model::{Cleanup, ImageName, Logins, Platform, text};
 
 /// How far a pull is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,10 +70,9 @@ pub(super) async fn ensure_image(
 /// An image that the daemon has. What was put there for it goes with this value.
 #[derive(Debug)]
 pub struct HeldImage {
-    socket: PathBuf,
     name: String,
-    /// The daemon had it before.
-    was_there: bool,
+    /// None where the daemon had it before.
+    _removal: Option<Cleanup>,
 }
 
 /// Has the daemon pull the image of a platform, unless it has that already. `reference`: a repository with the digest of that
@@ -91,10 +89,11 @@ pub async fn pull_platform(
 ) -> Result<HeldImage, ImageError> {
     let image = ImageName::parse(reference).map_err(|why| ImageError::Pull(why.to_string()))?;
     let was_there = daemon.has_image(reference).await?;
-    let pulled = HeldImage { socket: daemon.socket().to_owned(), name: reference.to_owned(), was_there };
-    if !was_there {
-        pull(daemon, &image, Some(platform), logins, heard).await?;
+    if was_there {
+        return Ok(HeldImage { name: reference.to_owned(), _removal: None });
     }
+    let pulled = HeldImage::temporary(daemon, reference);
+    pull(daemon, &image, Some(platform), logins, heard).await?;
     Ok(pulled)
 }
 
@@ -126,21 +125,17 @@ pub async fn pull_under_names(
 impl HeldImage {
     /// One that is put into the daemon's store under this name, or will be.
     pub fn temporary(daemon: &DaemonClient, name: &str) -> Self {
-        Self { socket: daemon.socket().to_owned(), name: name.to_owned(), was_there: false }
+        let (socket, path) = (daemon.socket().to_owned(), format!("/images/{name}"));
+        // Nothing can be awaited then. One that is used by somebody else meanwhile stays.
+        let removal = Cleanup::new(move || {
+            let _ = delete(&socket, &path, REMOVAL);
+        });
+        Self { name: name.to_owned(), _removal: Some(removal) }
     }
 
     /// The name that the daemon knows it by.
     pub fn name(&self) -> &str {
         &self.name
-    }
-}
-
-impl Drop for HeldImage {
-    fn drop(&mut self) {
-        if !self.was_there {
-            // Nothing can be awaited here. One that is used by somebody else meanwhile stays.
-            let _ = delete(&self.socket, &format!("/images/{}", self.name), REMOVAL);
-        }
     }
 }
 

@@ -3,12 +3,15 @@
 //! The container list is the daemon's and others use it too: only what bears our role is ever removed.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
 
 use super::connection::DaemonClient;
 use super::inspection::{Listed, Status};
+use crate::model::Cleanup;
 
 /// Our label: what the container is for.
 pub(super) const LABEL_ROLE: &str = "docker-push-action.role";
@@ -17,39 +20,58 @@ pub(super) const ROLE_VERIFY: &str = "verify";
 /// Our label: the run that it belongs to.
 pub(super) const LABEL_RUN: &str = "docker-push-action.run";
 
-/// A container that is removed with this value, also when the run is cancelled in the middle of its start.
+/// A container that is removed with this value, also when the run is cancelled in the middle of its start, or panics.
 #[derive(Debug)]
 pub(super) struct Unfinished {
-    socket: PathBuf,
-    name: Option<String>,
     /// The daemon has been asked and has not answered: it may be making the container right now.
-    pub(super) asked: bool,
+    asked: Arc<AtomicBool>,
+    /// The directory that goes with it.
+    directory: Arc<Mutex<Option<PathBuf>>>,
+    removal: Cleanup,
 }
 
 impl Unfinished {
     /// Guards the container of this name behind the daemon's socket, there or not.
     pub(super) fn new(socket: &Path, name: &str) -> Self {
-        Self { socket: socket.to_owned(), name: Some(name.to_owned()), asked: false }
+        let (asked, directory) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None::<PathBuf>)));
+        let removal = {
+            let (socket, name) = (socket.to_owned(), name.to_owned());
+            let (asked, directory) = (Arc::clone(&asked), Arc::clone(&directory));
+            Cleanup::new(move || {
+                remove_unfinished(&socket, &name, asked.load(Ordering::Relaxed));
+                if let Some(directory) = directory.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    let _ = std::fs::remove_dir_all(directory);
+                }
+            })
+        };
+        Self { asked, directory, removal }
+    }
+
+    /// The daemon is being asked for it, or has answered.
+    pub(super) fn asked(&self, asked: bool) {
+        self.asked.store(asked, Ordering::Relaxed);
+    }
+
+    /// When it is removed, so is this directory.
+    pub(super) fn with_directory(&self, directory: &Path) {
+        *self.directory.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory.to_owned());
     }
 
     /// It is somebody else's from now on.
-    pub(super) fn keep(mut self) {
-        self.name = None;
+    pub(super) fn keep(self) {
+        self.removal.forget();
     }
 }
 
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        let Some(name) = self.name.take() else { return };
-        // Nothing can be awaited here. One that is gone, or going, is as good as removed; one that is not there
-        // yet is waited for, as the daemon goes on making it.
-        let deadline = Instant::now() + PATIENCE;
-        while remove(&self.socket, &name, REMOVAL).is_ok_and(|status| status == 404)
-            && self.asked
-            && Instant::now() < deadline
-        {
-            std::thread::sleep(PAUSE);
-        }
+fn remove_unfinished(socket: &Path, name: &str, asked: bool) {
+    // Nothing can be awaited here. One that is gone, or going, is as good as removed; one that is not there
+    // yet is waited for, as the daemon goes on making it.
+    let deadline = Instant::now() + PATIENCE;
+    while remove(socket, name, REMOVAL).is_ok_and(|status| status == 404)
+        && asked
+        && Instant::now() < deadline
+    {
+        std::thread::sleep(PAUSE);
     }
 }
 

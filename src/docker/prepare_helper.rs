@@ -59,10 +59,10 @@ pub async fn start_prepare_helper(
     let body = body(&own, options).map_err(failed)?;
     let name = format!("docker-push-action-prepare-{}", options.id);
     let create = CreateContainerOptionsBuilder::default().name(&name).build();
-    let mut unfinished = Unfinished::new(daemon.socket(), &name);
-    unfinished.asked = true;
+    let unfinished = Unfinished::new(daemon.socket(), &name);
+    unfinished.asked(true);
     let created = daemon.docker.create_container(Some(create), body).await;
-    unfinished.asked = false;
+    unfinished.asked(false);
     let id = created.map_err(|error| DockerError::of("create a helper container", &error))?.id;
     let upload = UploadToContainerOptionsBuilder::default().path("/").build();
     let file = bollard::body_full(archive::file(ORDERS, options.orders).into());

@@ -3,8 +3,8 @@
 //! [`execute`] is the whole of it. Each phase has a folder or a file of its own, which can be read alone: it is given the
 //! [`Run`] and the values that those before it have handed on, and hands on one value. A new phase is one more line there
 //! and one more folder. What the phases share stands beside them: `retry` sleeps, `registries` makes clients, `run` hears
-//! the signal to stop, `background` owns work that was begun early. A run that makes no image, but has the Dockerfile
-//! checked, is `lint`.
+//! the signal to stop, `background` owns work that was begun early, `rescue` ends a process that panicked. A run that makes
+//! no image, but has the Dockerfile checked, is `lint`.
 //!
 //! Owns the effects and their order; decides nothing about *what* is done: that stands in the plan. What was done is
 //! reported as it happens, so that a run that fails or is cancelled still tells it.
@@ -29,10 +29,14 @@ mod pulls;
 mod registries;
 mod report;
 mod repository_view;
+mod rescue;
 mod retry;
 mod run;
 mod solving;
 mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::buildkit::Address;
 use crate::error::RunError;
@@ -42,12 +46,12 @@ use crate::inputs::mask::{self, secrets_to_mask};
 use crate::inputs::raw::RawInputs;
 use crate::model::Keyring;
 use crate::plan;
-use crate::progress::bug::caught;
 use crate::runner::context::RunnerContext;
 use crate::runner::event_file;
 
 pub use prepare::{prepare, prepare_builder};
 pub use process::Process;
+pub use rescue::Rescue;
 pub use verify::PROBE;
 
 use gather::Gathered;
@@ -61,9 +65,14 @@ pub async fn run(process: &Process) -> u8 {
     for secret in secrets_to_mask(&process.variables) {
         process.reporter.mask(secret.expose());
     }
-    let (report, closing) = (Report::default(), Closing::default());
+    let (report, closing) = (Arc::new(Report::default()), Closing::default());
+    process.rescue.last_will({
+        let (process, report) = (process.clone(), Arc::clone(&report));
+        move |bug| end(&process, &report, &Err(RunError::Bug(bug)), began.elapsed())
+    });
     let result = tokio::select! {
-        result = caught(begin(process, &report, &closing)) => result.unwrap_or_else(|bug| Err(RunError::Bug(bug))),
+        result = begin(process, &report, &closing) => result,
+        bug = process.rescue.panicked() => Err(RunError::Bug(bug)),
         // The build hears of it itself and ends in order; everything else just ends.
         stop = run::patience_after_stop(process) => Err(RunError::Stopped(stop)),
     };
@@ -71,9 +80,17 @@ pub async fn run(process: &Process) -> u8 {
         (Err(_), Some(stop)) => Err(RunError::Stopped(stop)),
         (result, _) => result,
     };
-    report::finish(process, &report, &result, began.elapsed());
+    let code = end(process, &report, &result, began.elapsed());
+    // It is reported.
+    process.rescue.last_will(move |_| code.max(1));
     closing.join().await;
-    result.map_or_else(|error| error.exit_code(), |()| 0)
+    code
+}
+
+/// Reports, and gives the exit code.
+fn end(process: &Process, report: &Report, result: &Result<(), RunError>, time: Duration) -> u8 {
+    report::finish(process, report, result, time);
+    result.as_ref().map_or_else(RunError::exit_code, |()| 0)
 }
 
 /// Reads what the run is given.

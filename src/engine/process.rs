@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
+use super::rescue::Rescue;
 use crate::buildkit::GithubCache;
 use crate::error::Stop;
 use crate::model::Secret;
@@ -25,6 +26,8 @@ pub struct Process {
     pub random: fn() -> [u8; 32],
     /// Set when a signal asks to stop.
     pub stop: watch::Receiver<Option<Stop>>,
+    /// What is done when it panics.
+    pub rescue: Rescue,
 }
 
 impl Process {

@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, fchmod, futimens, linkat, mkdirat, openat,
@@ -20,6 +21,7 @@ use rustix::io::Errno;
 use super::for_now;
 use super::owned::{self, give_to_owner};
 use crate::context::root::{Listing, Root};
+use crate::model::Cleanup;
 
 /// Directories deeper than this are refused, as each is open while those below are put in place.
 const DEEPEST: usize = 128;
@@ -28,10 +30,12 @@ const DEEPEST: usize = 128;
 #[derive(Debug)]
 pub struct NewDirectory {
     /// The nearest directory to its place that is there, or the place itself.
-    around: OwnedFd,
+    around: Arc<OwnedFd>,
     place: PathBuf,
-    /// The name until it is put in place; empty once it is.
+    /// The name until it is put in place.
     for_now: OsString,
+    /// Until it is put in place.
+    removal: Option<Cleanup>,
     root: OwnedFd,
 }
 
@@ -48,7 +52,14 @@ impl NewDirectory {
             give_to_owner(&around, &temporary);
             let root = open(&around, &temporary)?;
             if for_now::hold(&root, &around, &temporary)? {
-                return Ok(Self { around, place: place.to_owned(), for_now: temporary, root });
+                let around = Arc::new(around);
+                let removal = {
+                    let (around, temporary) = (Arc::clone(&around), temporary.clone());
+                    Some(Cleanup::new(move || {
+                        let _ = remove_all(&around, &temporary, 0);
+                    }))
+                };
+                return Ok(Self { around, place: place.to_owned(), for_now: temporary, removal, root });
             }
         }
     }
@@ -121,8 +132,10 @@ impl NewDirectory {
         owned::make(&self.place)?;
         let place = Root::open(&self.place)?.open_directory(".")?;
         merge(&self.root, &place, 0)?;
-        unlinkat(&self.around, &self.for_now, AtFlags::REMOVEDIR)?;
-        self.for_now.clear();
+        unlinkat(&*self.around, &self.for_now, AtFlags::REMOVEDIR)?;
+        if let Some(removal) = self.removal.take() {
+            removal.forget();
+        }
         Ok(self.place.clone())
     }
 
@@ -143,14 +156,6 @@ impl NewDirectory {
             above = if make { owned::make_below(&above, part)? } else { open(&above, part)? };
         }
         Ok((above, name))
-    }
-}
-
-impl Drop for NewDirectory {
-    fn drop(&mut self) {
-        if !self.for_now.is_empty() {
-            let _ = remove_all(&self.around, &self.for_now, 0);
-        }
     }
 }
 

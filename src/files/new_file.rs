@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 use rustix::fs::{AtFlags, renameat, unlinkat};
@@ -13,7 +14,7 @@ use rustix::io::Errno;
 
 use super::{for_now, owned};
 use crate::context::root::Root;
-use crate::model::Digest;
+use crate::model::{Cleanup, Digest};
 
 /// What the name of the sum ends in.
 const SUM: &str = ".sha256";
@@ -21,12 +22,14 @@ const SUM: &str = ".sha256";
 /// A file on its way.
 pub struct NewFile {
     /// Where it is on its way: the nearest directory to its place that is there.
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     path: PathBuf,
     above: PathBuf,
     name: OsString,
-    /// The name until it is whole; empty once it is.
+    /// The name until it is whole.
     for_now: OsString,
+    /// Until it is whole.
+    removal: Option<Cleanup>,
     file: File,
     hash: Context,
     size: u64,
@@ -59,17 +62,16 @@ impl NewFile {
         while !for_now::hold(&file, &directory, &temporary)? {
             file = File::from(owned::create(&directory, &temporary)?);
         }
+        let directory = Arc::new(directory);
+        let removal = {
+            let (directory, temporary) = (Arc::clone(&directory), temporary.clone());
+            Some(Cleanup::new(move || {
+                let _ = unlinkat(&*directory, &temporary, AtFlags::empty());
+            }))
+        };
         let (path, above, name) = (path.to_owned(), above.to_owned(), name.to_owned());
-        Ok(Self {
-            directory,
-            path,
-            above,
-            name,
-            for_now: temporary,
-            file,
-            hash: Context::new(&SHA256),
-            size: 0,
-        })
+        let hash = Context::new(&SHA256);
+        Ok(Self { directory, path, above, name, for_now: temporary, removal, file, hash, size: 0 })
     }
 
     /// Waits until the disk has it: what it could not take, it may say only now.
@@ -111,8 +113,10 @@ impl NewFile {
                 Err(error) => return Err(error.into()),
             }
         }
-        renameat(&self.directory, &self.for_now, &place, &self.name)?;
-        self.for_now.clear();
+        renameat(&*self.directory, &self.for_now, &place, &self.name)?;
+        if let Some(removal) = self.removal.take() {
+            removal.forget();
+        }
         if with_sum {
             self.write_sum(&place, &beside, &digest)?;
         }
@@ -154,14 +158,6 @@ impl Write for NewFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if !self.for_now.is_empty() {
-            let _ = unlinkat(&self.directory, &self.for_now, AtFlags::empty());
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::fault::shown;
 use super::names::distance;
+use crate::model::sort_by_key;
 
 /// Entries that are looked at in one search.
 const MOST: usize = 5_000;
@@ -87,7 +88,7 @@ fn elsewhere(root: &Path, path: &Path, wanted: Wanted) -> Vec<PathBuf> {
         below.sort();
         level = below;
     }
-    found.sort_by_key(|path| (path.components().count(), path.clone()));
+    sort_by_key(&mut found, |path| (path.components().count(), path.clone()));
     found.truncate(2);
     found
 }

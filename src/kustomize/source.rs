@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::error::{EditError, Why};
+use crate::model::sort_by_key;
 
 /// A file in its repository: where it is, and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl SourceFile {
 
     /// The text with all of these carried out. They do not overlap; those at one place come in their order.
     pub(super) fn with(&self, mut replacements: Vec<Replacement>) -> Self {
-        replacements.sort_by_key(|replacement| replacement.range.start);
+        sort_by_key(&mut replacements, |replacement| replacement.range.start);
         let mut text = String::with_capacity(self.text.len() + 256);
         let mut at = 0;
         for Replacement { range, text: new } in replacements {

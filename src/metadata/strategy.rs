@@ -15,7 +15,7 @@ use super::{
     Policy, Subject, TagSource, date, quoted, semver_of, slug,
 };
 use crate::inputs::config::{Config, MetadataContext, MetadataEnv, Push, VersionInput};
-use crate::model::{CommitId, ContextSource, Tag, text};
+use crate::model::{CommitId, ContextSource, Tag, sort_by_key, text};
 use crate::rules::{Fault, TagRules};
 use crate::runner::context::{Event, RunnerContext};
 
@@ -196,7 +196,7 @@ pub fn derive(
     let (version, created) = (run.version(&subject)?, run.created(found));
     if by_default {
         run.default_tags(&subject, head.as_ref())?;
-        run.tags.sort_by_key(|tag| tag.policy.stage);
+        sort_by_key(&mut run.tags, |tag| tag.policy.stage);
     }
     let named = run.named(&subject, head.as_ref());
     // A pull request's number is right, whatever of it is checked out.

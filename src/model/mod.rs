@@ -1,6 +1,6 @@
 //! The vocabulary everybody shares: pure values, named as in the OCI specifications.
 //!
-//! Nothing here reads a file, a clock or the network. A value that exists is valid: each type has
+//! Nothing here reads a file, a clock or the network (what a [`Cleanup`] does is its maker's). A value that exists is valid: each type has
 //! one way in (`parse`), which says what it would accept.
 
 mod archive;
@@ -9,6 +9,7 @@ mod build;
 mod builder;
 mod cache_trouble;
 mod chain;
+mod cleanup;
 mod compression;
 mod credentials;
 mod deploy_login;
@@ -29,6 +30,7 @@ mod reference;
 mod retry;
 mod secret;
 mod slug;
+mod sort;
 pub mod stamp;
 mod tag;
 mod targets;
@@ -42,6 +44,7 @@ pub use build::{
 pub use builder::{BuilderAddress, BuilderChoice, BuilderNode, Tls};
 pub use cache_trouble::CacheTrouble;
 pub use chain::{causes, chain};
+pub use cleanup::{Cleanup, clean_up};
 pub use compression::{Compression, CompressionKind};
 pub use credentials::{Credentials, LoginSource, Logins};
 pub use deploy_login::DeployLogin;
@@ -62,6 +65,7 @@ pub use reference::{InvalidRepository, RegistryHost, Repository};
 pub use retry::{Patience, Retries, Standing, Trouble};
 pub use secret::Secret;
 pub use slug::slug;
+pub use sort::{sort_by, sort_by_key};
 pub use stamp::{InputsHash, Stamp, Stamped};
 pub use tag::{InvalidTag, Tag};
 pub use targets::Targets;

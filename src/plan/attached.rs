@@ -11,7 +11,7 @@ use super::error::PlanError;
 use crate::inputs::config::{AttestationInput, BuildOptions};
 use crate::metadata::labels;
 use crate::model::stamp::RunNumber;
-use crate::model::{Annotation, AnnotationLevel, Attestation, Platform, Stamp};
+use crate::model::{Annotation, AnnotationLevel, Attestation, Platform, Stamp, sort_by};
 use crate::runner::context::Run;
 
 /// Who built it, in a statement of provenance (SLSA's `builder.id`).
@@ -148,7 +148,7 @@ pub(super) fn annotations(
             homeless.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
         ));
     }
-    chosen.sort_by(|a, b| place(a).cmp(&place(b)));
+    sort_by(&mut chosen, |a, b| place(a).cmp(&place(b)));
     Ok(chosen)
 }
 

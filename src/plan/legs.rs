@@ -11,7 +11,8 @@ use super::index::IndexPlan;
 use super::inputs_hash;
 use crate::metadata::{Moves, PlannedTag, labels::CREATED};
 use crate::model::{
-    Annotation, AnnotationLevel, Digest, InputsHash, Platform, stamp::INPUTS, stamp::RUN, stamp::RunNumber,
+    Annotation, AnnotationLevel, Digest, InputsHash, Platform, sort_by, stamp::INPUTS, stamp::RUN,
+    stamp::RunNumber,
 };
 
 /// One platform of an image.
@@ -127,7 +128,7 @@ pub fn with_inputs(mut index: IndexPlan, legs: &LegInputs) -> IndexPlan {
     // What the user says wins.
     if index.annotations.iter().all(|known| place(known) != place(&ours)) {
         index.annotations.push(ours);
-        index.annotations.sort_by(|a, b| place(a).cmp(&place(b)));
+        sort_by(&mut index.annotations, |a, b| place(a).cmp(&place(b)));
     }
     index
 }

@@ -1,18 +1,14 @@
 //! A panic is a bug of ours, and no reason to lose a run's end: outputs, summary, the removal of what was made.
 //!
-//! Owns how it is told (one line with its place, through the reporter, since what a panic says can be text from outside) and how
-//! it is turned into an error at the boundary of a run. The binary unwinds for this, so that what was begun is dropped in order.
+//! Owns what is said of it: one line with its place, since what a panic says can be text from outside, and the error that ends the
+//! run. What is done then is the engine's: the process does not unwind.
 
 use std::any::Any;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, PanicHookInfo};
+use std::panic::PanicHookInfo;
 
-use futures_util::FutureExt as _;
-
-use super::reporter::Reporter;
 use crate::model::text;
 
-/// A panic that was caught.
+/// A panic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this action has a bug: {0}")]
 pub struct Bug(String);
@@ -23,26 +19,14 @@ impl Bug {
         "what was done before stays done; please report it with the log's lines around `panicked at`"
     }
 
-    /// Of what a thread that panicked left.
-    pub fn from_panic(payload: &(dyn Any + Send)) -> Self {
-        Self(said(payload))
+    /// What the panic says.
+    pub fn of(panic: &PanicHookInfo<'_>) -> Self {
+        Self(said(panic.payload()))
     }
 }
 
-/// From here on, panics are lines of the log.
-pub fn tell_of_panics(reporter: Reporter) {
-    std::panic::set_hook(Box::new(move |panic| {
-        // The thread that panics may be the one that writes: whoever catches it says it then.
-        let _told = reporter.try_info(&line(panic));
-    }));
-}
-
-/// The work's result, or the panic that ended it. What the work had borrowed is as the panic left it.
-pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Bug> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|payload| Bug::from_panic(&*payload))
-}
-
-fn line(panic: &PanicHookInfo<'_>) -> String {
+/// The log's line about a panic.
+pub fn line(panic: &PanicHookInfo<'_>) -> String {
     let place = panic.location().map_or_else(String::new, ToString::to_string);
     format!("panicked at {place}: {}", said(panic.payload()))
 }
@@ -61,6 +45,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::progress::reporter::Reporter;
 
     #[derive(Clone, Default)]
     struct Out(Arc<Mutex<Vec<u8>>>);
@@ -76,21 +61,13 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_panic_is_an_error_of_the_run() {
-        let mut done = Vec::new();
-        let work = async {
-            done.push("pushed");
-            tokio::task::yield_now().await;
-            assert!(done.is_empty(), "odd\n::error::text {}", "x".repeat(1000));
-        };
-        let bug = caught(work).await.unwrap_err();
-        let text = bug.to_string();
+    #[test]
+    fn a_bug_is_told_in_one_line_of_some_length() {
+        let long = format!("odd\n::error::text {}", "x".repeat(1000));
+        let text = Bug(said(&long)).to_string();
         assert!(text.starts_with("this action has a bug: odd ::error::text xxx"), "{text}");
         assert!(text.len() < 600 && !text.contains('\n'), "{text}");
-        assert_eq!(done, ["pushed"], "what was done is still known");
-        assert_eq!(caught(async { 1 }).await, Ok(1));
-        assert_eq!(Bug::from_panic(&7), Bug("it says no more".into()));
+        assert_eq!(said(&7), "it says no more");
     }
 
     /// What a panic says can be a part of a file that was being read: no command of the runner comes of it.

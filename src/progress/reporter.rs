@@ -14,6 +14,7 @@ use super::colour::{coloured, grey};
 use super::plain::Line;
 use super::screen::Screen;
 use super::step_line::{LOG, StepLine};
+use crate::model::sort_by_key;
 use crate::runner::command::{self, Annotation, Command, Level};
 use crate::runner::summary::Phase;
 use crate::runner::untrusted;
@@ -93,7 +94,7 @@ impl Reporter {
                 terminal.masks.push(mask);
             }
         }
-        terminal.masks.sort_by_key(|mask| std::cmp::Reverse(mask.len()));
+        sort_by_key(&mut terminal.masks, |mask| std::cmp::Reverse(mask.len()));
         terminal.flush();
         known
     }
@@ -139,6 +140,16 @@ impl Reporter {
         let mut terminal = self.terminal();
         terminal.command(&Command::Group(title.to_owned()));
         terminal.info(text);
+        terminal.command(&Command::EndGroup);
+        terminal.flush();
+    }
+
+    /// Ends a fence and a group that somebody has left open.
+    pub fn end_group(&self) {
+        let mut terminal = self.terminal();
+        if let Some(fence) = terminal.fence.clone() {
+            terminal.command(&Command::Resume(fence));
+        }
         terminal.command(&Command::EndGroup);
         terminal.flush();
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::assemble::Assembler;
 use super::event::{StatusUpdate, Timestamp, Vertex, VertexLog, VertexStatus, VertexWarning};
 use super::tail::{TAIL_LINES, Tail};
+use crate::model::sort_by_key;
 use crate::runner::{units, untrusted};
 
 /// Bytes kept of each of the last lines of a step.
@@ -217,7 +218,7 @@ impl State {
         }
         // Of two streams each is in order.
         let mut logs: Vec<&VertexLog> = update.logs.iter().collect();
-        logs.sort_by_key(|log| log.timestamp);
+        sort_by_key(&mut logs, |log| log.timestamp);
         for log in logs {
             self.log(log, &mut deltas);
         }

@@ -10,6 +10,7 @@ use super::label::{Naming, Short};
 use super::node::is_internal;
 use super::state::Step;
 use super::step_line::{Mark, StepLine};
+use crate::model::sort_by_key;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::summary::StepRow;
 use crate::runner::units;
@@ -130,7 +131,7 @@ pub(super) fn still_running<'a>(
 ) -> (Vec<StepLine>, usize) {
     const SHOWN: usize = 3;
     let mut steps: Vec<_> = steps.collect();
-    steps.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+    sort_by_key(&mut steps, |(_, time)| std::cmp::Reverse(*time));
     let more = steps.len().saturating_sub(SHOWN);
     let shown = steps.into_iter().take(SHOWN).map(|(step, time)| {
         let part = step.transfers.iter().rev().find(|part| part.began.is_some() && part.ended.is_none());
@@ -239,7 +240,7 @@ pub fn step_rows(steps: &[Step]) -> Vec<StepRow> {
             failed: step.is_failed(),
         })
         .collect();
-    rows.sort_by_key(|row| row.number);
+    sort_by_key(&mut rows, |row| row.number);
     rows
 }
 

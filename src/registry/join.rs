@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::index::{self, Child, Document, InvalidManifest, OCI_INDEX};
 use super::manifest::Manifest;
-use crate::model::{Digest, Platform};
+use crate::model::{Digest, Platform, sort_by_key};
 
 /// What one node has pushed.
 #[derive(Clone, Copy, Debug)]
@@ -200,7 +200,7 @@ fn annotated(mut image: Value, platform: &Platform, all: &[(Option<Platform>, St
     let mut ours: Vec<_> =
         all.iter().filter(|(on, ..)| on.as_ref().is_none_or(|on| on == platform)).collect();
     // What is said of this platform counts more than what is said of all; of two, the later.
-    ours.sort_by_key(|(on, ..)| on.is_some());
+    sort_by_key(&mut ours, |(on, ..)| on.is_some());
     if ours.is_empty() {
         return image;
     }

@@ -8,7 +8,7 @@ use super::pattern::Pattern;
 use super::reference;
 use super::rule::{Entry, Flavor, Kind, Latest, Priority, RefEvent, Rule, Scheme, TagRules};
 use super::template::{Scope, Template};
-use crate::model::text;
+use crate::model::{sort_by_key, text};
 
 /// The most of a line that a report of it shows, in characters.
 const LINE: usize = 120;
@@ -42,7 +42,7 @@ pub fn parse(tags: &str, flavor: &str) -> Result<TagRules, Vec<Fault>> {
     if faults.is_empty() {
         return Ok(TagRules { entries, flavor, notices });
     }
-    faults.sort_by_key(|fault| fault.place);
+    sort_by_key(&mut faults, |fault| fault.place);
     Err(faults)
 }
 

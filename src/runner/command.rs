@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use super::untrusted;
+use crate::model::sort_by_key;
 
 /// Longest message of an annotation that GitHub keeps, in UTF-16 units.
 pub const MAX_MESSAGE: usize = 4096;
@@ -155,7 +156,7 @@ pub fn masks(secret: &str) -> Vec<String> {
         }
     }
     // The longest first: replacing a part of it first would leave the rest readable.
-    found.sort_by_key(|mask| std::cmp::Reverse(mask.len()));
+    sort_by_key(&mut found, |mask| std::cmp::Reverse(mask.len()));
     found
 }
 

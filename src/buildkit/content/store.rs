@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::layout;
 use crate::buildkit::grpc::{Code, Status};
 use crate::files::owned;
-use crate::model::Digest;
+use crate::model::{Cleanup, Digest};
 
 /// A directory of the session.
 #[derive(Debug)]
@@ -96,17 +96,28 @@ pub(super) struct Ingest {
     store: Arc<Store>,
     reference: String,
     name: String,
-    place: Option<(OwnedFd, File)>,
+    place: Option<Place>,
     hash: Sha256,
     length: u64,
 }
 
+/// Where the bytes go until all are there. Dropped, it is removed.
+struct Place {
+    directory: Arc<OwnedFd>,
+    file: File,
+    removal: Cleanup,
+}
+
 impl Ingest {
-    fn open(&self) -> io::Result<(OwnedFd, File)> {
+    fn open(&self) -> io::Result<Place> {
         owned::make(&self.store.directory)?;
-        let directory = self.store.directory_of("ingest")?;
-        let file = owned::create(&directory, &self.name)?;
-        Ok((directory, File::from(file)))
+        let directory = Arc::new(self.store.directory_of("ingest")?);
+        let file = File::from(owned::create(&directory, &self.name)?);
+        let (around, name) = (Arc::clone(&directory), self.name.clone());
+        let removal = Cleanup::new(move || {
+            let _ = unlinkat(&*around, name.as_str(), AtFlags::empty());
+        });
+        Ok(Place { directory, file, removal })
     }
 
     /// Bytes so far.
@@ -125,13 +136,15 @@ impl Ingest {
 
     /// Forgets all bytes.
     pub(super) fn restart(&mut self) -> Result<(), Status> {
+        // The old one's end would remove the new one.
+        self.place = None;
         let place = self.open().map_err(|error| failed(&error))?;
         (self.place, self.hash, self.length) = (Some(place), Sha256::new(), 0);
         Ok(())
     }
 
     pub(super) fn write(&mut self, data: &[u8]) -> Result<(), Status> {
-        let Some((_, file)) = &mut self.place else { return Err(closed()) };
+        let Some(Place { file, .. }) = &mut self.place else { return Err(closed()) };
         file.write_all(data).map_err(|error| failed(&error))?;
         self.hash.update(data);
         self.length += data.len() as u64;
@@ -140,7 +153,7 @@ impl Ingest {
 
     /// Gives the blob its name, if it is what was expected.
     pub(super) fn commit(&mut self, total: u64, expected: Option<&Digest>) -> Result<Digest, Status> {
-        let Some((from, file)) = self.place.take() else { return Err(closed()) };
+        let Some(Place { directory: from, file, removal }) = self.place.take() else { return Err(closed()) };
         let digest = self.digest();
         let unexpected = |what: String| Err(Status::new(Code::FailedPrecondition, what));
         let committed = if total > 0 && total != self.length {
@@ -153,15 +166,14 @@ impl Ingest {
                     file.sync_data()?;
                     let to = self.store.directory_of("blobs/sha256")?;
                     let name = digest.as_str().trim_start_matches("sha256:");
-                    Ok(renameat(&from, self.name.as_str(), &to, name)?)
+                    Ok(renameat(&*from, self.name.as_str(), &to, name)?)
                 };
                 named().map_err(|error| failed(&error))
             })
         };
-        if committed.is_err() {
-            let _ = unlinkat(&from, self.name.as_str(), AtFlags::empty());
-        }
+        // Dropped, it removes what was not taken.
         committed?;
+        removal.forget();
         self.store.remember(&digest, self.length);
         Ok(digest)
     }
@@ -169,9 +181,8 @@ impl Ingest {
 
 impl Drop for Ingest {
     fn drop(&mut self) {
-        if let Some((directory, _)) = self.place.take() {
-            let _ = unlinkat(&directory, self.name.as_str(), AtFlags::empty());
-        }
+        // Before the next one with this reference begins.
+        self.place = None;
         self.store.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.reference);
     }
 }

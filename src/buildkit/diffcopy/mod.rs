@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub(super) use self::receive::Receiver;
-use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop, StopOnPanic};
+use self::shared::{LockAnyway, Outbox, Shared, StopOnDrop};
 use crate::context::Filter;
 use crate::context::credentials::Blanked;
 use crate::context::large::LargeContext;
@@ -176,13 +176,7 @@ pub async fn send(
     };
     shared.stop();
     drop(queue);
-    while let Some(ended) = threads.join_next().await {
-        if let Err(fault) = ended
-            && fault.is_panic()
-        {
-            std::panic::resume_unwind(fault.into_panic());
-        }
-    }
+    while threads.join_next().await.is_some() {}
     let finished = outcome.map_err(|fault| shared.explained(fault))?;
     if let Some(fault) = shared.fault.lock_anyway().take() {
         return Err(fault);
@@ -236,7 +230,6 @@ async fn receive(
 
 /// The walking thread.
 fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: Outbox) {
-    let _stop = StopOnPanic(shared);
     let mut walked = || -> Result<ControlFlow<()>, TransferError> {
         let root = Root::open(path).map_err(|fault| WalkError::unreadable(&path.to_string_lossy(), fault))?;
         let root = shared.root.get_or_init(|| root);
@@ -281,7 +274,6 @@ fn announce(shared: &Shared, path: &std::path::Path, filter: &Filter, mut out: O
 
 /// A reading thread.
 fn serve(shared: &Shared, mut out: Outbox) {
-    let _stop = StopOnPanic(shared);
     while let Some(id) = shared.next_request(&mut out) {
         let served = shared.files.lock_anyway().take(id).zip(shared.root.get()).map(|(file, root)| {
             let sent = reader::send_file(root, id, &file, &mut out);

@@ -16,6 +16,7 @@ use crate::context::entry::Entry;
 use crate::context::large::Sent;
 use crate::context::path_text::text_of;
 use crate::context::root::Root;
+use crate::model::sort_by;
 
 /// What is reported at the end.
 #[derive(Default)]
@@ -165,7 +166,7 @@ impl Shared {
     pub(super) fn transfer(&self) -> Transfer {
         let (entries, files_sent, bytes_sent) = self.progress.read();
         let Notes { mut blanked, sent } = std::mem::take(&mut *self.notes.lock_anyway());
-        blanked.sort_by(|a, b| a.path.cmp(&b.path));
+        sort_by(&mut blanked, |a, b| a.path.cmp(&b.path));
         Transfer { entries, files_sent, bytes_sent, blanked, large: sent.too_large() }
     }
 }
@@ -176,17 +177,6 @@ pub(super) struct StopOnDrop(pub(super) Arc<Shared>);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop();
-    }
-}
-
-/// Stops the other threads when one dies of a bug, so that the transfer ends and can say so.
-pub(super) struct StopOnPanic<'a>(pub(super) &'a Shared);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.stop();
-        }
     }
 }
 

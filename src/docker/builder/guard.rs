@@ -1,10 +1,11 @@
 //! What is half made of a builder: removed unless it is handed over.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::connection::DaemonClient;
 use super::super::ours::Unfinished;
 use super::socket_dir;
+use crate::model::Cleanup;
 
 /// Removes what we make, until it is handed over. Only what we made ourselves: another process's builder in the
 /// making is not ours to end.
@@ -12,23 +13,10 @@ pub(super) struct Guard {
     socket: PathBuf,
     name: String,
     wanted: bool,
+    // In this order: no socket is removed below a builder.
     armed: Option<Unfinished>,
     /// Made for its socket.
-    pub(super) directory: Option<PathBuf>,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        drop(self.armed.take());
-        if let Some(directory) = self.directory.take() {
-            if self.wanted {
-                socket_dir::clear(&directory);
-            } else {
-                // Only if no builder has been there.
-                let _ = std::fs::remove_dir(directory);
-            }
-        }
-    }
+    directory: Option<Cleanup>,
 }
 
 impl Guard {
@@ -47,7 +35,7 @@ impl Guard {
     pub(super) fn asked(&mut self, asked: bool) {
         if self.wanted {
             let armed = self.armed.get_or_insert_with(|| Unfinished::new(&self.socket, &self.name));
-            armed.asked = asked;
+            armed.asked(asked);
         }
     }
 
@@ -56,7 +44,7 @@ impl Guard {
         if self.wanted {
             self.asked(false);
         }
-        self.directory = None;
+        self.keep_directory();
         self.armed.take()
     }
 
@@ -64,6 +52,27 @@ impl Guard {
     pub(super) fn disarm(&mut self) {
         if let Some(armed) = self.armed.take() {
             armed.keep();
+        }
+    }
+
+    /// This directory is made for its socket.
+    pub(super) fn directory(&mut self, directory: &Path) {
+        self.keep_directory();
+        let (directory, wanted) = (directory.to_owned(), self.wanted);
+        self.directory = Some(Cleanup::new(move || {
+            if wanted {
+                socket_dir::clear(&directory);
+            } else {
+                // Only if no builder has been there.
+                let _ = std::fs::remove_dir(directory);
+            }
+        }));
+    }
+
+    /// The directory is not ours to remove.
+    pub(super) fn keep_directory(&mut self) {
+        if let Some(directory) = self.directory.take() {
+            directory.forget();
         }
     }
 }

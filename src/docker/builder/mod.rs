@@ -115,14 +115,19 @@ impl BuilderContainer {
             };
             if started {
                 let joined = wanted.join(&daemon, found.as_ref()).await?;
+                let directory = socket_dir.map(|socket_dir| socket_dir.ours);
+                let removed_with_us = guard.take();
+                if let (Some(unfinished), Some(directory)) = (&removed_with_us, &directory) {
+                    unfinished.with_directory(directory);
+                }
                 return Ok(Self {
                     name: plan.name.clone(),
                     image: plan.image.clone(),
-                    directory: socket_dir.map(|socket_dir| socket_dir.ours),
+                    directory,
                     joined,
                     runner: plan.runner.clone(),
                     job: plan.job.clone(),
-                    removed_with_us: guard.take(),
+                    removed_with_us,
                     own,
                     daemon,
                 });
@@ -220,15 +225,6 @@ impl BuilderContainer {
             let request = NetworkDisconnectRequest { container: self.name.clone(), force: Some(true) };
             // The runner says so itself when it cannot remove its network.
             let _ = self.daemon.docker.disconnect_network(network, request).await;
-        }
-    }
-}
-
-impl Drop for BuilderContainer {
-    fn drop(&mut self) {
-        if let (Some(unfinished), Some(directory)) = (self.removed_with_us.take(), &self.directory) {
-            drop(unfinished);
-            socket_dir::clear(directory);
         }
     }
 }

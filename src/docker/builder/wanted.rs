@@ -59,7 +59,7 @@ impl Wanted<'_> {
     ) -> Result<bool, BuilderError> {
         let owner = match self.socket_dir {
             Some(socket_dir) => {
-                guard.directory = Some(socket_dir.ours.clone());
+                guard.directory(&socket_dir.ours);
                 Some(socket_dir.make()?)
             }
             None => None,
@@ -75,7 +75,7 @@ impl Wanted<'_> {
                 Ok(_) => return Ok(true),
                 Err(error) if error.is_conflict() => {
                     guard.disarm();
-                    guard.directory = None;
+                    guard.keep_directory();
                     return Ok(false);
                 }
                 Err(error) if error.is_not_found() && pulled.is_none() => {

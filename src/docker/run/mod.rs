@@ -104,10 +104,10 @@ async fn in_container(
     let name = format!("docker-push-action-verify-{}", options.id);
     let create = CreateContainerOptionsBuilder::default().name(&name);
     let create = create.platform(&options.platform.to_string()).build();
-    let mut unfinished = Unfinished::new(daemon.socket(), &name);
-    unfinished.asked = true;
+    let unfinished = Unfinished::new(daemon.socket(), &name);
+    unfinished.asked(true);
     let created = daemon.docker.create_container(Some(create), body).await;
-    unfinished.asked = false;
+    unfinished.asked(false);
     let id = match created {
         Ok(created) => created.id,
         Err(error) => match DockerError::of("create its container", &error) {

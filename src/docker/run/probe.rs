@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, NetworkCreateRequest};
@@ -22,6 +22,7 @@ use crate::docker::connection::DaemonClient;
 use crate::docker::error::DockerError;
 use crate::docker::ours::{LABEL_ROLE, LABEL_RUN, ROLE_VERIFY, Unfinished, delete};
 use crate::docker::owner::{Standing, process};
+use crate::model::Cleanup;
 use crate::plan::verify::Ending;
 
 /// Between two rounds of all ports.
@@ -46,17 +47,22 @@ pub struct Prober<'a> {
 #[derive(Debug)]
 pub(super) struct Network {
     name: String,
-    made: Option<PathBuf>,
+    _removal: Option<Cleanup>,
 }
 
 impl Network {
     /// The one that the input names; else a new one.
     pub(super) async fn of(daemon: &DaemonClient, options: &RunOptions<'_>) -> Result<Self, DockerError> {
         if let Some(name) = options.network {
-            return Ok(Self { name: name.to_owned(), made: None });
+            return Ok(Self { name: name.to_owned(), _removal: None });
         }
         let name = format!("docker-push-action-verify-{}", options.id);
-        let network = Self { name: name.clone(), made: Some(daemon.socket().to_owned()) };
+        let (socket, path) = (daemon.socket().to_owned(), format!("/networks/{name}"));
+        // Nothing can be awaited then. The containers on it are gone.
+        let removal = Cleanup::new(move || {
+            let _ = delete(&socket, &path, REMOVAL);
+        });
+        let network = Self { name: name.clone(), _removal: Some(removal) };
         let request = NetworkCreateRequest {
             name,
             internal: Some(true),
@@ -70,15 +76,6 @@ impl Network {
 
     pub(super) fn name(&self) -> &str {
         &self.name
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        if let Some(socket) = self.made.take() {
-            // Nothing can be awaited here. The containers on it are gone.
-            let _ = delete(&socket, &format!("/networks/{}", self.name), REMOVAL);
-        }
     }
 }
 
@@ -152,13 +149,13 @@ pub(super) async fn answers(
     };
     let name = format!("docker-push-action-verify-{}-probe", options.id);
     let create = CreateContainerOptionsBuilder::default().name(&name).build();
-    let mut unfinished = Unfinished::new(daemon.socket(), &name);
+    let unfinished = Unfinished::new(daemon.socket(), &name);
     let numbers = ports.iter().map(u16::to_string);
     let arguments = [prober.command.to_owned(), address.to_string()].into_iter().chain(numbers).collect();
     let body = body(options, image, prober.program, arguments);
-    unfinished.asked = true;
+    unfinished.asked(true);
     let created = daemon.docker.create_container(Some(create), body).await;
-    unfinished.asked = false;
+    unfinished.asked(false);
     let probe = created.map_err(|error| DockerError::of("create the container that asks", &error))?.id;
     let started = daemon.docker.start_container(&probe, None).await;
     started.map_err(|error| DockerError::of("start the container that asks", &error))?;

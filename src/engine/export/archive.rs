@@ -175,13 +175,7 @@ pub(super) async fn ended<T>(
     writing: JoinHandle<io::Result<T>>,
     sent: Result<(), RunError>,
 ) -> Result<T, RunError> {
-    let written = match writing.await {
-        Ok(written) => written,
-        Err(bug) => match bug.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(io::ErrorKind::Interrupted.into()),
-        },
-    };
+    let written = writing.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
     match (sent, written) {
         (Err(stopped @ RunError::Stopped(_)), _) => Err(stopped),
         (_, Err(error)) if error.raw_os_error().is_some() => Err(not_written(place, path, &error)),

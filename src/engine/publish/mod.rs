@@ -16,7 +16,7 @@ use super::obtain::{Image, Located, Origin, clear};
 use super::report::TargetOutcome;
 use super::run::Run;
 use crate::error::RunError;
-use crate::model::Repository;
+use crate::model::{Repository, sort_by_key};
 use crate::plan::RunPlan;
 use crate::registry::{ImageMetadata, RegistryError};
 
@@ -68,7 +68,7 @@ async fn publish(
     let what = if records { "record" } else { "tags" };
     run.process.reporter.phase(what, began.elapsed());
     // In the plan's order, whenever it went wrong.
-    failed.sort_by_key(|(repository, _)| plan.targets.iter().position(|target| target == repository));
+    sort_by_key(&mut failed, |(repository, _)| plan.targets.iter().position(|target| target == repository));
     RunError::each(repositories(image, &failed), failed)?;
     if let Origin::Merged(merged) = &image.origin {
         clear(run, &merged.records).await;

@@ -8,7 +8,7 @@ use super::target::TargetOutcome;
 use crate::error::RunError;
 use crate::files;
 use crate::inputs::config::Config;
-use crate::model::{Annotation, Digest, Platform, Stamp, Tag};
+use crate::model::{Annotation, Digest, Platform, Stamp, Tag, sort_by_key};
 use crate::plan::{LintPlan, RunPlan};
 use crate::progress::cache::CacheUse;
 use crate::progress::state::State;
@@ -308,7 +308,7 @@ impl<'a> Account<'a> {
         if let Some(plan) = account.plan {
             let place =
                 |one: &&TargetOutcome| plan.targets.iter().position(|target| *target == one.repository);
-            account.targets.sort_by_key(place);
+            sort_by_key(&mut account.targets, place);
         }
         let first = account.first().and_then(|first| first.digest.as_ref());
         account.digest = first.or(account.digest);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::planned::{CommitTags, Moves, PlannedTag, Policy, Stage, TagSource};
 use super::super::quoted;
 use super::facts::EventFacts;
-use crate::model::{GitRef, Repository, Tag, text};
+use crate::model::{GitRef, Repository, Tag, sort_by_key, text};
 use crate::rules::{
     Entry, Fault, Input, Kind, LONGEST_TEXT, Latest, NoMatch, Pattern, Place, RefEvent, Reference, Rule,
     RuleVersion, Scheme, TagRules, Template, Values, shown,
@@ -69,7 +69,7 @@ pub fn evaluate(
             Entry::Reference(_) => None,
         })
         .collect();
-    ordered.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
+    sort_by_key(&mut ordered, |rule| std::cmp::Reverse(rule.priority));
     for rule in ordered {
         run.rule(rule, default);
     }
@@ -78,8 +78,8 @@ pub fn evaluate(
         run.reference(reference);
     }
     let Run { mut done, mut faults, .. } = run;
-    faults.sort_by_key(|fault| fault.place);
-    done.nothing.sort_by_key(|nothing| nothing.place);
+    sort_by_key(&mut faults, |fault| fault.place);
+    sort_by_key(&mut done.nothing, |nothing| nothing.place);
     if faults.is_empty() { Ok(done) } else { Err(faults) }
 }
 

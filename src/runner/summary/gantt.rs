@@ -9,6 +9,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::model::sort_by_key;
 use crate::runner::markdown::{block, label};
 use crate::runner::units;
 
@@ -44,9 +45,9 @@ pub(super) fn render(steps: &[StepRow]) -> String {
     let whole = length(steps);
     let visible = (whole / 200).max(Duration::from_millis(10));
     let mut bars: Vec<&StepRow> = steps.iter().filter(|step| !step.cached && step.time >= visible).collect();
-    bars.sort_by_key(|step| std::cmp::Reverse(step.time));
+    sort_by_key(&mut bars, |step| std::cmp::Reverse(step.time));
     bars.truncate(MAX_BARS);
-    bars.sort_by_key(|step| (step.start, step.number));
+    sort_by_key(&mut bars, |step| (step.start, step.number));
     if bars.is_empty() {
         return String::new();
     }
