@@ -37,7 +37,7 @@ fn fault(job: &Job, inputs: &[(&str, &str)], wanted: &[&str]) -> Option<String> 
         "it has not failed with an error".to_owned()
     } else if let Some(part) = missing {
         format!("`{part}` is not named")
-    } else if result.log().contains("#1 ") || result.log().contains("panicked") {
+    } else if result.summary.contains("load build definition") || result.log().contains("panicked") {
         "something was built".to_owned()
     } else if files(&job.machine.workspace()) != before {
         "something was written".to_owned()

@@ -1,5 +1,6 @@
 //! `outputs`: BuildKit's exporters beside the push, as buildx writes them; what is hostile in them stays inside.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +21,7 @@ FROM scratch
 COPY --from=make /out/ /
 ";
 
-/// Every file of a directory: its kind, mode, time and content's length, or where it leads.
+/// Every file of a directory: its kind, mode, time, length and content's hash, or where it leads.
 fn tree(directory: &Path) -> Vec<String> {
     fn walk(directory: &Path, base: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(directory).unwrap() {
@@ -34,7 +35,10 @@ fn tree(directory: &Path) -> Vec<String> {
                 found.push(format!("{name}/ {:o}", mode | 0o700));
                 walk(&path, base, found);
             } else if metadata.is_file() {
-                found.push(format!("{name} {mode:o} {} {}", metadata.mtime(), metadata.len()));
+                let mut hash = std::hash::DefaultHasher::new();
+                std::fs::read(&path).unwrap().hash(&mut hash);
+                let (time, length) = (metadata.mtime(), metadata.len());
+                found.push(format!("{name} {mode:o} {time} {length} {:x}", hash.finish()));
             }
         }
     }
@@ -134,7 +138,8 @@ fn what_is_written_is_what_buildx_writes() {
         .input("push", "false")
         .input(
             "outputs",
-            "type=local,dest=ours\ntype=tar,dest=ours.tar\ntype=oci,dest=ours-oci.tar,name=r.invalid/a:1",
+            "type=local,dest=ours\ntype=tar,dest=ours.tar\ntype=oci,dest=ours-oci.tar,name=r.invalid/a:1\n\
+             type=docker,dest=ours-docker.tar,name=r.invalid/a:1",
         );
     let result = job.native().run();
     assert!(result.success, "{}", result.log());
@@ -189,6 +194,16 @@ fn what_is_written_is_what_buildx_writes() {
         theirs("oci.tar")
     );
     buildx(output, &more);
+    let output = format!(
+        "type=docker,dest={},name=r.invalid/a:1,oci-mediatypes=true,source-date-epoch={epoch}",
+        theirs("docker.tar")
+    );
+    buildx(output, &more);
+    let ours = untar(&workspace.join("ours-docker.tar"));
+    let theirs = untar(&directory.path().join("docker.tar"));
+    for file in ["manifest.json", "index.json"] {
+        assert_eq!(json(ours.path(), file), json(theirs.path(), file), "{file}");
+    }
     let (ours, theirs) = (untar(&workspace.join("ours-oci.tar")), untar(&directory.path().join("oci.tar")));
     assert_eq!(digest(ours.path()), digest(theirs.path()));
     assert_eq!(json(ours.path(), "index.json"), json(theirs.path(), "index.json"));

@@ -24,9 +24,12 @@ fn a_push_and_the_next_one() {
     assert!(second.success, "{}", second.log());
     let page = page::summary(&second, Some("summary"));
     let short = &before[..7];
-    for part in
-        [&format!("since {short}")[..], "for 2 platforms (+", "Layers: 4 of 6 as before", "COPY greeting /greeting"]
-    {
+    for part in [
+        &format!("since {short}")[..],
+        "for 2 platforms (+",
+        "Layers: 4 of 6 as before",
+        "COPY greeting /greeting",
+    ] {
         assert!(page.text.contains(part), "{part}\n--\n{}\n--\n{}", page.text, second.summary);
     }
     assert!(

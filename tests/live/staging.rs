@@ -140,7 +140,7 @@ fn a_version_of_another_commit_ends_it_before_the_build() {
         crate::runner::event::Event::fixture("push-branch").replace(crate::runner::event::TIP, &newer);
     let taken = job.native().run();
     assert!(taken.errors().contains("the version's tag `v1.2.3` exists already"), "{}", taken.errors());
-    assert!(!taken.log().contains("load build definition"), "{}", taken.log());
+    assert!(!taken.summary.contains("load build definition"), "{}", taken.log());
 }
 
 /// In a run that pushes nothing there is nothing to stage, and nothing to tag.
