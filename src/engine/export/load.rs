@@ -15,6 +15,11 @@ use crate::model::text;
 use crate::plan::load::LoadPlan;
 use crate::runner::units;
 
+/// Whether it is where it can be pulled, before its tags are.
+pub(super) fn is_there(image: &Image<'_>) -> bool {
+    image.located.first().is_some_and(|located| located.copy_from.is_none())
+}
+
 /// Brings it there, unless the run is stopped.
 ///
 /// # Errors

@@ -40,12 +40,29 @@ pub(super) fn remove_left(run: &Run<'_>, plan: &[ExportPlan]) {
     }
 }
 
-/// Makes each thing that the plan names, in its order, of an image that is out.
+/// Puts the image into the local daemon where that can pull it already, while its tags are put.
+pub(super) async fn beside_tags(
+    run: &Run<'_>,
+    plan: &[ExportPlan],
+    image: &Image<'_>,
+) -> Result<(), RunError> {
+    for export in plan {
+        if let ExportPlan::Load(plan) = export
+            && load::is_there(image)
+        {
+            load::load(run, plan, image).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes each thing that the plan names, in its order, of an image that is out; but what [`beside_tags`] has done.
 pub(super) async fn all(run: &Run<'_>, plan: &[ExportPlan], image: Image<'_>) -> Result<(), RunError> {
     let id = run.process.random_id();
     let mut staged = Vec::new();
     for export in plan {
         match (export, &image.origin) {
+            (ExportPlan::Load(_), _) if load::is_there(&image) => {}
             (ExportPlan::Load(plan), _) => load::load(run, plan, &image).await?,
             (ExportPlan::Archive(plan), _) => {
                 let made = Box::pin(archive::stage(run, plan, &image, &id)).await?;

@@ -20,16 +20,17 @@ use crate::model::{Repository, sort_by_key};
 use crate::plan::RunPlan;
 use crate::registry::{ImageMetadata, RegistryError};
 
-/// Publishes the image in every repository that it is in, unless the run is stopped.
+/// Publishes the image in every repository that it is in, unless the run is stopped; where it should be and is not, it has
+/// `failed` to get to.
 ///
 /// A failure leaves each tag either old or new; what was put is in the report, and a re-run completes it. One repository's
 /// failure does not keep the others from being finished. What became of it in each is in the image's order.
 pub(super) async fn all(
     run: &Run<'_>,
     plan: &RunPlan,
-    image: &mut Image<'_>,
+    image: &Image<'_>,
+    failed: Vec<(Repository, RunError)>,
 ) -> Result<Vec<TargetOutcome>, RunError> {
-    let failed = std::mem::take(&mut image.failed);
     if image.located.is_empty() && failed.is_empty() {
         return Ok(Vec::new());
     }
