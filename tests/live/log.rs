@@ -119,7 +119,8 @@ fn two_platforms_say_which() {
 
 #[test]
 fn what_failed_is_open() {
-    let dockerfile = "ARG BASE\nFROM ${BASE}\nRUN echo fine\nRUN seq 1 30; echo the cause >&2; exit 3\n";
+    let dockerfile =
+        "ARG BASE\nFROM ${BASE}\nRUN echo fine\nRUN seq 1 30; sleep 1; echo the cause >&2; exit 3\n";
     let job = Job::new("log-failed", &[("Dockerfile", dockerfile)])
         .input("platform", "linux/amd64")
         .input("no_cache", "true");
