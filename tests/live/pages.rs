@@ -307,10 +307,11 @@ fn every_workflow_of_the_pages_is_run() {
     ];
     let mut found = Vec::new();
     for entry in std::fs::read_dir(project().join("docs")).unwrap() {
-        let page = entry.unwrap().file_name().into_string().unwrap();
-        if !page.ends_with(".md") {
+        let entry = entry.unwrap();
+        if entry.path().is_dir() {
             continue;
         }
+        let page = entry.file_name().into_string().unwrap();
         let names = files_of(&page).into_keys();
         let workflows = names.filter_map(|name| name.strip_prefix(".github/workflows/").map(str::to_owned));
         found.extend(workflows.map(|name| format!("{page} {name}")));
