@@ -64,7 +64,7 @@ async fn dispatch(
         }
         Some(other) => {
             reporter.error(&format!(
-                "`{other}` is no command: this program is a GitHub action and takes its inputs from the runner (`--version` tells which one it is)"
+                "`{other}` is not a command: this program is a GitHub action and takes its inputs from the runner (`--version` tells which one it is)"
             ));
             2
         }

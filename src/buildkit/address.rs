@@ -42,7 +42,7 @@ pub enum InvalidAddress {
     )]
     Unsupported(String),
     /// No scheme, or no absolute path.
-    #[error("`DOCKER_HOST` is `{0}`, which is no address (expected `unix:///var/run/docker.sock`)")]
+    #[error("`DOCKER_HOST` is `{0}`, which is not an address (expected `unix:///var/run/docker.sock`)")]
     Malformed(String),
 }
 

@@ -97,7 +97,7 @@ fn failed(step: &str, message: &str, exit_code: Option<u32>) -> Advice {
             ErrorCode::CommandNotFound,
             Some(
                 "the image has no such program: install it in a step before, or check its name and `PATH`; a script with \
-                 Windows line ends (CRLF) is \"not found\" too, as is a program without its loader",
+                 Windows line endings (CRLF) is \"not found\" too, as is a program without its loader",
             ),
         ),
         Some(126) => (

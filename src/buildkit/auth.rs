@@ -19,7 +19,7 @@ pub(super) fn credentials(
     request: &CredentialsRequest,
 ) -> Result<CredentialsResponse, Status> {
     let host = canonical_host(&request.host)
-        .ok_or_else(|| Status::new(Code::InvalidArgument, "this is no registry host"))?;
+        .ok_or_else(|| Status::new(Code::InvalidArgument, "this is not a registry host"))?;
     let login = lookup(host.as_str());
     tracing::info!(asked = %request.host, %host, found = login.is_some(), "the daemon asks for a login");
     let (username, secret) = login.unwrap_or_default();

@@ -106,7 +106,7 @@ pub enum ConnectError {
         address: Address,
     },
     /// It speaks, but is no buildkitd.
-    #[error("{} is no buildkitd: {said}", side(address))]
+    #[error("{} is not a buildkitd: {said}", side(address))]
     NotBuildkit {
         /// Where.
         address: Address,

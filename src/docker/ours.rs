@@ -99,7 +99,7 @@ pub(super) fn delete(socket: &Path, path: &str, patience: Duration) -> std::io::
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;
     let status = std::str::from_utf8(&status[9..]).ok().and_then(|text| text.parse().ok());
-    status.ok_or_else(|| std::io::Error::other("no HTTP"))
+    status.ok_or_else(|| std::io::Error::other("not HTTP"))
 }
 
 /// Removes what runs that were killed have left: containers of this role that never ran, or whose daemon forgot to remove them.

@@ -118,7 +118,7 @@ impl NewDirectory {
         if FileType::from_raw_mode(statat(&from, &old, AtFlags::SYMLINK_NOFOLLOW)?.st_mode)
             != FileType::RegularFile
         {
-            return Err(refused(existing, "is no file that could have another name"));
+            return Err(refused(existing, "is not a file that could have another name"));
         }
         let (to, new) = self.above(path, false)?;
         Ok(linkat(&from, &old, &to, &new, AtFlags::empty())?)
@@ -144,7 +144,7 @@ impl NewDirectory {
         let mut parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         let bad = |part: &&[u8]| matches!(*part, b"" | b"." | b"..") || part.contains(&0);
         if parts.iter().any(bad) || parts.len() > DEEPEST {
-            return Err(refused(path, "is no name in a directory"));
+            return Err(refused(path, "is not a name in a directory"));
         }
         if parts[0] == b".git" {
             return Err(refused(path, "is a Git directory's"));

@@ -78,7 +78,7 @@ impl<W: Write> Layout<W> {
             return Err(invalid("a blob is not whole"));
         }
         let Some(hex) = digest.as_str().strip_prefix("sha256:") else {
-            return Err(invalid("it has a digest that is no SHA-256"));
+            return Err(invalid("it has a digest that is not SHA-256"));
         };
         self.out.write_all(&header(&format!("blobs/sha256/{hex}"), BLOB, size, FILE))?;
         let document = size <= DOCUMENT_MAX && self.kept < DOCUMENTS_MAX;
@@ -158,7 +158,7 @@ impl<W: Write> Layout<W> {
         for _ in 0..DEPTH {
             let document = self.documents.get(&digest).map(|document| serde_json::from_slice(document));
             let document: Value = match document {
-                Some(document) => document.map_err(|_| invalid("a manifest is no JSON"))?,
+                Some(document) => document.map_err(|_| invalid("a manifest is not JSON"))?,
                 None => return Ok(None),
             };
             let Some(children) = document["manifests"].as_array() else { return Ok(Some(document)) };
@@ -244,7 +244,7 @@ impl Unpacked {
                 *taking = match name.strip_prefix("blobs/sha256/") {
                     Some(hex) => {
                         let digest = Digest::parse(&format!("sha256:{hex}"));
-                        let digest = digest.map_err(|_| invalid("a blob's name is no digest"))?;
+                        let digest = digest.map_err(|_| invalid("a blob's name is not a digest"))?;
                         if layout.has(&digest) {
                             Taking::Nothing
                         } else {

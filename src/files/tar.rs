@@ -173,7 +173,7 @@ impl Reader {
         match kind {
             FILE | 0 => take(Event::File(&name, size))?,
             DIRECTORY if size == 0 => {}
-            _ => return Err(invalid("it has an entry that is no file and no directory")),
+            _ => return Err(invalid("it has an entry that is neither a file nor a directory")),
         }
         let padding = padding(size);
         self.state = if size == 0 { State::Header } else { State::Content { left: size, padding } };
@@ -188,7 +188,7 @@ impl Reader {
                     match key.as_str() {
                         "path" => self.name = Some(value),
                         "size" => {
-                            let size = value.parse().map_err(|_| invalid("a size is no number"))?;
+                            let size = value.parse().map_err(|_| invalid("a size is not a number"))?;
                             self.size = Some(size);
                         }
                         _ => {}
@@ -239,11 +239,11 @@ fn number(field: &[u8]) -> Option<u64> {
 }
 
 fn text(bytes: &[u8]) -> io::Result<String> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| invalid("a name is no UTF-8"))
+    String::from_utf8(bytes.to_vec()).map_err(|_| invalid("a name is not UTF-8"))
 }
 
 fn invalid(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("it is no archive of an image: {why}"))
+    io::Error::new(io::ErrorKind::InvalidData, format!("it is not an archive of an image: {why}"))
 }
 
 #[cfg(test)]
@@ -338,7 +338,7 @@ mod tests {
         negative[124] = 0xff;
         for (archive, why) in [
             (broken, "checksum"),
-            (link, "no file and no directory"),
+            (link, "neither a file nor a directory"),
             (header("x", 0, 1 << 20, b'x').to_vec(), "too long"),
             ([header("x", 0, 5, b'x').to_vec(), b"99 a=".to_vec()].concat(), "pax header"),
             (negative.to_vec(), "checksum"),

@@ -109,7 +109,7 @@ pub(super) fn open(workspace: &Path, context: &Path) -> Result<gix::Repository, 
     let git = git_directory(&dot_git);
     if let Some(special) = special_file(&git) {
         let name = special.strip_prefix(&inside).unwrap_or(&special).to_string_lossy().into_owned();
-        return Err(Unusable::Because(format!("`{}` is no regular file", text::name(&name))));
+        return Err(Unusable::Because(format!("`{}` is not a regular file", text::name(&name))));
     }
     let options = gix::open::Options::isolated().with(Trust::Reduced);
     let repository = gix::ThreadSafeRepository::open_opts(dot_git, options)

@@ -58,7 +58,7 @@ pub struct GitHub {
 #[derive(Debug, thiserror::Error)]
 pub enum GitHubError {
     /// The address cannot be one.
-    #[error("`GITHUB_API_URL` is `{0}`, which is no address")]
+    #[error("`GITHUB_API_URL` is `{0}`, which is not an address")]
     Address(String),
     /// GitHub answered with an error.
     #[error("asking {api_url} for {what}: {status} {message}")]

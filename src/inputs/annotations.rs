@@ -73,7 +73,7 @@ pub(super) fn level(text: &str) -> Result<(AnnotationLevel, Option<Platform>), S
         "index-descriptor" => AnnotationLevel::IndexDescriptor,
         other => {
             return Err(format!(
-                "`{}` is no level (these are `manifest`, `index`, `manifest-descriptor`, `index-descriptor`)",
+                "`{}` is not a level (these are `manifest`, `index`, `manifest-descriptor`, `index-descriptor`)",
                 shown(other)
             ));
         }
@@ -140,9 +140,9 @@ mod tests {
             ("=1", "a key is not empty"),
             ("manifest:=1", "a key is not empty"),
             ("\"a=1\"", "no quotes"),
-            ("layer:a=1", "`layer` is no level"),
+            ("layer:a=1", "`layer` is not a level"),
             ("manifest[linux:a=1", "has no `]`"),
-            ("manifest[amd64]:a=1", "no known platform"),
+            ("manifest[amd64]:a=1", "not a known platform"),
             ("index[linux/amd64]:a=1", "one for all platforms"),
         ] {
             let (_, findings) = read_as_text(text);

@@ -85,7 +85,7 @@ mod tests {
             ("gone.tar", "leads out of the workspace by a link"),
             ("git/api.tar", "into a Git directory"),
             ("sub.tar", "`sub.tar` is a directory"),
-            ("old.tar/api.tar", "is no directory"),
+            ("old.tar/api.tar", "is not a directory"),
             ("a.tar\nb.tar", "more than one line"),
         ] {
             let said = read(text, &shared).unwrap_err().to_string();

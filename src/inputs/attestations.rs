@@ -41,7 +41,7 @@ pub(super) fn read(inputs: &RawInputs, by_default: bool, findings: &mut Findings
         let own = if kind == "sbom" { &mut all.sbom } else { &mut all.provenance };
         let own_text = if kind == "sbom" { &inputs.sbom } else { &inputs.provenance };
         if seen.contains(&kind) {
-            findings.faults.push(InputFault::new("attests", format!("`type={kind}` is there twice")));
+            findings.faults.push(InputFault::new("attests", format!("`type={kind}` is given twice")));
         } else if !own_text.is_empty() {
             let message = format!("`type={kind}` and the input `{kind}` say the same thing twice");
             findings.faults.push(InputFault::new("attests", message).hint("leave one of them out"));
@@ -73,7 +73,7 @@ fn single(kind: &str, text: &str) -> Result<AttestationInput, InputFault> {
     let example = if kind == "sbom" { "generator=image" } else { "mode=max" };
     let hint = format!("write `true`, `false` or attributes such as `{example}`");
     let attrs = attrs::parse(text.trim()).map_err(|error| {
-        InputFault::new(kind, format!("no boolean and no attributes: {error}")).hint(hint)
+        InputFault::new(kind, format!("neither a boolean nor attributes: {error}")).hint(hint)
     })?;
     let (disabled, attrs) = checked(kind, kind, attrs)?;
     Ok(if disabled { AttestationInput::Off } else { AttestationInput::On(attrs) })
@@ -87,7 +87,7 @@ fn attestation(line: &str) -> Result<(String, bool, Attrs), InputFault> {
     let mut attrs = attrs::parse(line).map_err(|error| fault(format!("`{}`: {error}", shown(line))))?;
     let kind = attrs.remove("type").ok_or_else(|| fault(format!("`{}` has no `type`", shown(line))))?;
     if !matches!(kind.as_str(), "provenance" | "sbom") {
-        return Err(fault(format!("`{}` is no type of attestation", shown(&kind))));
+        return Err(fault(format!("`{}` is not a type of attestation", shown(&kind))));
     }
     let (disabled, attrs) = checked("attests", &kind, attrs)?;
     Ok((kind, disabled, attrs))
@@ -103,7 +103,7 @@ fn checked(input: &str, kind: &str, mut attrs: Attrs) -> Result<(bool, Attrs), I
         .map_err(|fault| InputFault { message: format!("`disabled`: {}", fault.message), ..fault })?;
     match attrs.get("mode").map(String::as_str) {
         Some(mode) if kind == "provenance" && !matches!(mode, "min" | "max") => {
-            let message = format!("`mode={}` is no mode of provenance", shown(mode));
+            let message = format!("`mode={}` is not a mode of provenance", shown(mode));
             Err(InputFault::new(input, message).hint("write `mode=min` or `mode=max`"))
         }
         _ => Ok((disabled, attrs)),
@@ -143,11 +143,11 @@ mod tests {
         }
         assert_eq!(single("sbom", "generator=a/b:c"), Ok(on(&[("generator", "a/b:c")])));
         for (text, part) in [
-            ("max", "no boolean and no attributes"),
-            ("mode=full", "no mode"),
+            ("max", "neither a boolean nor attributes"),
+            ("mode=full", "not a mode"),
             ("type=sbom", "`type` is `provenance` already"),
-            ("disabled=perhaps", "no boolean"),
-            ("yes", "no boolean"),
+            ("disabled=perhaps", "not a boolean"),
+            ("yes", "neither a boolean"),
         ] {
             assert!(single("provenance", text).unwrap_err().message.contains(part), "{text}");
         }
@@ -177,9 +177,9 @@ mod tests {
         for (provenance, attests, part) in [
             ("false", "type=provenance", "say the same thing twice"),
             ("mode=max", "type=provenance,mode=max", "say the same thing twice"),
-            ("", "type=sbom\ntype=sbom", "is there twice"),
+            ("", "type=sbom\ntype=sbom", "is given twice"),
             ("", "mode=max", "has no `type`"),
-            ("", "type=slsa", "no type of attestation"),
+            ("", "type=slsa", "not a type of attestation"),
             ("", "provenance", "has no `=`"),
         ] {
             let (_, faults) = given(provenance, "", attests);

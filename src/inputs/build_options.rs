@@ -80,7 +80,7 @@ fn stages(text: &str, findings: &mut Findings) -> Vec<String> {
     let names = parse::entries(text).flat_map(|(_, line)| line.split(',')).map(str::trim);
     for name in names.filter(|name| !name.is_empty()) {
         if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            let message = format!("`{}` is no name of a stage", shown(name));
+            let message = format!("`{}` is not a name of a stage", shown(name));
             findings.faults.push(InputFault::new("no_cache_filters", message));
         } else if !stages.iter().any(|stage| stage == name) {
             stages.push(name.to_owned());
@@ -99,7 +99,7 @@ pub(super) fn entitlements(text: &str, findings: &mut Findings) -> Vec<String> {
             let device = part.strip_prefix("device=").is_some_and(|name| !name.is_empty());
             let known = device || matches!(part, "network.host" | "security.insecure" | "device");
             if !known || part.contains(char::is_control) {
-                let fault = InputFault::new("allow", format!("`{}` is no entitlement", shown(part)));
+                let fault = InputFault::new("allow", format!("`{}` is not an entitlement", shown(part)));
                 findings.faults.push(
                     fault.hint("these are `network.host`, `security.insecure`, `device` and `device=name`"),
                 );
@@ -120,7 +120,7 @@ mod tests {
         let mut findings = Findings::default();
         assert_eq!(stages("build, test\nbuild\nrelease", &mut findings), ["build", "test", "release"]);
         stages("a b", &mut findings);
-        assert_eq!(findings.faults[0].message, "`a b` is no name of a stage");
+        assert_eq!(findings.faults[0].message, "`a b` is not a name of a stage");
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn tls_from_variables() {
         ["linux/arm64", "linux/arm/v7"]
     );
     let (_, faults) = choose(&job, "tcp://a:1", &[("BUILDER_NODE_0_AUTH_TLS_KEY", "hunter2")]);
-    assert_eq!(faults[0].message, "`BUILDER_NODE_0_AUTH_TLS_KEY` is no PEM");
+    assert_eq!(faults[0].message, "`BUILDER_NODE_0_AUTH_TLS_KEY` is not PEM");
 }
 
 #[test]
@@ -108,11 +108,11 @@ fn wrong_builders() {
     let job = job();
     let leaving = format!("unix://{}/leaving.sock", job.paths.workspace.display());
     for (text, part) in [
-        ("kube-pod://x", "`kube-pod://x` is no address of a builder"),
-        ("my-builder", "`my-builder` is no address"),
+        ("kube-pod://x", "`kube-pod://x` is not an address of a builder"),
+        ("my-builder", "`my-builder` is not an address"),
         ("auto\ndocker", "`auto` cannot be one of several"),
-        ("docker-container://-x", "no name of a container"),
-        ("docker-container://", "no name of a container"),
+        ("docker-container://-x", "not a name of a container"),
+        ("docker-container://", "not a name of a container"),
         ("unix://run/x.sock", "has no absolute path"),
         ("unix:///run/nothing.sock", "there is no socket at `/run/nothing.sock`"),
         (&leaving, "leads out"),
@@ -126,12 +126,12 @@ fn wrong_builders() {
         ("tcp://b:1,cert=ca.pem", "`cert` is given without its `key`"),
         ("tcp://b:1,key=ca.pem", "`key` is given without its `cert`"),
         ("tcp://b:1,cacert=nothing.pem", "`nothing.pem` does not exist"),
-        ("tcp://b:1,cacert=no.pem", "`cacert=no.pem` is no PEM"),
+        ("tcp://b:1,cacert=no.pem", "`cacert=no.pem` is not PEM"),
         ("tcp://b:1,cacert=/etc/passwd", "leads out"),
-        ("tcp://b:1,password=hunter2", "`password` is no attribute"),
+        ("tcp://b:1,password=hunter2", "`password` is not an attribute"),
         ("tcp://b:1,hunter2", "field 2 has no `=`"),
-        ("amd64=docker", "no known platform"),
-        ("linux/amd64=", "is no address"),
+        ("amd64=docker", "not a known platform"),
+        ("linux/amd64=", "is not an address"),
         (
             "linux/amd64=docker\nlinux/amd64,linux/arm64=docker-container",
             "two nodes are to build `linux/amd64`",

@@ -30,7 +30,7 @@ struct Registry {
 pub(super) fn protocols(text: &str) -> Result<BTreeMap<RegistryHost, RegistryProtocol>, InputFault> {
     let file: File = basic_toml::from_str(text).map_err(|error| {
         let why = shown(&error.to_string());
-        InputFault::new("buildkitd_config", format!("it is no `buildkitd.toml`: {why}"))
+        InputFault::new("buildkitd_config", format!("it is not a `buildkitd.toml`: {why}"))
     })?;
     let allowed = file.registry.into_iter().filter_map(|(host, keys)| {
         // BuildKit takes it by its letters: a name that no image can have is no one's.
@@ -100,7 +100,7 @@ mod tests {
             ("[registry]\n\"r.io\" = true", "expected struct"),
         ] {
             let fault = protocols(text).unwrap_err().to_string();
-            assert!(fault.starts_with("input `buildkitd_config`: it is no `buildkitd.toml`: "), "{fault}");
+            assert!(fault.starts_with("input `buildkitd_config`: it is not a `buildkitd.toml`: "), "{fault}");
             assert!(fault.contains(why), "{fault}");
         }
     }

@@ -121,11 +121,11 @@ fn entry(input: &str, text: &str, used: Use, shared: &Shared<'_>) -> Result<Cach
         }
     };
     if !KINDS.contains(&kind.as_str()) {
-        let message = format!("`type={}` is no kind of cache", shown(&kind));
+        let message = format!("`type={}` is not a kind of cache", shown(&kind));
         return Err(fault(message).hint(format!("the kinds are {}", KINDS.join(", "))));
     }
     if let Some(mode) = attrs.get("mode").filter(|mode| !matches!(mode.as_str(), "min" | "max")) {
-        let message = format!("`mode={}` is no mode of a cache", shown(mode));
+        let message = format!("`mode={}` is not a mode of a cache", shown(mode));
         return Err(fault(message).hint("write `mode=min` or `mode=max`"));
     }
     match kind.as_str() {
@@ -171,7 +171,7 @@ fn local(input: &str, attrs: &mut Attrs, used: Use, shared: &Shared<'_>) -> Resu
         // A cache that is read need not exist yet either: the first run has none.
         let whole = shared.destination(input, path)?;
         *path = whole.to_str().map(str::to_owned).ok_or_else(|| {
-            InputFault::new(input, format!("`{}` has a name that is no UTF-8", shown(path)))
+            InputFault::new(input, format!("`{}` has a name that is not UTF-8", shown(path)))
         })?;
     }
     Ok(())

@@ -25,7 +25,8 @@ pub(super) fn parse(text: &str) -> Result<Option<Compression>, InputFault> {
         (Some(level), Some(highest)) => match level.parse::<u8>() {
             Ok(level) if level <= highest => Some(level),
             _ => {
-                let message = format!("`{}` is no level of `{name}`, which has 0 to {highest}", shown(level));
+                let message =
+                    format!("`{}` is not a level of `{name}`, which has 0 to {highest}", shown(level));
                 return Err(fault(message));
             }
         },
@@ -64,9 +65,9 @@ mod tests {
         for (text, words) in [
             ("xz", "`xz` is not one of `gzip`, `zstd`, `estargz`, `uncompressed` (write `zstd`"),
             ("Gzip", "`Gzip` is not one of"),
-            ("zstd:23", "`23` is no level of `zstd`, which has 0 to 22"),
-            ("gzip:-1", "`-1` is no level of `gzip`, which has 0 to 9"),
-            ("estargz:", "`` is no level of `estargz`"),
+            ("zstd:23", "`23` is not a level of `zstd`, which has 0 to 22"),
+            ("gzip:-1", "`-1` is not a level of `gzip`, which has 0 to 9"),
+            ("estargz:", "`` is not a level of `estargz`"),
             ("uncompressed:1", "`uncompressed` has no levels"),
             ("zstd,forced", "`forced` is not known here; only `force` is"),
             ("zstd,force,force", "`force` is not known here"),

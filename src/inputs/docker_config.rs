@@ -92,7 +92,7 @@ fn text(
 fn of_home(path: &PathBuf) -> std::io::Result<String> {
     // A pipe in its place would never end.
     if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is no file"));
+        return Err(std::io::Error::other("it is not a file"));
     }
     let mut text = String::new();
     std::fs::File::open(path)?.take(MAX).read_to_string(&mut text)?;
@@ -192,7 +192,7 @@ struct Auth {
 /// In words, never with a part of the text.
 fn parse(text: &str, daemon: &str) -> Result<DockerConfig, String> {
     let file: File = serde_json::from_str(text).map_err(|error| {
-        format!("it is no JSON of Docker's (line {}, column {})", error.line(), error.column())
+        format!("it is not JSON of Docker's (line {}, column {})", error.line(), error.column())
     })?;
     let mut config = DockerConfig { ecr_everywhere: file.store == ECR_LOGIN, ..DockerConfig::default() };
     let proxies = file.proxies.get(daemon).or_else(|| file.proxies.get("default"));
@@ -241,7 +241,8 @@ impl Auth {
         let (username, password) = if self.pair.is_empty() {
             (self.username.clone(), self.password.clone())
         } else {
-            decode(&self.pair).ok_or_else(|| format!("`auth` of `{host}` is no base64 of `user:password`"))?
+            decode(&self.pair)
+                .ok_or_else(|| format!("`auth` of `{host}` is not base64 of `user:password`"))?
         };
         match (username.as_str(), password.as_str()) {
             ("" | TOKEN_USER, "") | ("", _) => Ok(None),

@@ -62,7 +62,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
         }
         boolean(text).unwrap_or_else(|| {
             findings.notices.push(Notice::warning(format!(
-                "the variable `{name}` is not used: `{}` is no boolean (write `true` or `false`)",
+                "the variable `{name}` is not used: `{}` is not a boolean (write `true` or `false`)",
                 shown(text)
             )));
             default
@@ -87,7 +87,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> DockerEnv {
 fn metadata(pr_head_sha: &str, short_sha_length: &str, findings: &mut Findings) -> MetadataEnv {
     let default = MetadataEnv::default();
     let length = rules::short_sha_length(short_sha_length).ok_or_else(|| {
-        let message = format!("`{}` is no number of characters", shown(short_sha_length));
+        let message = format!("`{}` is not a number of characters", shown(short_sha_length));
         InputFault::new(SHORT_SHA_LENGTH, message).hint("write a whole number from 1 on")
     });
     MetadataEnv {
@@ -172,7 +172,7 @@ mod tests {
             ("index", Ok(&[Index])),
             (" manifest, index,,manifest ", Ok(&[Manifest, Index])),
             ("manifest-descriptor,index-descriptor", Ok(&[ManifestDescriptor, IndexDescriptor])),
-            ("layer", Err("`layer` is no level")),
+            ("layer", Err("`layer` is not a level")),
             ("manifest[linux/amd64]", Err("is for one platform")),
         ] {
             let mut findings = Findings::default();
@@ -201,7 +201,7 @@ mod tests {
                 (true, true, true),
                 "`DOCKER_BUILD_RECORD_UPLOAD` has no effect",
             ),
-            (&[("DOCKER_BUILD_SUMMARY", "no")], (true, true, true), "`no` is no boolean"),
+            (&[("DOCKER_BUILD_SUMMARY", "no")], (true, true, true), "`no` is not a boolean"),
         ] {
             let mut findings = Findings::default();
             let env = read(&inputs(variables), &mut findings);

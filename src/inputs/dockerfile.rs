@@ -58,7 +58,7 @@ pub(super) fn on_disk(
     for ignore_file in [PathBuf::from(own_ignore_file), context.join(".dockerignore")] {
         // BuildKit reads it without a look, and would wait for ever.
         if matches!(look(&ignore_file, &[workspace]), Found::Special) {
-            let message = format!("`{}` is no regular file", relative(&ignore_file, workspace));
+            let message = format!("`{}` is not a regular file", relative(&ignore_file, workspace));
             return Err(
                 InputFault::new("dockerfile", message).hint("the build would wait for its content for ever")
             );
@@ -67,7 +67,7 @@ pub(super) fn on_disk(
     let in_workspace = file.strip_prefix(workspace).ok().and_then(Path::to_str);
     let parts = (file.parent(), file.file_name().and_then(|name| name.to_str()), in_workspace);
     let (Some(directory), Some(file_name), Some(in_workspace)) = parts else {
-        let message = format!("`{}` has a name that is no UTF-8", relative(file, workspace));
+        let message = format!("`{}` has a name that is not UTF-8", relative(file, workspace));
         return Err(InputFault::new("dockerfile", message));
     };
     let dockerfile = Dockerfile {
@@ -102,7 +102,7 @@ fn no_dockerfile(
             Found::Outside(_) if one_is_meant && !meant(place) => {}
             Found::Outside(target) => return outside("dockerfile", &text, target.as_deref(), paths),
             Found::Directory(_) => return fault(format!("`{text}` is a directory, not a file")),
-            Found::Special => return fault(format!("`{text}` is no regular file")),
+            Found::Special => return fault(format!("`{text}` is not a regular file")),
             Found::Unreadable(error) => return fault(format!("`{text}` cannot be read: {error}")),
             Found::Missing | Found::File(_) => {}
         }

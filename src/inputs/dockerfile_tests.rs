@@ -52,7 +52,7 @@ fn a_long_name_stays_whole() {
     let not_utf8 = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff");
     fs::write(checkout.workspace.join(not_utf8), "FROM scratch").unwrap();
     symlink(not_utf8, checkout.workspace.join("to_bytes")).unwrap();
-    assert!(find(&checkout, "to_bytes", "").unwrap_err().message.contains("no UTF-8"));
+    assert!(find(&checkout, "to_bytes", "").unwrap_err().message.contains("not UTF-8"));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn dockerfiles_that_are_none() {
     }
     // A socket is neither opened nor waited for.
     let _socket = std::os::unix::net::UnixListener::bind(checkout.workspace.join("socket")).unwrap();
-    assert!(find(&checkout, "socket", "").unwrap_err().message.contains("no regular file"));
+    assert!(find(&checkout, "socket", "").unwrap_err().message.contains("not a regular file"));
     // A file that may not be read; root may read everything, so there the open succeeds.
     fs::set_permissions(checkout.workspace.join("docker/prod"), fs::Permissions::from_mode(0o000)).unwrap();
     let readable = fs::File::open(checkout.workspace.join("docker/prod")).is_ok();
@@ -93,7 +93,7 @@ fn ignore_files_that_are_none() {
         let _socket = std::os::unix::net::UnixListener::bind(checkout.workspace.join("socket")).unwrap();
         symlink("socket", checkout.workspace.join(name)).unwrap();
         let fault = find(&checkout, "", "").unwrap_err();
-        assert_eq!(fault.message, format!("`{name}` is no regular file"));
+        assert_eq!(fault.message, format!("`{name}` is not a regular file"));
         assert!(find(&checkout, "docker/prod", "apps/web").is_ok());
     }
 }

@@ -76,7 +76,7 @@ fn entry(line: &str, shared: &Shared<'_>) -> Result<Option<ExporterInput>, Input
         "docker" => ExporterKind::Docker,
         "image" | "registry" => return of_registry(&kind, &attrs),
         other => {
-            let message = format!("`type={}` is no kind of output", shown(other));
+            let message = format!("`type={}` is not a kind of output", shown(other));
             return Err(fault(message).hint(format!("the kinds are {KINDS}")));
         }
     };
@@ -189,11 +189,11 @@ mod tests {
             ("type=tar", "`type=tar` has no `dest`"),
             ("type=docker", "`load: true` puts the image into the daemon"),
             ("dest=dist", "an entry has no `type`"),
-            ("type=cacheonly", "`type=cacheonly` is no kind of output"),
+            ("type=cacheonly", "`type=cacheonly` is not a kind of output"),
             ("type=local,dest=../x", "leads out of the workspace"),
             ("type=local,dest=away/x", "leads out of the workspace by a link"),
             ("type=oci,dest=away", "leads out of the workspace by a link"),
-            ("type=oci,dest=a,tar=maybe", "`maybe` is no boolean"),
+            ("type=oci,dest=a,tar=maybe", "`maybe` is not a boolean"),
             ("type=image,name=a/b,push-by-digest=true,push=true", "with `mode: leg`"),
             ("type=image,name=ghcr.io/a/b:1,push=true", "`tags` say where the image goes"),
             ("type=image,compression=zstd,push=true", "`compression` says"),

@@ -33,7 +33,7 @@ pub(super) fn context(
     let text = if text.is_empty() { "." } else { text };
     match look(&workspace.join(localised(text, paths).as_ref()), &[workspace]) {
         Found::Directory(directory) => Ok(directory),
-        Found::File(_) | Found::Special => Err(fault(format!("`{}` is no directory", shown(text)))),
+        Found::File(_) | Found::Special => Err(fault(format!("`{}` is not a directory", shown(text)))),
         Found::Outside(target) => Err(outside(input, text, target.as_deref(), paths)),
         Found::Missing => {
             let fault = fault(format!("`{}` is not in the workspace", shown(text)));

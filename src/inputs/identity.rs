@@ -167,7 +167,7 @@ pub(super) fn aws_role(host: &RegistryHost, arn: &str) -> Result<IdentityKind, S
     };
     if !good {
         return Err(format!(
-            "`aws_role` is `{}`, which is no ARN of a role, such as `arn:aws:iam::123456789012:role/push`",
+            "`aws_role` is `{}`, which is not an ARN of a role, such as `arn:aws:iam::123456789012:role/push`",
             shown(arn)
         ));
     }
@@ -211,7 +211,7 @@ fn google(host: &RegistryHost, provider: &str, account: Option<&str>) -> Result<
             && parts.iter().all(plain);
     if !good {
         return Err(format!(
-            "`gcp_provider` is `{}`, which is no provider, such as \
+            "`gcp_provider` is `{}`, which is not a provider, such as \
              `projects/123456789/locations/global/workloadIdentityPools/github/providers/acme`",
             shown(provider)
         ));
@@ -220,7 +220,7 @@ fn google(host: &RegistryHost, provider: &str, account: Option<&str>) -> Result<
         let email = account.bytes().all(|b| b.is_ascii_alphanumeric() || b"@.-_".contains(&b));
         if !email || account.matches('@').count() != 1 {
             return Err(format!(
-                "`gcp_service_account` is `{}`, which is no service account, such as \
+                "`gcp_service_account` is `{}`, which is not a service account, such as \
                  `push@acme.iam.gserviceaccount.com`",
                 shown(account)
             ));
@@ -240,7 +240,7 @@ fn azure(host: &RegistryHost, client: &str, tenant: &str) -> Result<IdentityKind
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
         if !plain || text.contains("..") || text.starts_with('.') {
             return Err(format!(
-                "`{key}` is `{}`, which is no id, such as `00000000-0000-0000-0000-000000000000`",
+                "`{key}` is `{}`, which is not an id, such as `00000000-0000-0000-0000-000000000000`",
                 shown(text)
             ));
         }
@@ -262,7 +262,7 @@ pub(super) fn docker_hub(
     let uuid = connection.len() == 36 && connection.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     if !uuid {
         return Err(format!(
-            "`connection_id` is `{}`, which is no id of an OIDC connection, such as \
+            "`connection_id` is `{}`, which is not an id of an OIDC connection, such as \
              `00000000-0000-4000-8000-000000000000`",
             shown(connection)
         ));
@@ -330,7 +330,7 @@ mod tests {
             ("dhi.io", &[("username", "acme"), ("connection_id", ID)], "acme"),
             // For somebody else's host, or said wrongly.
             ("ghcr.io", &[("aws_role", ROLE)], "!`aws_role` is for Amazon ECR, which `ghcr.io` is not"),
-            (ECR, &[("aws_role", "push")], "!`aws_role` is `push`, which is no ARN"),
+            (ECR, &[("aws_role", "push")], "!`aws_role` is `push`, which is not an ARN"),
             (ECR, &[("aws_role", "arn:aws:iam::123456789012:user/x")], "!`aws_role` is `arn"),
             (
                 ECR,

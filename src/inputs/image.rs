@@ -301,7 +301,7 @@ mod tests {
             ("", "", "a\nb", &["image_name"], "more than one line"),
             ("", "", "ghcr.io/acme/api", &["image_name"], "names a registry"),
             ("", "", &"a".repeat(256), &["image_name"], "longer than 255"),
-            ("", "https://ghcr.io", "", &["registry", "image_name"], "no registry host"),
+            ("", "https://ghcr.io", "", &["registry", "image_name"], "not a registry host"),
             ("", "ghcr.io/acme", "api", &["registry"], "without a path"),
             ("", "docker.io", "api", &["registry"], "more than two parts"),
             ("ghcr.io/a/b:1", "", "", &["repository"], "tag or digest"),
@@ -309,7 +309,7 @@ mod tests {
             ("r.io/a/b", "ghcr.io", "", &["repository"], "contradict"),
             ("ghcr.io/acme/shop", "", "api", &["repository"], "contradict"),
             ("ghcr.io/acme/myapi", "", "api", &["repository"], "contradict"),
-            ("acme/api", "x y", "🚀", &["registry", "image_name", "repository"], "no registry host"),
+            ("acme/api", "x y", "🚀", &["registry", "image_name", "repository"], "not a registry host"),
         ] {
             let faults = targets(&naming(repository_input, registry, name)).unwrap_err();
             let named: Vec<&str> = faults.iter().map(|fault| fault.input.as_str()).collect();

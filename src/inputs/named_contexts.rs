@@ -13,7 +13,7 @@ use crate::runner::context::RunnerContext;
 
 const INPUT: &str = "build_contexts";
 
-/// Reads the named contexts, in order; a name that is there twice is a fault.
+/// Reads the named contexts, in order; a name that is given twice is a fault.
 pub(super) fn read(
     text: &str,
     shared: &Shared<'_>,
@@ -24,7 +24,7 @@ pub(super) fn read(
     for (number, line) in parse::entries(text) {
         let Some(named) = findings.take(named(number, line, shared, context)) else { continue };
         if all.iter().any(|other| other.name == named.name) {
-            findings.faults.push(InputFault::new(INPUT, format!("`{}` is there twice", named.name)));
+            findings.faults.push(InputFault::new(INPUT, format!("`{}` is given twice", named.name)));
         }
         all.push(named);
     }
@@ -64,7 +64,7 @@ fn source_of(text: &str, shared: &Shared<'_>, context: &RunnerContext) -> Result
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     if text.starts_with("target:") || text.starts_with("input:") || scheme.is_some() {
         let what = scheme.or_else(|| text.split(':').next()).unwrap_or_default();
-        let message = format!("`{}` is no source of a context here", shown(what));
+        let message = format!("`{}` is not a source of a context here", shown(what));
         let hint = "a directory, `docker-image://…`, a Git or HTTP URL, or `oci-layout://…`";
         return Err(InputFault::new(INPUT, message).hint(hint));
     }
@@ -106,7 +106,7 @@ fn resolved(index: &str, tag: Option<&str>, path: &str) -> Result<Digest, InputF
     }
     let fault = |message: String| InputFault::new(INPUT, format!("the layout `{}` {message}", shown(path)));
     let index: Index = serde_json::from_str(index)
-        .map_err(|error| fault(format!("has an `index.json` that is none (line {})", error.line())))?;
+        .map_err(|error| fault(format!("has an `index.json` that is not valid (line {})", error.line())))?;
     let is = |descriptor: &Descriptor, tag: &str| {
         let name =
             descriptor.annotations.as_ref().and_then(|all| all.get("org.opencontainers.image.ref.name"));

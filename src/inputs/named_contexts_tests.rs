@@ -81,9 +81,9 @@ fn wrong_lines() {
         ("x=nothing", "`nothing` is not in the workspace"),
         ("x=../..", "leads out of the workspace"),
         ("x=/etc", "leads out"),
-        ("x=target:build", "`target` is no source of a context here"),
-        ("x=s3://bucket", "`s3` is no source"),
-        ("x=docker-image://a b", "no reference to an image"),
+        ("x=target:build", "`target` is not a source of a context here"),
+        ("x=s3://bucket", "`s3` is not a source"),
+        ("x=docker-image://a b", "not a reference to an image"),
         ("x=https://u:hunter2@h/x.git", "holds credentials"),
         ("x=oci-layout://directory", "`directory/index.json` does not exist"),
         ("x=oci-layout://two:v2", "has no image `v2` among its 2"),
@@ -91,11 +91,11 @@ fn wrong_lines() {
         ("x=oci-layout://./one:any", "has no image `any` among its 1"),
         ("x=oci-layout://unnamed", "has no image `latest` among its 2"),
         ("x=oci-layout://empty", "is empty"),
-        ("x=oci-layout://broken", "`index.json` that is none"),
-        ("x=oci-layout://wrong", "`index.json` that is none"),
+        ("x=oci-layout://broken", "`index.json` that is not valid"),
+        ("x=oci-layout://wrong", "`index.json` that is not valid"),
         ("x=oci-layout://leaving", "leads out"),
-        ("x=oci-layout://one@sha256:1", "is no digest"),
-        ("x=directory\nX=.", "`x` is there twice"),
+        ("x=oci-layout://one@sha256:1", "is not a digest"),
+        ("x=directory\nX=.", "`x` is given twice"),
     ] {
         let (_, faults) = given(line);
         let [fault] = faults.as_slice() else { panic!("{line}: {faults:?}") };

@@ -61,7 +61,7 @@ fn address_of(
         other => {
             // An attribute may be a value that nobody should see.
             let shown = shown(other.split(',').next().unwrap_or_default());
-            Err(fault(format!("`{shown}` is no address of a builder")).hint(TAKES))
+            Err(fault(format!("`{shown}` is not an address of a builder")).hint(TAKES))
         }
     }
 }
@@ -77,7 +77,7 @@ fn container(name: &str) -> Result<BuilderAddress, InputFault> {
     if first && plain && name.len() <= 128 {
         Ok(BuilderAddress::Container(name.to_owned()))
     } else {
-        Err(fault(format!("`{}` is no name of a container", shown(name))))
+        Err(fault(format!("`{}` is not a name of a container", shown(name))))
     }
 }
 
@@ -144,13 +144,13 @@ fn tls(
         if text.contains("-----BEGIN ") {
             Ok(Some(text))
         } else {
-            Err(fault(format!("{what} is no PEM")).hint("it starts with `-----BEGIN`"))
+            Err(fault(format!("{what} is not PEM")).hint("it starts with `-----BEGIN`"))
         }
     };
     let (ca, certificate, key) = (pem("cacert")?, pem("cert")?, pem("key")?);
     let server_name = attrs.remove("servername");
     if let Some(unknown) = attrs.keys().next() {
-        let message = format!("`{}` is no attribute of a `tcp://` address", shown(unknown));
+        let message = format!("`{}` is not an attribute of a `tcp://` address", shown(unknown));
         return Err(fault(message).hint("these are `cacert`, `cert`, `key` and `servername`"));
     }
     match (&certificate, &key) {

@@ -30,7 +30,7 @@ pub(super) fn line(input: &str, text: &str) -> Result<Option<String>, InputFault
 /// Reads a reference to an image that is not ours.
 pub(super) fn image(input: &str, text: &str) -> Result<ImageName, InputFault> {
     ImageName::parse(text).map_err(|why| {
-        InputFault::new(input, format!("`{}` is no reference to an image: {why}", shown(text)))
+        InputFault::new(input, format!("`{}` is not a reference to an image: {why}", shown(text)))
             .hint("for example `alpine:3.22` or `ghcr.io/acme/api@sha256:…`")
     })
 }
@@ -42,7 +42,7 @@ pub(super) fn boolean(input: &str, text: &str, default: bool) -> Result<bool, In
         "true" | "True" | "TRUE" => Ok(true),
         "false" | "False" | "FALSE" => Ok(false),
         other => {
-            let message = format!("`{}` is no boolean", shown(other));
+            let message = format!("`{}` is not a boolean", shown(other));
             Err(InputFault::new(input, message).hint("write `true` or `false`"))
         }
     }
@@ -94,7 +94,7 @@ pub(super) fn sha_length(text: &str) -> Result<usize, InputFault> {
     }
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|length| digits && (7..=64).contains(length)).ok_or_else(|| {
-        InputFault::new("sha_length", format!("`{}` is no whole number from 7 to 64", shown(text)))
+        InputFault::new("sha_length", format!("`{}` is not a whole number from 7 to 64", shown(text)))
     })
 }
 

@@ -24,7 +24,7 @@ fn booleans_are_exact() {
         let fault = boolean("pull", bad, true).unwrap_err();
         assert_eq!(
             fault.to_string(),
-            format!("input `pull`: `{bad}` is no boolean (write `true` or `false`)")
+            format!("input `pull`: `{bad}` is not a boolean (write `true` or `false`)")
         );
     }
 }

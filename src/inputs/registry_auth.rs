@@ -246,7 +246,7 @@ impl Entry {
             Some(_) => None,
         };
         read.unwrap_or_else(|| {
-            self.faults.push(self.fault("`optional` is no boolean").hint("write `true` or `false`"));
+            self.faults.push(self.fault("`optional` is not a boolean").hint("write `true` or `false`"));
             false
         })
     }
@@ -257,14 +257,14 @@ impl Entry {
             Value::String(text) if key == "password" => Some(text.clone()),
             Value::String(text) => Some(text.trim().to_owned()),
             Value::Null => None,
-            _ => self.wrong(format!("`{key}` is no text: put its value in single quotes")),
+            _ => self.wrong(format!("`{key}` is not text: put its value in single quotes")),
         }
     }
 
     fn unknown(&mut self, entry: &Mapping) {
         for key in entry.keys() {
             let Some(key) = key.as_str() else {
-                self.faults.push(self.fault("a key that is no text"));
+                self.faults.push(self.fault("a key that is not text"));
                 continue;
             };
             let is_known = |key: &str| KEYS.contains(&key) || [REGISTRY, OPTIONAL].contains(&key);

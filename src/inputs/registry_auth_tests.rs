@@ -66,17 +66,17 @@ fn every_fault_names_its_entry() {
         ("- username: u\n  password: hunter2", "!entry 1: `registry` is missing"),
         (
             "- registry: https://r.io/x\n  username: u\n  password: hunter2",
-            "!entry 1 (`https://r.io/x`): `https://r.io/x` is no registry host",
+            "!entry 1 (`https://r.io/x`): `https://r.io/x` is not a registry host",
         ),
         (
             "- registry: https://u:hunter2@r.io\n  username: u\n  password: hunter2",
             "!entry 1: `registry` has a login in it",
         ),
         ("- registry: r.io\n  user: u\n  password: hunter2", "!entry 1 (`r.io`): no key `user`"),
-        ("- registry: r.io\n  username: u\n  password: 1234", "!entry 1 (`r.io`): `password` is no text"),
+        ("- registry: r.io\n  username: u\n  password: 1234", "!entry 1 (`r.io`): `password` is not text"),
         (
             "- registry: r.io\n  username: u\n  password: [hunter2]",
-            "!entry 1 (`r.io`): `password` is no text",
+            "!entry 1 (`r.io`): `password` is not text",
         ),
         ("- registry: r.io\n  username: u", "!entry 1 (`r.io`): `password` is missing"),
         ("- registry: r.io\n  password: hunter2", "!entry 1 (`r.io`): `username` is missing"),
@@ -84,11 +84,11 @@ fn every_fault_names_its_entry() {
         ("- registry: r.io\n  optional: true", "!entry 1 (`r.io`): no login"),
         (
             "- registry: r.io\n  username: u\n  password: hunter2\n  optional: maybe",
-            "!entry 1 (`r.io`): `optional` is no boolean",
+            "!entry 1 (`r.io`): `optional` is not a boolean",
         ),
         (
             "- registry: r.io\n  username: u\n  password: ''\n  optional: 1",
-            "!entry 1 (`r.io`): `optional` is no boolean",
+            "!entry 1 (`r.io`): `optional` is not a boolean",
         ),
         (
             "- registry: r.io\n  username: 'u:v'\n  password: hunter2",

@@ -36,7 +36,7 @@ pub(super) fn url(input: &str, text: &str, server_url: &str) -> Option<Result<St
         return Some(Err(fault));
     }
     if host.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return fault(format!("`{}` is no URL", shown(text)));
+        return fault(format!("`{}` is not a URL", shown(text)));
     }
     Some(Ok(with_git_suffix(&scheme, rest, server_url).unwrap_or_else(|| format!("{scheme}://{rest}"))))
 }
@@ -114,7 +114,7 @@ mod tests {
             assert!(fault.message.contains("holds credentials"), "{fault}");
             assert!(!fault.to_string().contains("hunter2"), "{fault}");
         }
-        assert!(url("context", "https://", "").unwrap().unwrap_err().message.contains("no URL"));
-        assert!(url("context", "https://a b/c", "").unwrap().unwrap_err().message.contains("no URL"));
+        assert!(url("context", "https://", "").unwrap().unwrap_err().message.contains("not a URL"));
+        assert!(url("context", "https://a b/c", "").unwrap().unwrap_err().message.contains("not a URL"));
     }
 }

@@ -39,7 +39,7 @@ fn read(number: usize, line: &str) -> Result<Option<RepositoryLine<'_>>, InputFa
         let (key, value) = (key.trim(), value.trim());
         match key.to_ascii_lowercase().as_str() {
             "name" => names.push(value),
-            "enable" if enabled.is_some() => return Err(fault("`enable` is there twice".into())),
+            "enable" if enabled.is_some() => return Err(fault("`enable` is given twice".into())),
             // Neither answer would be safe: nobody knows what the expression was to say.
             "enable" if value.is_empty() => {
                 let hint = "an expression gives `true` or `false` when it compares: \
@@ -52,7 +52,7 @@ fn read(number: usize, line: &str) -> Result<Option<RepositoryLine<'_>>, InputFa
                 enabled = Some(value?);
             }
             _ => {
-                let message = format!("`{}` is no attribute of a repository", shown(key));
+                let message = format!("`{}` is not an attribute of a repository", shown(key));
                 return Err(fault(message).hint(HINT));
             }
         }
@@ -121,20 +121,20 @@ mod tests {
     #[test]
     fn what_is_wrong_names_its_line() {
         for (text, expected) in [
-            ("r.io/a\nr.io/b,enable=1", "1+r.io/a !line 2: `enable`: `1` is no boolean"),
-            ("r.io/a,enable=yes", "!line 1: `enable`: `yes` is no boolean"),
-            ("r.io/a,enable=tRUE", "!line 1: `enable`: `tRUE` is no boolean"),
-            ("r.io/a,enable='true'", "!line 1: `enable`: `'true'` is no boolean"),
+            ("r.io/a\nr.io/b,enable=1", "1+r.io/a !line 2: `enable`: `1` is not a boolean"),
+            ("r.io/a,enable=yes", "!line 1: `enable`: `yes` is not a boolean"),
+            ("r.io/a,enable=tRUE", "!line 1: `enable`: `tRUE` is not a boolean"),
+            ("r.io/a,enable='true'", "!line 1: `enable`: `'true'` is not a boolean"),
             (
                 "r.io/a,enable={{is_default_branch}}",
-                "!line 1: `enable`: `{{is_default_branch}}` is no boolean",
+                "!line 1: `enable`: `{{is_default_branch}}` is not a boolean",
             ),
             ("r.io/a,enable=", "!line 1: `enable` is empty"),
             ("r.io/a,enable= ", "!line 1: `enable` is empty"),
-            ("r.io/a,enable=true,enable=false", "!line 1: `enable` is there twice"),
-            ("r.io/a,enabled=true", "!line 1: `enabled` is no attribute of a repository"),
-            ("type=raw,value=x", "!line 1: `type` is no attribute of a repository"),
-            ("=x", "!line 1: `` is no attribute of a repository"),
+            ("r.io/a,enable=true,enable=false", "!line 1: `enable` is given twice"),
+            ("r.io/a,enabled=true", "!line 1: `enabled` is not an attribute of a repository"),
+            ("type=raw,value=x", "!line 1: `type` is not an attribute of a repository"),
+            ("=x", "!line 1: `` is not an attribute of a repository"),
             ("\n,enable=true", "!line 2: names no repository"),
             ("name=", "!line 1: names no repository"),
             ("r.io/a,name=,enable=true", "!line 1: names no repository"),

@@ -36,7 +36,7 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> RunOptions {
     for limit in limits {
         let Some(limit) = findings.take(limit) else { continue };
         if ulimits.iter().any(|(name, ..)| *name == limit.0) {
-            findings.faults.push(InputFault::new("ulimit", format!("`{}` is there twice", limit.0)));
+            findings.faults.push(InputFault::new("ulimit", format!("`{}` is given twice", limit.0)));
         }
         ulimits.push(limit);
     }
@@ -55,8 +55,10 @@ fn network(text: &str) -> Result<Option<NetworkMode>, InputFault> {
         "" | "default" => Ok(None),
         "host" => Ok(Some(NetworkMode::Host)),
         "none" => Ok(Some(NetworkMode::None)),
-        other => Err(InputFault::new("network", format!("`{}` is no network of build steps", shown(other)))
-            .hint("write `default`, `host` or `none`")),
+        other => {
+            Err(InputFault::new("network", format!("`{}` is not a network of build steps", shown(other)))
+                .hint("write `default`, `host` or `none`"))
+        }
     }
 }
 
@@ -72,7 +74,7 @@ fn host(line: &str) -> Result<Vec<(String, HostAddress)>, InputFault> {
     };
     if host.is_empty() || !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
     {
-        return Err(fault(format!("`{}` is no host name", shown(host))));
+        return Err(fault(format!("`{}` is not a host name", shown(host))));
     }
     if addresses == "host-gateway" {
         return Ok(vec![(host.to_owned(), HostAddress::Gateway)]);
@@ -82,7 +84,7 @@ fn host(line: &str) -> Result<Vec<(String, HostAddress)>, InputFault> {
         let plain = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         let ip: Result<IpAddr, _> = plain.parse();
         ip.map(|ip| (host.to_owned(), HostAddress::Ip(ip)))
-            .map_err(|_| fault(format!("`{}` is no address for `{host}`", shown(text))))
+            .map_err(|_| fault(format!("`{}` is not an address for `{host}`", shown(text))))
     };
     addresses.split(',').map(address).collect()
 }
@@ -93,12 +95,12 @@ fn ulimit(line: &str) -> Result<(String, i64, i64), InputFault> {
     let (name, limits) =
         line.split_once('=').ok_or_else(|| fault(format!("`{}` has no `=`", shown(line))))?;
     if !ULIMITS.contains(&name) {
-        let message = format!("`{}` is no limit (these are: {})", shown(name), ULIMITS.join(", "));
+        let message = format!("`{}` is not a limit (these are: {})", shown(name), ULIMITS.join(", "));
         return Err(InputFault::new("ulimit", message));
     }
     let number = |text: &str| {
         let number = text.parse::<i64>().ok().filter(|number| *number >= -1);
-        number.ok_or_else(|| fault(format!("`{}` is no limit for `{name}`", shown(text))))
+        number.ok_or_else(|| fault(format!("`{}` is not a limit for `{name}`", shown(text))))
     };
     let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
     let (soft, hard) = (number(soft)?, number(hard)?);
@@ -116,7 +118,7 @@ fn shm_size(text: &str) -> Result<Option<u64>, InputFault> {
         return Ok(None);
     }
     let fault = || {
-        InputFault::new("shm_size", format!("`{}` is no size", shown(&text)))
+        InputFault::new("shm_size", format!("`{}` is not a size", shown(&text)))
             .hint("for example `64m` or `2gb`")
     };
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

@@ -36,7 +36,7 @@ pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findi
     let mut secrets: Vec<BuildSecret> = Vec::new();
     for (input, secret) in all {
         if secrets.iter().any(|other| other.id == secret.id) {
-            let message = format!("the id `{}` is there twice", shown(&secret.id));
+            let message = format!("the id `{}` is given twice", shown(&secret.id));
             findings.faults.push(InputFault::new(input, message));
         } else if secret.value.len() > BuildSecret::MAX {
             let message = format!("`{}` is larger than {} KiB", shown(&secret.id), BuildSecret::MAX / 1024);
@@ -76,12 +76,14 @@ fn from_variable(inputs: &RawInputs, id: &str, variable: &str) -> Result<BuildSe
         return Ok(BuildSecret { id, value: Vec::new() });
     }
     if !plain {
-        let message = format!("what `{id}` is taken from is no name of a variable");
-        return Err(InputFault::new(input, message)
-            .hint("write `id=VARIABLE`; a value itself belongs into `secrets`"));
+        let message = format!("what `{id}` is taken from is not a name of a variable");
+        return Err(
+            InputFault::new(input, message).hint("write `id=VARIABLE`; a value itself belongs in `secrets`")
+        );
     }
     let value = inputs.variables.get(variable).ok_or_else(|| {
-        InputFault::new(input, format!("the variable `{variable}` for `{id}` is not set"))
+        let of = if variable == id { String::new() } else { format!(" for `{id}`") };
+        InputFault::new(input, format!("the variable `{variable}`{of} is not set"))
             .hint("only `env:` of the workflow, job or step, and `GITHUB_ENV`, reach a container action")
     })?;
     Ok(BuildSecret { id, value: value.expose().as_bytes().to_vec() })

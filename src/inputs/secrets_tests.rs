@@ -89,13 +89,13 @@ fn an_empty_secret_is_a_warning_whichever_input_it_is_in() {
 #[test]
 fn faults() {
     for (secrets, envs, files, input, part) in [
-        ("A=1\nA=2", "", "", "secrets", "the id `A` is there twice"),
-        ("A=1", "A=TOKEN", "", "secret_envs", "the id `A` is there twice"),
-        ("TOKEN=1", "TOKEN", "", "secret_envs", "the id `TOKEN` is there twice"),
-        ("", "a=TOKEN", "a=binary", "secret_files", "the id `a` is there twice"),
+        ("A=1\nA=2", "", "", "secrets", "the id `A` is given twice"),
+        ("A=1", "A=TOKEN", "", "secret_envs", "the id `A` is given twice"),
+        ("TOKEN=1", "TOKEN", "", "secret_envs", "the id `TOKEN` is given twice"),
+        ("", "a=TOKEN", "a=binary", "secret_files", "the id `a` is given twice"),
         ("hunter2", "", "", "secrets", "before the first `id=`"),
         ("", "a=MISSING", "", "secret_envs", "the variable `MISSING` for `a` is not set"),
-        ("", "a=hunter2!", "", "secret_envs", "no name of a variable"),
+        ("", "a=hunter2!", "", "secret_envs", "not a name of a variable"),
         ("", "a b=TOKEN", "", "secret_envs", "an id is up to 128"),
         ("", "", "a", "secret_files", "line 1 has no `=`"),
         ("", "", "a=nothing", "secret_files", "`nothing` does not exist"),

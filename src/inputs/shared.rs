@@ -62,7 +62,7 @@ impl<'a> Shared<'a> {
         match self.look(text) {
             Found::File(path) => Ok(path),
             Found::Directory(_) => Err(fault(input, text, "is a directory, not a file")),
-            Found::Special => Err(fault(input, text, "is no regular file")),
+            Found::Special => Err(fault(input, text, "is not a regular file")),
             other => Err(self.missing(input, text, other)),
         }
     }
@@ -83,7 +83,7 @@ impl<'a> Shared<'a> {
     /// The content of the text file that a text names, at most [`TEXT_MAX`] bytes.
     pub fn text(&self, input: &str, text: &str) -> Result<String, InputFault> {
         let bytes = self.bytes(input, text, TEXT_MAX)?;
-        String::from_utf8(bytes).map_err(|_| fault(input, text, "is no UTF-8 text"))
+        String::from_utf8(bytes).map_err(|_| fault(input, text, "is not UTF-8 text"))
     }
 
     /// The path of the directory that a text names. It need not exist yet; what exists of it does not lead out.
@@ -100,7 +100,7 @@ impl<'a> Shared<'a> {
                 let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
                 Ok(if rest.as_os_str().is_empty() { real } else { real.join(rest) })
             }
-            Found::File(_) | Found::Special => Err(fault(input, text, "is no directory")),
+            Found::File(_) | Found::Special => Err(fault(input, text, "is not a directory")),
             other => Err(self.missing(input, text, other)),
         }
     }
@@ -111,7 +111,7 @@ impl<'a> Shared<'a> {
         match self.look(text) {
             Found::File(path) => Ok(path),
             Found::Directory(_) => Err(fault(input, text, "is a directory, not a file")),
-            Found::Special => Err(fault(input, text, "is no regular file")),
+            Found::Special => Err(fault(input, text, "is not a regular file")),
             Found::Missing => {
                 let path = self.localised(text);
                 let (above, name) = path.parent().zip(path.file_name()).unzip();

@@ -16,13 +16,13 @@ const AGENT: &str = "SSH_AUTH_SOCK";
 const HINT: &str = "name a key file in the workspace or in `${{ runner.temp }}` (`default=path`), or start the agent \
                     with its socket there: `ssh-agent -a \"$RUNNER_TEMP/agent.sock\"`";
 
-/// Reads the agents and keys, in order; an id that is there twice is a fault.
+/// Reads the agents and keys, in order; an id that is given twice is a fault.
 pub(super) fn read(inputs: &RawInputs, shared: &Shared<'_>, findings: &mut Findings) -> Vec<SshSource> {
     let mut all: Vec<SshSource> = Vec::new();
     for (_, line) in parse::entries(&inputs.ssh) {
         let Some(source) = findings.take(source(inputs, line, shared)) else { continue };
         if all.iter().any(|other| other.id == source.id) {
-            findings.faults.push(InputFault::new(INPUT, format!("the id `{}` is there twice", source.id)));
+            findings.faults.push(InputFault::new(INPUT, format!("the id `{}` is given twice", source.id)));
         }
         all.push(source);
     }
@@ -35,7 +35,7 @@ fn source(inputs: &RawInputs, line: &str, shared: &Shared<'_>) -> Result<SshSour
     let id = id.trim();
     let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
     if id.is_empty() || !plain || id.len() > 128 {
-        let message = format!("`{}` is no id", shown(id));
+        let message = format!("`{}` is not an id", shown(id));
         return Err(InputFault::new(INPUT, message).hint("for example `default` or `deploy=keys/deploy`"));
     }
     let paths: Vec<&str> = paths.split(',').map(str::trim).filter(|path| !path.is_empty()).collect();

@@ -64,9 +64,9 @@ fn agents_and_keys() {
         ("default=../key", None, "leads out", false),
         ("default=leaving.sock", None, "leads out", false),
         ("default=.", None, "is a directory", false),
-        ("default=deploy\ndefault=other", None, "there twice", false),
-        ("=deploy", None, "is no id", false),
-        ("a b=deploy", None, "is no id", false),
+        ("default=deploy\ndefault=other", None, "given twice", false),
+        ("=deploy", None, "is not an id", false),
+        ("a b=deploy", None, "is not an id", false),
     ] {
         let mut findings = Findings::default();
         read(&inputs(text, variable), &shared, &mut findings);

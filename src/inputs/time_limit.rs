@@ -20,7 +20,7 @@ pub(super) fn read(
     }
     let fault = |what: &str| InputFault::new(input, format!("`{}` {what}", shown(text)));
     let seconds =
-        seconds(text).ok_or_else(|| fault("is no time").hint("for example `90s`, `3m` or `1h30m`"))?;
+        seconds(text).ok_or_else(|| fault("is not a time").hint("for example `90s`, `3m` or `1h30m`"))?;
     match seconds {
         0 => Err(fault(none.0).hint(none.1)),
         seconds if seconds > LONGEST => Err(fault("is longer than a day")),

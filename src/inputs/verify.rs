@@ -185,7 +185,7 @@ fn network(text: &str) -> Result<Option<String>, InputFault> {
     // As the daemon takes names (moby `daemon/names`).
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
     if !plain || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return Err(InputFault::new("verify_network", format!("`{}` is no network", shown(text)))
+        return Err(InputFault::new("verify_network", format!("`{}` is not a network", shown(text)))
             .hint("write `none`, `bridge`, `host`, or the name of a network of the daemon"));
     }
     Ok(Some(text.to_owned()))
@@ -262,9 +262,9 @@ mod tests {
             "`verify`: line 2, column 5: this ' has no end",
             "`verify`: line 3, column 3: `&&` means something to a shell",
             "`verify`: line 4, column 3: there is nothing behind this backslash",
-            "`verify_platforms`: `linux/amd46` is no known platform",
+            "`verify_platforms`: `linux/amd46` is not a known platform",
             "`verify_env`: line 1 has no `=`",
-            "`verify_network`: `container:db` is no network",
+            "`verify_network`: `container:db` is not a network",
             "`verify_timeout`: `0` leaves no time",
         ]) {
             assert!(told.contains(part), "{part}: {told}");

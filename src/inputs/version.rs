@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str) -> Result<Option<VersionInput>, InputFault> {
     }
     let example = "for example `1.2.3`, `v1.2.3-rc.1` or `auto`";
     let version = semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).map_err(|_| {
-        InputFault::new("version", format!("`{}` is no semantic version", shown(text))).hint(example)
+        InputFault::new("version", format!("`{}` is not a semantic version", shown(text))).hint(example)
     })?;
     // One more for the `v` that its tag starts with.
     if version.to_string().len() + 1 > Tag::MAX {

@@ -235,10 +235,10 @@ fn bad_input_is_refused_with_its_line() {
     for (text, line, message) in [
         ("a: b: c\n", Some(1), "the file is not YAML: "),
         ("images:\n\t- name: app\n", Some(2), "the file is not YAML: "),
-        ("a: 1\n\"a\": 2\n", Some(2), "the key `a` is there twice"),
-        ("images:\n- name: app\n  newTag: v1\n  newTag: v2\n", Some(4), "the key `newTag` is there twice"),
-        ("images:\n- name: app\n  newTag: v1\n  newtag: v2\n", Some(4), "the key `newtag` is there twice"),
-        ("images: []\nImages: []\n", Some(2), "the key `images` is there twice"),
+        ("a: 1\n\"a\": 2\n", Some(2), "the key `a` appears twice"),
+        ("images:\n- name: app\n  newTag: v1\n  newTag: v2\n", Some(4), "the key `newTag` appears twice"),
+        ("images:\n- name: app\n  newTag: v1\n  newtag: v2\n", Some(4), "the key `newtag` appears twice"),
+        ("images: []\nImages: []\n", Some(2), "the key `images` appears twice"),
         ("a: b\n---\nc: d\n", Some(3), "the file has to be one document, and here a second one begins"),
         ("- a\n", Some(1), "the file has no keys and values at its top level"),
         ("images: {app: v1}\n", Some(1), "`images` is not a list"),
@@ -248,7 +248,7 @@ fn bad_input_is_refused_with_its_line() {
         (
             "images:\n- name: app\n- newTag: v1\n  name: app\n",
             Some(3),
-            "the image `app` is there twice: here, and at line 2",
+            "the image `app` appears twice: here, and at line 2",
         ),
         (
             "x: &a\n- name: app\nimages: *a\n",
@@ -270,11 +270,7 @@ fn bad_input_is_refused_with_its_line() {
             None,
             "the edit would change more than the image: `x[0].y` would be another value",
         ),
-        (
-            "images:\n- &a\n  name: app\n- *a\n",
-            Some(4),
-            "the image `app` is there twice: here, and at line 3",
-        ),
+        ("images:\n- &a\n  name: app\n- *a\n", Some(4), "the image `app` appears twice: here, and at line 3"),
         (
             "images:\n- name: app\n  newTag: |\n    v1\n",
             Some(3),

@@ -24,7 +24,7 @@ pub enum Why {
     #[error("the file is not YAML: {0}")]
     Broken(String),
     /// A key that stands twice in one mapping.
-    #[error("the key `{}` is there twice", text::name(.0))]
+    #[error("the key `{}` appears twice", text::name(.0))]
     DuplicateKey(String),
     /// A key that is written with `?`.
     #[error("a key that begins with `?` cannot be edited")]
@@ -45,7 +45,7 @@ pub enum Why {
     #[error("this entry of `images` has no keys")]
     NoEntry,
     /// Two entries of one name.
-    #[error("the image `{}` is there twice: here, and at line {first}", text::name(.name))]
+    #[error("the image `{}` appears twice: here, and at line {first}", text::name(.name))]
     TwoEntries {
         /// The name.
         name: String,

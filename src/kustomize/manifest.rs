@@ -162,7 +162,7 @@ mod tests {
                 "a: &a acme/app:v1\nb: {image: acme/app}\nimage: *a\n",
                 "`m.yaml`: the edit would change more than the image: `image` would be another value",
             ),
-            ("image: acme/app\nimage: acme/app\n", "`m.yaml`, line 2: the key `image` is there twice"),
+            ("image: acme/app\nimage: acme/app\n", "`m.yaml`, line 2: the key `image` appears twice"),
         ] {
             assert_eq!(edited(text).unwrap_err().to_string(), message, "{text}");
         }

@@ -18,7 +18,7 @@ pub struct KeyPath(Vec<Step>);
 /// The text is no path of keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no path of keys (for example `image.tag`, `containers[0].tag`, or `\"a.b\".tag` for a key with a dot)"
+    "`{0}` is not a path of keys (for example `image.tag`, `containers[0].tag`, or `\"a.b\".tag` for a key with a dot)"
 )]
 pub struct InvalidKeyPath(String);
 

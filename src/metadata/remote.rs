@@ -89,7 +89,7 @@ fn meanings(name: &str) -> Result<Vec<String>, String> {
         c.is_control() || c.is_whitespace() || matches!(c, '~' | '^' | ':' | '?' | '*' | '[' | '\\' | '%')
     };
     if name.contains(character) || !name.split('/').all(part) {
-        return Err(format!("`{}` is no name of a ref", text::name(name)));
+        return Err(format!("`{}` is not a name of a ref", text::name(name)));
     }
     if let Some(whole) = name.strip_prefix("refs/") {
         return Ok(vec![whole.to_owned()]);
@@ -251,9 +251,9 @@ mod tests {
             // Not looked for among commits: BuildKit does not do so either.
             ("https://github.com/acme/shop.git#3333333", "acme/shop true heads/3333333 tags/3333333"),
             ("https://github.com/other/lib.git#main", "other/lib false heads/main tags/main"),
-            ("https://github.com/acme/shop.git#../../../user", "`../../../user` is no name of a ref"),
-            ("https://github.com/acme/shop.git#a//b", "`a//b` is no name of a ref"),
-            ("https://github.com/acme/shop.git#a%2Fb", "`a%2Fb` is no name of a ref"),
+            ("https://github.com/acme/shop.git#../../../user", "`../../../user` is not a name of a ref"),
+            ("https://github.com/acme/shop.git#a//b", "`a//b` is not a name of a ref"),
+            ("https://github.com/acme/shop.git#a%2Fb", "`a%2Fb` is not a name of a ref"),
         ] {
             assert_eq!(asked(url).as_deref(), Some(expected), "{url}");
         }

@@ -211,7 +211,7 @@ pub fn derive(
         commit: ruled_commit.as_ref(),
         no_commit: no_commit
             .as_deref()
-            .unwrap_or("what is built is no commit of this repository that is known"),
+            .unwrap_or("what is built is not a commit of this repository that is known"),
         named: named.as_ref(),
         short_sha: rules.env.short_sha_length,
         withheld: withheld.as_deref(),

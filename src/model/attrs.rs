@@ -21,7 +21,7 @@ pub enum InvalidAttrs {
     #[error("field {0} has nothing before its `=`")]
     NoKey(usize),
     /// A key that comes again.
-    #[error("`{0}` is there twice")]
+    #[error("`{0}` is given twice")]
     Twice(String),
     /// A quote in a field that did not start with one, or something after the closing one.
     #[error("field {0} has a `\"` in the middle; put the whole field in quotes and write `\"\"` for a quote")]

@@ -15,7 +15,7 @@ pub struct Digest(String);
 
 /// The text is no digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no digest (expected `sha256:` and 64 lower-case hexadecimal characters)")]
+#[error("`{0}` is not a digest (expected `sha256:` and 64 lower-case hexadecimal characters)")]
 pub struct InvalidDigest(String);
 
 impl Digest {

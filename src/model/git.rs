@@ -13,7 +13,7 @@ pub struct CommitId(String);
 
 /// The text is no commit id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no commit id (expected 40 hexadecimal characters)")]
+#[error("`{0}` is not a commit id (expected 40 hexadecimal characters)")]
 pub struct InvalidCommitId(String);
 
 impl CommitId {

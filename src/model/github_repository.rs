@@ -12,7 +12,7 @@ pub struct GithubRepository(String);
 
 /// The text is no name of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no repository on GitHub (for example `acme/infra`)")]
+#[error("`{0}` is not a repository on GitHub (for example `acme/infra`)")]
 pub struct InvalidGithubRepository(String);
 
 impl GithubRepository {

@@ -18,7 +18,7 @@ pub struct Platform {
 
 /// The text is no platform that can be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no known platform (for example `linux/amd64`, `linux/arm64`, `linux/arm/v7`)")]
+#[error("`{0}` is not a known platform (for example `linux/amd64`, `linux/arm64`, `linux/arm/v7`)")]
 pub struct InvalidPlatform(String);
 
 /// Operating systems and architectures that Go (and so BuildKit) knows.

@@ -23,7 +23,7 @@ pub struct Repository {
 pub enum InvalidRepository {
     /// The host part cannot be one.
     #[error(
-        "`{0}` is no registry host (for example `ghcr.io` or `localhost:5000`, without `https://` and without a path)"
+        "`{0}` is not a registry host (for example `ghcr.io` or `localhost:5000`, without `https://` and without a path)"
     )]
     Host(String),
     /// The path part cannot be one.

@@ -61,7 +61,7 @@ pub enum TunnelFault {
     #[error("it answered {0} to CONNECT")]
     Refused(u16),
     /// What it answered is no HTTP.
-    #[error("what it answered to CONNECT is no HTTP")]
+    #[error("what it answered to CONNECT is not HTTP")]
     NoHttp,
     /// The connection broke.
     #[error("the connection broke: {0}")]

@@ -100,7 +100,7 @@ async fn a_tunnel_ends_where_the_answer_does() {
         ("HTTP/1.1 200 Connection established\r\n\r\nHELLO", Ok("HELLO")),
         ("HTTP/1.0 200\r\nVia: x\r\n\r\nHELLO", Ok("HELLO")),
         ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Err("it answered 407 to CONNECT")),
-        ("SSH-2.0-OpenSSH\r\n\r\n", Err("what it answered to CONNECT is no HTTP")),
+        ("SSH-2.0-OpenSSH\r\n\r\n", Err("what it answered to CONNECT is not HTTP")),
         ("HTTP/1.1 200", Err("the connection broke")),
     ] {
         let (mut ours, mut theirs) = tokio::io::duplex(64 * 1024);

@@ -70,7 +70,7 @@ pub(super) fn lint_violations(plan: &LintPlan, config: &Config) -> Vec<String> {
         (build.platforms == config.platforms, "a check is for other platforms than were asked for"),
         (builder.nodes.len() == 1, "not one node checks"),
         (otherwise.as_ref().is_none_or(|_| builder.is_daemon()), "another builder takes a given one's place"),
-        (otherwise.as_ref().is_none_or(own_container), "another builder is no container of ours"),
+        (otherwise.as_ref().is_none_or(own_container), "another builder is not a container of ours"),
         (*level == config.check_level, "something else fails the check than was asked for"),
     ];
     rules.into_iter().filter(|(holds, _)| !holds).map(|(_, what)| what.to_owned()).collect()

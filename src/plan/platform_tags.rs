@@ -52,7 +52,7 @@ pub(super) fn platform_tags(
             };
             let Ok(tag) = Tag::parse(&text) else {
                 return Err(fault(format!(
-                    "for `{platform}`, which is no tag: {} characters of letters, digits, `.`, `_` and `-` at most, and neither `.` nor `-` first",
+                    "for `{platform}`, which is not a tag: {} characters of letters, digits, `.`, `_` and `-` at most, and neither `.` nor `-` first",
                     Tag::MAX
                 )));
             };
@@ -207,8 +207,8 @@ mod tests {
                 "makes `1-amd64` for `linux/amd64`, which is a tag of the whole image",
             ),
             ("{{tag}}-{{arch}}", "r.io/a:1 1-amd64", "linux/amd64", "which is a tag of the whole image"),
-            ("{{tag}}-{{arch}}", &long, "linux/amd64", "which is no tag: 128 characters"),
-            ("-{{tag}}", "1", "linux/amd64", "which is no tag"),
+            ("{{tag}}-{{arch}}", &long, "linux/amd64", "which is not a tag: 128 characters"),
+            ("-{{tag}}", "1", "linux/amd64", "which is not a tag"),
         ] {
             let error = made(&[names], of, platforms).unwrap_err();
             assert!(error.contains(part), "{names}: {error}");

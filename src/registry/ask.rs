@@ -122,7 +122,7 @@ impl Request {
         let uri = match &self.address {
             Address::Path(path) => {
                 let url = format!("{}/v2/{path}", endpoint.origin);
-                url.parse().map_err(|_| Kind::Protocol(format!("`{}` is no URL", text::name(&url))))?
+                url.parse().map_err(|_| Kind::Protocol(format!("`{}` is not a URL", text::name(&url))))?
             }
             Address::Url(uri) => uri.clone(),
         };
@@ -247,7 +247,7 @@ impl RegistryClient {
     /// The address of something of a repository.
     pub(super) async fn url(&self, rest: &str, repository: &Repository) -> Result<Uri, RegistryError> {
         let url = format!("{}/v2/{}/{rest}", self.endpoint().await?.origin, repository.path());
-        let invalid = || Kind::Protocol(format!("`{}` is no URL", text::name(&url)));
+        let invalid = || Kind::Protocol(format!("`{}` is not a URL", text::name(&url)));
         url.parse().map_err(|_| self.fail("ask the registry", invalid()))
     }
 }

@@ -133,7 +133,8 @@ impl RegistryClient {
         let location = self.location(doing, repository, begun).await?;
         let separator = if location.query().is_some() { '&' } else { '?' };
         let url = format!("{location}{separator}digest={digest}").parse();
-        let url = url.map_err(|_| self.fail(doing, Kind::Protocol("the upload's URL is none".into())))?;
+        let url =
+            url.map_err(|_| self.fail(doing, Kind::Protocol("the upload's URL is not a URL".into())))?;
         Ok(Request::at(Method::PUT, repository, url, Access::Push, "blob"))
     }
 

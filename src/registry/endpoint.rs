@@ -76,7 +76,7 @@ impl Endpoint {
     ) -> Result<(Self, StatusCode), Kind> {
         let url = |path: &str| format!("{origin}{path}").parse::<Uri>();
         let (Ok(uri), Ok(ping)) = (url("/"), url("/v2/")) else {
-            return Err(Kind::Protocol(format!("`{origin}` is no URL")));
+            return Err(Kind::Protocol(format!("`{origin}` is not a URL")));
         };
         let (headers, body) = (HeaderMap::new(), Bytes::new());
         let call =

@@ -298,7 +298,7 @@ impl RegistryError {
     fn login_hint(&self) -> String {
         match &self.login {
             Some(login) => {
-                format!("the login {} was not taken: check {} for `{}`", login.who(), login.source, self.host)
+                format!("the login {} was refused: check {} for `{}`", login.who(), login.source, self.host)
             }
             None => self.how_to_log_in(),
         }
@@ -420,7 +420,7 @@ mod tests {
         let package = RegistryError::new("ghcr.io", "begin an upload", None, Kind::ErrorResponse(answered));
         assert!(package.is_denial());
         assert!(package.hint().unwrap().contains("\"Manage Actions access\", and add this repository"));
-        assert!(error("r.io", Some("octo"), 401, None).hint().unwrap().contains("`octo` was not taken"));
+        assert!(error("r.io", Some("octo"), 401, None).hint().unwrap().contains("`octo` was refused"));
         assert!(error("r.io", None, 401, None).hint().unwrap().contains("give `username` and `password`"));
         assert!(
             error("r.io", None, 404, Some("NAME_UNKNOWN")).hint().unwrap().contains("make the repository")

@@ -302,7 +302,7 @@ mod tests {
             (
                 r#"{"schemaVersion":2,"manifests":[{"digest":"sha256:zz","size":1}]}"#.into(),
                 OCI_INDEX,
-                "no digest",
+                "not a digest",
             ),
             (r#"{"schemaVersion":2,"manifests":[{"digest":"x","size":-1}]}"#.into(), OCI_INDEX, ""),
             ("[]".into(), OCI_INDEX, ""),

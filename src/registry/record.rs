@@ -33,7 +33,7 @@ pub(super) struct Schema {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecord {
     /// It is something else altogether.
-    #[error("it is no such record")]
+    #[error("it is not such a record")]
     Other,
     /// It was written by a version of this action that we do not know.
     #[error("it has the form `{0}`, which this version of the action does not know")]

@@ -122,7 +122,7 @@ fn entries(bytes: &[u8]) -> Result<Vec<Referrer>, Kind> {
         manifests: Option<Vec<Referrer>>,
     }
     let index: Index = serde_json::from_slice(bytes).map_err(|error| {
-        Kind::Protocol(format!("the list is no image index: {}", text::line(&error.to_string())))
+        Kind::Protocol(format!("the list is not an image index: {}", text::line(&error.to_string())))
     })?;
     Ok(index.manifests.unwrap_or_default())
 }

@@ -137,7 +137,7 @@ pub fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
 fn uri(registry: &Uri, realm: &str, query: &str) -> Result<Uri, String> {
     let shown = text::name(realm);
     let uri: Uri =
-        realm.parse().map_err(|_| format!("the token server that it names is no URL: `{shown}`"))?;
+        realm.parse().map_err(|_| format!("the token server that it names is not a URL: `{shown}`"))?;
     let authority =
         uri.authority().ok_or_else(|| format!("the token server that it names has no host: `{shown}`"))?;
     if authority.as_str().contains('@') {
@@ -206,7 +206,7 @@ pub fn parse_answer(body: &[u8]) -> Result<Token, String> {
         expires_in: Option<f64>,
     }
     let answer: Answer = serde_json::from_slice(body)
-        .map_err(|_| "the token server's answer is no JSON object with a token".to_owned())?;
+        .map_err(|_| "the token server's answer is not a JSON object with a token".to_owned())?;
     let token = [answer.token, answer.access_token].into_iter().flatten().find(|token| !token.is_empty());
     let token = token.ok_or("the token server's answer has no token")?;
     // It becomes a header: what cannot stand in one is no token.
@@ -301,8 +301,8 @@ mod tests {
             ("https://r.io", "ftp://r.io/token", Err("not `https`")),
             ("https://r.io", "https://u:p@r.io/token", Err("has a login")),
             ("https://r.io", "/token", Err("no host")),
-            ("https://r.io", "", Err("no URL")),
-            ("https://r.io", "https://r.io/ token", Err("no URL")),
+            ("https://r.io", "", Err("not a URL")),
+            ("https://r.io", "https://r.io/ token", Err("not a URL")),
         ];
         for (registry, realm, expected) in cases {
             let made = request_uri(&registry.parse().unwrap(), realm, "s", &[scope("a/b", Access::Push)]);

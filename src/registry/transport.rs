@@ -187,7 +187,7 @@ fn is_redirect(status: StatusCode) -> bool {
 pub fn redirect(from: &Uri, location: &[u8]) -> Result<Uri, Kind> {
     let shown = text::name(&String::from_utf8_lossy(location));
     let refuse = |why: &str| Kind::Protocol(format!("it sends us to `{shown}`, {why}"));
-    let text = std::str::from_utf8(location).map_err(|_| refuse("which is no URL"))?;
+    let text = std::str::from_utf8(location).map_err(|_| refuse("which is not a URL"))?;
     let text = text.split('#').next().unwrap_or(text);
     let (scheme, authority) =
         (from.scheme_str().unwrap_or("https"), from.authority().map_or("", |a| a.as_str()));
@@ -198,7 +198,7 @@ pub fn redirect(from: &Uri, location: &[u8]) -> Result<Uri, Kind> {
     } else {
         text.to_owned()
     };
-    let next: Uri = whole.parse().map_err(|_| refuse("which is no URL"))?;
+    let next: Uri = whole.parse().map_err(|_| refuse("which is not a URL"))?;
     match (from.scheme_str(), next.scheme_str()) {
         (_, Some("https")) | (Some("http"), Some("http")) => {}
         (_, Some("http")) => return Err(refuse("down from HTTPS, which is not followed")),
@@ -240,7 +240,7 @@ fn classify(error: &hyper_util::client::legacy::Error) -> Kind {
         }
         if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
             return if hyper.is_parse() {
-                Kind::Protocol(format!("what it answers is no HTTP: {}", chain(hyper)))
+                Kind::Protocol(format!("what it answers is not HTTP: {}", chain(hyper)))
             } else {
                 Kind::Broken(chain(hyper))
             };

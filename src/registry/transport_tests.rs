@@ -14,7 +14,7 @@ fn redirects() {
         ("https://r.io/v2/a", "https://u:p@cdn.io/x", Err("not followed")),
         ("https://r.io/v2/a", "file:///etc/passwd", Err("which is no")),
         ("https://r.io/v2/a", "b", Err("not followed")),
-        ("https://r.io/v2/a", "", Err("which is no URL")),
+        ("https://r.io/v2/a", "", Err("which is not a URL")),
     ] {
         match (redirect(&from.parse().unwrap(), location.as_bytes()), expected) {
             (Ok(next), Ok(expected)) => assert_eq!(next.to_string(), expected),

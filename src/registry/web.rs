@@ -26,7 +26,7 @@ impl Web {
     /// # Errors
     /// If it is no `https` (or `http`) URL of a host, or has a login in it.
     pub fn new(url: &str, network: &Network, timeouts: Timeouts) -> Result<Self, Kind> {
-        let bad = || Kind::Protocol(format!("`{}` is no URL that can be asked", text::name(url)));
+        let bad = || Kind::Protocol(format!("`{}` is not a URL that can be asked", text::name(url)));
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let known = matches!(uri.scheme_str(), Some("https" | "http"));
         let (host, _) = host_and_port(&uri).filter(|_| known).ok_or_else(bad)?;

@@ -466,7 +466,7 @@ impl Reader {
             let mut subject = None;
             for field in &line.fields {
                 let Some(pair) = field.pair() else {
-                    let fault = field.place.fault(format!("{} is no `name=value`", shown(&field.text)));
+                    let fault = field.place.fault(format!("{} is not a `name=value`", shown(&field.text)));
                     self.faults.push(fault.hint(format!("`flavor` takes {}", listed(KNOWN))));
                     continue;
                 };

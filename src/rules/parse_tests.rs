@@ -63,7 +63,7 @@ fn what_is_wrong_in_a_line() {
         ("type=raw,value={{date 'YYYY' tz='Mars/Base'}}", 16, "there is no time zone `Mars/Base`"),
         ("type=match,pattern=v(?=1)", 21, "look-around is not supported"),
         (r"type=match,pattern=(a)\1", 23, "back-references are not supported"),
-        ("type=match,pattern=/a/x", 23, "`x` is no flag"),
+        ("type=match,pattern=/a/x", 23, "`x` is not a flag"),
         ("type=match,pattern=a(b,group=2", 21, "this `(` is not closed"),
         ("type=match,pattern=a(b),group=2", 31, "the pattern has no group 2 (its highest is 1"),
         ("type=match,pattern=a,group=one", 28, "`group` cannot be `one`"),
@@ -97,7 +97,7 @@ fn what_is_wrong_in_a_flavor() {
     for (flavor, column, words) in [
         ("latest=yes", 8, "`latest` cannot be `yes` (write one of `auto`, `true`, `false`)"),
         ("latest=", 8, "`latest` cannot be ``"),
-        ("auto", 1, "`auto` is no `name=value` (`flavor` takes `latest`"),
+        ("auto", 1, "`auto` is not a `name=value` (`flavor` takes `latest`"),
         ("sufix=-x", 1, "there is no `sufix` in `flavor` (did you mean `suffix`?"),
         ("onlatest=true", 1, "`onlatest` says nothing by itself"),
         ("suffix=-x\nonlatest=true", 1, "`onlatest` says nothing by itself"),

@@ -165,7 +165,7 @@ impl Flags {
                 'y' => flags.sticky = true,
                 // Indices of groups, which nobody sees here.
                 'd' => {}
-                other => return Err(wrong(format!("`{other}` is no flag of a regular expression"))),
+                other => return Err(wrong(format!("`{other}` is not a flag of a regular expression"))),
             }
             seen.push(c);
         }
@@ -295,7 +295,7 @@ impl Reader {
             let closed = self.peek(2 + name.len()) == Some('>');
             if name.is_empty() || !closed || !name.iter().all(plain) {
                 return Err(
-                    error(start, "the name of this group is none").hint("write `(?<name>…)` or `(…)`")
+                    error(start, "this is not a name for a group").hint("write `(?<name>…)` or `(…)`")
                 );
             }
             self.at += 3 + name.len();
@@ -407,7 +407,7 @@ impl Reader {
                 let closed = self.peek(1 + digits.len()) == Some('}');
                 let c = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).filter(|_| closed);
                 self.at += 2 + digits.len();
-                Item::One(c.ok_or_else(|| error(start, "this is no character").hint("write `\\u{61}`"))?)
+                Item::One(c.ok_or_else(|| error(start, "this is not a character").hint("write `\\u{61}`"))?)
             }
             'u' => self.hexadecimal(4).map_or(Item::One('u'), Item::One),
             other => Item::One(other),
@@ -619,7 +619,7 @@ mod tests {
             (r"[\P{L}]", 1, r"Unicode properties are not supported (`\P{…}`)"),
             ("(?i)a", 0, "`(?i)` begins no group"),
             ("(?P<a>b)", 0, "`(?P<` begins no group"),
-            ("(?<>b)", 0, "name of this group"),
+            ("(?<>b)", 0, "not a name for a group"),
             ("a(b", 1, "not closed"),
             ("a)b", 1, "closes nothing"),
             ("[a", 0, "not closed"),
@@ -633,10 +633,10 @@ mod tests {
             ("a{1001}", 1, "1000 at most"),
             ("a{99999999999}", 1, "1000 at most"),
             ("a\\", 1, "nothing follows"),
-            ("/a/x", 3, "`x` is no flag"),
+            ("/a/x", 3, "`x` is not a flag"),
             ("/a/ii", 4, "given twice"),
             ("/a/gy", 3, "cannot be together"),
-            (r"/\u{110000}/u", 1, "no character"),
+            (r"/\u{110000}/u", 1, "not a character"),
             ("((a{1000}){1000}){1000}", 0, "too large"),
             ("(?:){1000}(?:(?:){1000}){1000}.{1000}.{1000}", 0, "too large"),
             (&"a".repeat(1_001), 0, "1000 characters"),

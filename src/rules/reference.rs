@@ -144,7 +144,7 @@ mod tests {
             ("ghcr.io/{{branch}}/b:x", 1, "has an expression"),
             ("ghcr.io/a/b:1@sha256:00", 1, "has a digest"),
             ("ghcr.io/a_/b:1", 1, "cannot name a repository"),
-            ("https://ghcr.io/a:1", 1, "no registry"),
+            ("https://ghcr.io/a:1", 1, "not a registry"),
             (":x", 1, "names no registry"),
         ] {
             let faults = parse(text, PLACE).expect_err(text);

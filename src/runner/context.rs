@@ -100,7 +100,7 @@ pub struct Paths {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContextError {
     /// Variables that every runner sets are missing.
-    #[error("{} not set, so this is no step of a GitHub workflow (the runner sets them for every action)", list(.0))]
+    #[error("{} not set, so this is not a step of a GitHub workflow (the runner sets them for every action)", list(.0))]
     Missing(Vec<&'static str>),
     /// A variable's value makes no sense.
     #[error("`{variable}` is `{value}`: {expected}")]

@@ -215,7 +215,7 @@ fn missing_variables_are_named_together() {
     let error = RunnerContext::read(&BTreeMap::new(), "{}").unwrap_err().to_string();
     assert_eq!(
         error,
-        "`GITHUB_EVENT_NAME`, `GITHUB_REPOSITORY`, `GITHUB_SHA`, `GITHUB_WORKSPACE` are not set, so this is no \
+        "`GITHUB_EVENT_NAME`, `GITHUB_REPOSITORY`, `GITHUB_SHA`, `GITHUB_WORKSPACE` are not set, so this is not a \
          step of a GitHub workflow (the runner sets them for every action)"
     );
     let mut without_ref = variables("push");

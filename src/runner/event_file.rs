@@ -11,7 +11,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum EventFileError {
     /// The variable is not set.
-    #[error("`GITHUB_EVENT_PATH` is not set, so this is no step of a GitHub workflow")]
+    #[error("`GITHUB_EVENT_PATH` is not set, so this is not a step of a GitHub workflow")]
     NotSet,
     /// The file cannot be read, or is not UTF-8.
     #[error("the event payload `{path}` cannot be read")]

@@ -270,7 +270,7 @@ async fn somebody_else() {
     let error = open(web, None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("the builder at `tcp://{web}` is no buildkitd: it answers as a web server does")
+        format!("the builder at `tcp://{web}` is not a buildkitd: it answers as a web server does")
     );
     assert!(error.hint().unwrap().contains("builder: docker"));
 }

@@ -30,6 +30,8 @@ mod kustomize;
 mod legs;
 mod lint;
 mod login;
+#[allow(clippy::disallowed_methods, reason = "it is asked to write the list anew")]
+mod messages;
 mod registries;
 mod registry;
 mod session;

@@ -91,7 +91,7 @@ fn each_is_refused_by_name_with_what_it_takes() {
         ),
         (
             &[("verify", "true"), ("verify_platforms", "linux/amd46")],
-            &["input `verify_platforms`", "no known platform"],
+            &["input `verify_platforms`", "not a known platform"],
         ),
         (&[("verify", "true"), ("verify_env", "two words")], &["input `verify_env`", "KEY=value"]),
         (&[("verify", "true"), ("verify_network", "container:db")], &["input `verify_network`", "`bridge`"]),

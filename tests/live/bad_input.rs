@@ -188,7 +188,7 @@ fn an_ignore_file_that_is_a_pipe_is_refused() {
     let made =
         std::process::Command::new("mkfifo").arg(job.machine.workspace().join(".dockerignore")).status();
     assert!(made.unwrap().success());
-    refused(&job, &job.native().run(), &["`.dockerignore` is no regular file"]);
+    refused(&job, &job.native().run(), &["`.dockerignore` is not a regular file"]);
 }
 
 #[test]

@@ -232,6 +232,6 @@ fn a_pipe_in_the_git_directory_is_not_waited_for() {
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let result = job.run();
         assert!(result.success, "{}", result.log());
-        assert!(result.log().contains(&format!("`{name}` is no regular file")), "{}", result.log());
+        assert!(result.log().contains(&format!("`{name}` is not a regular file")), "{}", result.log());
     }
 }

@@ -147,7 +147,7 @@ impl Registry {
         stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
-        parse(&bytes).ok_or_else(|| std::io::Error::other("an answer that is no HTTP"))
+        parse(&bytes).ok_or_else(|| std::io::Error::other("an answer that is not HTTP"))
     }
 }
 

@@ -12,7 +12,7 @@ use super::machine::Machine;
 use super::paths::PathMap;
 use super::wait::PATIENCE;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -109,6 +109,19 @@ impl StepResult {
     pub fn errors(&self) -> String {
         self.of(Level::Error).iter().map(|known| known.message.as_str()).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// With `SITUATIONS=FILE`: appends the line that decides for a reader, an error's first or the log's last, after the test's name.
+fn list(log: &Log) {
+    let Some(file) = std::env::var_os("SITUATIONS") else { return };
+    let errors = log.annotations.iter().filter(|one| one.level == Level::Error);
+    let errors: Vec<&str> = errors.filter_map(|one| one.message.lines().next()).collect();
+    let said =
+        if errors.is_empty() { log.lines.last().cloned().unwrap_or_default() } else { errors.join(" / ") };
+    let thread = std::thread::current();
+    let line = format!("{}\t{said}\n", thread.name().unwrap_or_default());
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    file.and_then(|mut file| file.write_all(line.as_bytes())).expect("a list of situations");
 }
 
 struct Shared {
@@ -331,6 +344,7 @@ impl RunningStep {
         drop(shared);
         let (env, path) = self.file_commands(&mut log);
         let summary = self.summary(&mut log);
+        list(&log);
         StepResult {
             exit_code: status.code(),
             success: status.success() && !log.failed,

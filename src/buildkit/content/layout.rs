@@ -40,7 +40,7 @@ pub(super) fn open_blob(directory: &Path, digest: &Digest) -> io::Result<(File, 
     let file = File::from(Root::open(directory)?.open_file(&path)?);
     let found = file.metadata()?;
     if !found.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     Ok((file, found.size()))
 }

@@ -60,7 +60,7 @@ impl<'a> Client<'a> {
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
         let name = tls.server_name.as_deref().unwrap_or(host);
-        let invalid = |_| ours(format!("`{name}` can be no name in a certificate"));
+        let invalid = |_| ours(format!("`{name}` cannot be a name in a certificate"));
         let name = ServerName::try_from(name.to_owned()).map_err(invalid)?;
         Ok(Self { tls, config: Arc::new(config), name })
     }
@@ -84,7 +84,7 @@ fn certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'static>>, T
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) => Err(TlsFault::Ours(format!("`{what}` holds no certificate in PEM"))),
-        Err(error) => Err(TlsFault::Ours(text::line(&format!("`{what}` is no PEM: {error}")))),
+        Err(error) => Err(TlsFault::Ours(text::line(&format!("`{what}` is not PEM: {error}")))),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
             (tls(&pem, Some(&pem), Some(&other_key)), "b", "`cert` and `key` cannot be used"),
             (tls(&pem, Some(&pem), None), "b", "without its `key`"),
             (tls(&pem, None, Some(&key)), "b", "without its `cert`"),
-            (tls(&pem, None, None), "a b", "can be no name"),
+            (tls(&pem, None, None), "a b", "cannot be a name"),
         ] {
             let found = refused(&tls, host);
             assert!(found.contains(said), "{host}: {found}, not {said}");

@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn what_breaks_the_protocol_or_leads_out_ends_it() {
         for (packets, why) in [
-            (vec![stat("../x", 0o644, "")], "is no name in a directory"),
+            (vec![stat("../x", 0o644, "")], "is not a name in a directory"),
             (vec![stat("up", LINK, ".."), stat("up/x", 0o644, "")], ""),
-            (vec![stat("a", 0o644, "/etc/passwd"), Packet::default()], "is no name in a directory"),
+            (vec![stat("a", 0o644, "/etc/passwd"), Packet::default()], "is not a name in a directory"),
             (vec![data(0, b"x")], "nobody has asked"),
             (vec![stat("a", 0o644, ""), data(1, b"x")], "nobody has asked"),
             (vec![fin()], "it ended early"),

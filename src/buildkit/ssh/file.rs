@@ -25,7 +25,7 @@ pub enum KeyFault {
     #[error("is a public key")]
     Public,
     /// Something else.
-    #[error("is no private key (expected PEM: `-----BEGIN … PRIVATE KEY-----`)")]
+    #[error("is not a private key (expected PEM: `-----BEGIN … PRIVATE KEY-----`)")]
     NoKey,
     /// A key, but of another kind.
     #[error("is a kind of key that is not supported")]
@@ -47,7 +47,7 @@ impl KeyFault {
             Self::Unsupported => {
                 "take Ed25519, ECDSA of 256 or 384 bits or RSA of 2048 to 4096 bits; an agent may sign with any key"
             }
-            Self::Damaged => "was it copied whole, with its line ends?",
+            Self::Damaged => "was it copied whole, with its line endings?",
         }
     }
 }

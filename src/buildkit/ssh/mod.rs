@@ -127,7 +127,7 @@ fn read_key(id: &str, path: PathBuf) -> Result<Key, SshError> {
     let read = std::fs::metadata(&path).and_then(|found| {
         let mut data = Vec::new();
         if !found.is_file() {
-            return Err(io::Error::other("it is no file"));
+            return Err(io::Error::other("it is not a file"));
         }
         std::fs::File::open(&path)?.take(FILE_LIMIT).read_to_end(&mut data).map(|_| data)
     });

@@ -64,7 +64,7 @@ pub enum BuilderError {
         name: String,
     },
     /// The name is taken.
-    #[error("a container that is no builder of ours is called `{name}`")]
+    #[error("a container that is not a builder of ours is called `{name}`")]
     Foreign {
         /// The name.
         name: String,

@@ -56,7 +56,7 @@ async fn commit_of(
             let found = view.read(&[tag]).await;
             found.map(|found| found.into_iter().next().flatten().map(|found| found.stamp))
         }
-        (None, None) => return Err("that is no tag".into()),
+        (None, None) => return Err("that is not a tag".into()),
     };
     match found {
         Ok(stamp) => Ok(stamp.and_then(|stamp| stamp.commit)),

@@ -32,6 +32,10 @@ use crate::runner::units;
 
 /// How often a solve that would run a step is tried again, within the time that the plan grants.
 const MISSES: u32 = 8;
+/// Before the first of these, and twice as long before each further one: what BuildKit does not find may still be held by a solve
+/// that has not let go of it.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
 /// Writes the caches that the plan names. Ends early, with an error, only when the run was asked to stop.
 pub(super) async fn write(
@@ -92,11 +96,15 @@ async fn write_one(
         if let Some(step) = &missed
             && misses < MISSES
         {
-            misses += 1;
             run.process
                 .reporter
                 .info(&format!("`{step}` would have to run again: stopped, and tried once more"));
-            continue;
+            let pause = LONGEST_PAUSE.min(PAUSE * 2_u32.pow(misses));
+            misses += 1;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => continue,
+                _ = cancelled.wait_for(|cancelled| *cancelled) => {}
+            }
         }
         return ends(&build.cache_to, &held, &exports(&state), why.as_deref(), began.elapsed());
     }

@@ -44,7 +44,7 @@ pub(in crate::engine) async fn dockerfile(config: &Config) -> DockerfileText {
 fn read_dockerfile(path: &Path) -> std::io::Result<String> {
     // A pipe in its place would never end.
     if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is no file"));
+        return Err(std::io::Error::other("it is not a file"));
     }
     let mut text = Vec::new();
     // One byte more than is looked at, so that a longer one is told from one of that length.

@@ -101,7 +101,7 @@ fn a_pipe_among_the_files_of_a_repository_is_not_waited_for() {
         pipe(&repo.workspace().join(".git").join(name));
         let facts = repo.gather(&elsewhere());
         let expected =
-            format!("the Git repository in the workspace is not used: `.git/{name}` is no regular file");
+            format!("the Git repository in the workspace is not used: `.git/{name}` is not a regular file");
         assert_eq!(warning(&facts), expected);
     }
     // Where a link, an alternate or a worktree's directory leads to.
@@ -110,10 +110,10 @@ fn a_pipe_among_the_files_of_a_repository_is_not_waited_for() {
     let git = repo.workspace().join(".git");
     pipe(&repo.workspace().join("elsewhere/ab/cd"));
     std::fs::write(git.join("objects/info/alternates"), "../../elsewhere\n").unwrap();
-    assert!(warning(&repo.gather(&elsewhere())).ends_with("ab/cd` is no regular file"));
+    assert!(warning(&repo.gather(&elsewhere())).ends_with("ab/cd` is not a regular file"));
     std::fs::remove_file(git.join("objects/info/alternates")).unwrap();
     std::os::unix::fs::symlink("../elsewhere/ab/cd", git.join("MERGE_HEAD")).unwrap();
-    assert!(warning(&repo.gather(&elsewhere())).ends_with("`.git/MERGE_HEAD` is no regular file"));
+    assert!(warning(&repo.gather(&elsewhere())).ends_with("`.git/MERGE_HEAD` is not a regular file"));
     // A loop of directories ends.
     std::fs::remove_file(git.join("MERGE_HEAD")).unwrap();
     std::os::unix::fs::symlink("..", git.join("refs/loop")).unwrap();

@@ -198,7 +198,7 @@ impl Entry {
         };
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/:".contains(&b);
         if image.len() > 255 || !image.bytes().all(plain) {
-            return self.wrong(IMAGE, format!("`{}` is no name of an image", shown(&image)), hint);
+            return self.wrong(IMAGE, format!("`{}` is not a name of an image", shown(&image)), hint);
         }
         Some(image)
     }
@@ -242,7 +242,7 @@ impl Entry {
                 || plain.split('/').all(|part| !matches!(part, "" | "." | ".." | ".git"))
                     && !plain.contains('\\');
             if !inside || plain.contains(char::is_control) {
-                let message = format!("`{}` is no path in the repository", shown(&path));
+                let message = format!("`{}` is not a path in the repository", shown(&path));
                 self.fault_at(
                     "path",
                     message,
@@ -263,7 +263,7 @@ impl Entry {
         let sound =
             name.split('/').all(part) && !name.contains(odd) && !name.contains("..") && !name.contains("@{");
         if !sound || name.ends_with('.') || name.starts_with('-') {
-            return self.wrong("branch", format!("`{}` is no name of a branch", shown(&name)), "");
+            return self.wrong("branch", format!("`{}` is not a name of a branch", shown(&name)), "");
         }
         if name.starts_with("refs/") {
             return self.wrong(
@@ -312,7 +312,7 @@ impl Entry {
             let odd =
                 |name: &&String| !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
             if let Some(name) = names.iter().find(odd) {
-                let message = format!("`{}` in `{key}` is no name on GitHub", shown(name));
+                let message = format!("`{}` in `{key}` is not a name on GitHub", shown(name));
                 let hint = if name.contains('/') {
                     "a team without its organisation"
                 } else {
@@ -337,7 +337,7 @@ impl Entry {
     fn event_type(&mut self, entry: &Mapping) -> Option<String> {
         let Some(name) = self.text(entry, EVENT_TYPE) else { return Some(EVENT.to_owned()) };
         if name.chars().count() > LONGEST_EVENT || name.contains(char::is_control) {
-            let message = format!("`{}` is no type of an event", shown(&name));
+            let message = format!("`{}` is not a type of an event", shown(&name));
             return self.wrong(EVENT_TYPE, message, "one line of at most 100 characters");
         }
         Some(name)
@@ -348,7 +348,7 @@ impl Entry {
         match entry.get(key)? {
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             Value::Null => None,
-            _ => self.wrong(key, format!("`{key}` is no text"), "put its value in quotes"),
+            _ => self.wrong(key, format!("`{key}` is not text"), "put its value in quotes"),
         }
     }
 
@@ -381,7 +381,7 @@ impl Entry {
             Some(_) => None,
         };
         read.unwrap_or_else(|| {
-            self.fault_at(key, format!("`{key}` is no boolean"), "write `true` or `false`");
+            self.fault_at(key, format!("`{key}` is not a boolean"), "write `true` or `false`");
             false
         })
     }
@@ -411,7 +411,7 @@ impl Entry {
             OF_ALL.iter().chain(&of_files).copied().chain(special.map(|(key, _)| key)).collect();
         for key in entry.keys() {
             let Some(key) = key.as_str() else {
-                self.fault_at("", "a key that is no text", "");
+                self.fault_at("", "a key that is not text", "");
                 continue;
             };
             if !all.contains(&key) {

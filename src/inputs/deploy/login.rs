@@ -28,13 +28,13 @@ pub(super) fn read(inputs: &RawInputs, findings: &mut Findings) -> Option<Deploy
         );
     }
     if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.') {
-        let message = format!("`{}` is no id of a GitHub App", shown(id));
+        let message = format!("`{}` is not an id of a GitHub App", shown(id));
         fault("deploy_app_id", message, "for example `123456`, or the client id `Iv23li…`");
     }
     if !key.is_empty() && !is_private_key(key.expose()) {
         fault(
             "deploy_app_key",
-            "it is no private key of a GitHub App".into(),
+            "it is not a private key of a GitHub App".into(),
             "give the whole file that GitHub made, from `-----BEGIN RSA PRIVATE KEY-----` to its last line",
         );
     }

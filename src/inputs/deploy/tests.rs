@@ -95,7 +95,7 @@ fn faults_name_line_and_entry_and_all_are_told() {
         ("- path: x\n  image: y", "input `deploy`: line 1: entry 1: `repository` is missing (for example"),
         (
             "- repository: https://github.com/a/b\n  path: x\n  image: y",
-            "input `deploy`: line 1: entry 1: `https://github.com/a/b` is no repository on GitHub (for example `acme/infra`) (write `owner/name`",
+            "input `deploy`: line 1: entry 1: `https://github.com/a/b` is not a repository on GitHub (for example `acme/infra`) (write `owner/name`",
         ),
         (
             "- repository: a/b\n  path: x\n  imagee: y\n  image: y",
@@ -113,10 +113,10 @@ fn faults_name_line_and_entry_and_all_are_told() {
         ("- repository: a/b\n  path: x", "`image` is missing (the `name:`"),
         (
             "- repository: a/b\n  path: ../x\n  image: y",
-            "line 2: entry 1 (`a/b`): `../x` is no path in the repository",
+            "line 2: entry 1 (`a/b`): `../x` is not a path in the repository",
         ),
-        ("- repository: a/b\n  path: /x\n  image: y", "`/x` is no path in the repository"),
-        ("- repository: a/b\n  path: x\n  image: 'a b'", "`a b` is no name of an image"),
+        ("- repository: a/b\n  path: /x\n  image: y", "`/x` is not a path in the repository"),
+        ("- repository: a/b\n  path: x\n  image: 'a b'", "`a b` is not a name of an image"),
         (
             "- repository: a/b\n  path: x\n  image: y\n  when: tag",
             "line 4: entry 1 (`a/b`): `when` has `tag`",
@@ -139,8 +139,8 @@ fn faults_name_line_and_entry_and_all_are_told() {
         ),
         ("- repository: a/b\n  path: x\n  image: y\n  title: \"a\\nb\"", "`title` has more than one line"),
         ("- repository: a/b\n  path: x\n  image: y\n  branch: refs/heads/main", "is a whole ref"),
-        ("- repository: a/b\n  path: x\n  image: y\n  branch: 'a b'", "`a b` is no name of a branch"),
-        ("- repository: a/b\n  path: x\n  image: y\n  draft: maybe", "`draft` is no boolean"),
+        ("- repository: a/b\n  path: x\n  image: y\n  branch: 'a b'", "`a b` is not a name of a branch"),
+        ("- repository: a/b\n  path: x\n  image: y\n  draft: maybe", "`draft` is not a boolean"),
         (
             "- repository: a/b\n  path: x\n  image: y\n  draft: true\n  auto_merge: true",
             "a draft is not merged by itself",
@@ -155,14 +155,14 @@ fn faults_name_line_and_entry_and_all_are_told() {
         ),
         (
             "- repository: a/b\n  path: x\n  image: y\n  reviewers: '@octocat'",
-            "`@octocat` in `reviewers` is no name on GitHub",
+            "`@octocat` in `reviewers` is not a name on GitHub",
         ),
         ("- repository: a/b\n  path: x\n  kind: values\n  keys: { name: x }", "`keys` has `name`"),
         (
             "- repository: a/b\n  path: x\n  kind: values\n  keys: { tag: 'x..y' }",
-            "`x..y` is no path of keys",
+            "`x..y` is not a path of keys",
         ),
-        ("- repository: a/b\n  path: x\n  image: 7", "`image` is no text (put its value in quotes)"),
+        ("- repository: a/b\n  path: x\n  image: 7", "`image` is not text (put its value in quotes)"),
         (
             "- repository: a/b\n  path: x\n  image: y\n- repository: A/B\n  path: x\n  image: y",
             "line 5: entry 2 (`A/B`): it says where the image is set as entry 1 does",

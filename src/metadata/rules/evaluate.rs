@@ -230,7 +230,7 @@ impl Run<'_> {
             Scheme::Pep440 => "version by PEP 440 (https://peps.python.org/pep-0440)",
         };
         let version =
-            RuleVersion::parse(scheme, &text).ok_or_else(|| format!("{} is no {name}", shown(&text)))?;
+            RuleVersion::parse(scheme, &text).ok_or_else(|| format!("{} is not a {name}", shown(&text)))?;
         let plain = version.is_plain();
         let names = version.parts(&text);
         let values = Values { names, ..self.values.clone() };

@@ -373,8 +373,12 @@ fn why_each_tag_and_why_none() {
         ("tag:v1", "type=ref,event=branch", "the run is on no branch"),
         ("branch:dev", "type=schedule", "the run was not started by a schedule"),
         ("branch:dev", "type=semver,pattern=x", "the run is on no Git tag"),
-        ("tag:v1", "type=semver,pattern=x", "`v1` is no semantic version (https://semver.org)"),
-        ("tag:x", "type=pep440,pattern=x", "`x` is no version by PEP 440 (https://peps.python.org/pep-0440)"),
+        ("tag:v1", "type=semver,pattern=x", "`v1` is not a semantic version (https://semver.org)"),
+        (
+            "tag:x",
+            "type=pep440,pattern=x",
+            "`x` is not a version by PEP 440 (https://peps.python.org/pep-0440)",
+        ),
         ("tag:v1", "type=match,pattern=x", "`x` does not match Git tag `v1`"),
         ("tag:v1", "type=semver,pattern=x,match=x(.)", "`x(.)` does not match Git tag `v1`"),
         (

@@ -304,7 +304,7 @@ const VERSIONS: &[Case] = &[
     ("match is not anchored", "tag:app/v1.2.3", TAKE, "latest=false", "1.2.3"),
     ("match takes its first group", "tag:app-v1.2.3", TAKE, "latest=false", "1.2.3"),
     ("slashes become dashes", "tag:p/1.2.3", "type=pep440,pattern={{version}}", "", ""),
-    ("what is no version is left out", "tag:release", "type=semver,pattern={{version}}\nx", "", "x"),
+    ("what is not a version is left out", "tag:release", "type=semver,pattern={{version}}\nx", "", "x"),
     ("semver is strict", "tag:1.2", "type=semver,pattern={{version}}", "", ""),
     ("semver takes a leading v", "tag:v1.2.3", "type=semver,pattern={{version}}", "latest=false", "1.2.3"),
     ("semver takes no leading zeros", "tag:v1.02.3", "type=semver,pattern={{version}}", "", ""),
@@ -347,7 +347,7 @@ const VERSIONS: &[Case] = &[
         "v1.2.3-rc.1",
     ),
     (
-        "pep440 takes what is no semver",
+        "pep440 takes what is not a semver",
         "tag:1.2",
         "type=pep440,pattern={{major}}.{{minor}}",
         "latest=false",
@@ -568,7 +568,7 @@ fn prefixes_suffixes_order_and_latest() {
             "color=red",
             "fault: there is no `color` in `flavor`",
         ),
-        ("a rule of no type in flavor is an error", "branch:x", "a", "auto", "fault: is no `name=value`"),
+        ("a rule of no type in flavor is an error", "branch:x", "a", "auto", "fault: is not a `name=value`"),
         (
             "latest by a rule is that of the rule",
             "branch:x",

@@ -139,7 +139,7 @@ const OF_VERSIONS: &[Case] = &[
         "1.2",
     ),
     (
-        "a value that is no version",
+        "a value that is not a version",
         "workflow_dispatch branch:master",
         "type=semver,pattern={{version}},value=main",
         "",
@@ -522,7 +522,7 @@ fn whole_rules_of_expressions() {
         let made = run(&tags, "", "tag:v1.2.3");
         let names: Vec<&str> = made.tags.iter().map(|tag| tag.tag.as_str()).collect();
         assert_eq!(names.join(" "), expected);
-        assert!(made.nothing.is_empty(), "an empty line is no line: {:?}", made.nothing);
+        assert!(made.nothing.is_empty(), "an empty line is not a line: {:?}", made.nothing);
     }
     // Behind a comma, and as the end of a line.
     for line in [",enable=false", "type=raw,value=,enable=false", ", ,", ","] {

@@ -226,7 +226,7 @@ fn templates_and_hostile_files() {
         change.body = template("Hello @team\n\n{{default}}\n{{repository}} {{digest}} {{commit}} {{run}}");
     }
     let Message { title, body } = told(&work, &new, Some(&from), &links, None).proposal();
-    assert_eq!(title, "api: nothing → v1.2.4", "what is no tag is not taken into a title");
+    assert_eq!(title, "api: nothing → v1.2.4", "what is not a tag is not taken into a title");
     assert!(body.starts_with("Hello @team\n\nSets the image `api`"), "{body}");
     assert!(body.ends_with("\nghcr.io/acme/shop/api   https://github.com/run"), "{body}");
 }

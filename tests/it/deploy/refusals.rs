@@ -78,7 +78,7 @@ async fn files_that_cannot_be_edited() {
         (
             "twice",
             "images:\n- name: api\n  newTag: v1\n  newTag: v2\n",
-            "line 4: the key `newTag` is there twice",
+            "line 4: the key `newTag` appears twice",
         ),
         ("documents", "images: []\n---\nimages: []\n", "line 3: the file has to be one document"),
         ("anchor", "x: &a\n  name: api\nimages:\n- *a\n", "line 4: the entry of `api` comes from an anchor"),
@@ -87,7 +87,7 @@ async fn files_that_cannot_be_edited() {
             "images:\n- name: api\n  newTag: &t v1\nx: *t\n",
             "the edit would change more than the image",
         ),
-        ("entries", "images:\n- name: api\n- name: api\n", "line 3: the image `api` is there twice"),
+        ("entries", "images:\n- name: api\n- name: api\n", "line 3: the image `api` appears twice"),
         (
             "chain",
             "images:\n- name: api\n- name: '.*'\n  newTag: v0\n",

@@ -293,7 +293,7 @@ async fn a_record_that_somebody_else_has_written() {
             Box::new(|json| json["annotations"][annotation("digest")] = json!("x")),
         ),
         ("it has the form `9`", Box::new(|json| json["annotations"][annotation("schema")] = json!("9"))),
-        ("it is no such record", Box::new(|json| json["annotations"] = json!({ "a": "b" }))),
+        ("it is not such a record", Box::new(|json| json["annotations"] = json!({ "a": "b" }))),
         ("it lists nothing", Box::new(|json| json["manifests"] = json!([]))),
         (
             "is an image for `linux/arm64`",

@@ -173,7 +173,7 @@ async fn a_server_that_is_silent_to_a_tls_hello() {
 #[tokio::test]
 async fn something_else_listens_on_loopback() {
     let cases: [Case; 4] = [
-        (|| Answer::Cut(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), "what it answers is no HTTP"),
+        (|| Answer::Cut(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), "what it answers is not HTTP"),
         (|| answer(404, &[], "404 page not found"), "it answered 404: 404 page not found"),
         (|| answer(401, &["WWW-Authenticate: Negotiate"], ""), "none that is known here"),
         (|| answer(200, &[], "x".repeat(5 << 20)), "larger than"),

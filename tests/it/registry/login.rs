@@ -185,7 +185,7 @@ async fn a_redirect_takes_no_login_along() {
 async fn token_servers_that_must_not_be_asked() {
     for (realm, why) in [
         ("http://tokens.example/t", "not `https`"),
-        ("file:///etc/passwd", "no URL"),
+        ("file:///etc/passwd", "not a URL"),
         ("https://u:p@127.0.0.1/t", "has a login"),
         ("", "none that is known"),
     ] {

@@ -156,7 +156,7 @@ pub fn update_refs(state: &mut State, token: &Token, input: &Value) -> Result<Va
         let forced = update["force"].as_bool().unwrap_or_default();
         let onward = now.is_none_or(|now| after == NOTHING || home.store.is_ancestor(&now, after));
         if after != NOTHING && home.store.kind(after).as_deref() != Some("commit") {
-            return no("UNPROCESSABLE", format!("`{after}` is no commit of the repository"));
+            return no("UNPROCESSABLE", format!("`{after}` is not a commit of the repository"));
         }
         if !forced && !onward {
             return no("UNPROCESSABLE", format!("{name} is not a fast forward"));
@@ -194,7 +194,7 @@ pub fn enable(state: &mut State, token: &Token, input: &Value) -> Result<Value, 
     }
     let method = input["mergeMethod"].as_str().unwrap_or("MERGE");
     if !matches!(method, "MERGE" | "SQUASH" | "REBASE") {
-        return no("UNPROCESSABLE", format!("`{method}` is no merge method"));
+        return no("UNPROCESSABLE", format!("`{method}` is not a merge method"));
     }
     pull.auto_merge = Some(method.to_owned());
     Ok(automatic(input["pullRequestId"].as_str().unwrap_or_default(), number, Some(method)))
