@@ -179,7 +179,7 @@ fn stages_that_run_at_once_are_told_apart() {
 
 #[test]
 fn a_context_that_nobody_wants_is_told_with_what_leaves_it_out() {
-    let dockerfile = "ARG BASE\nFROM ${BASE}\nCOPY . /src\n";
+    let dockerfile = "ARG BASE=busybox\nFROM ${BASE}\nCOPY . /src\n";
     let job =
         Job::alone("log-large", &[("Dockerfile", dockerfile), (".dockerignore", ".git\n"), ("web/a", "a")])
             .input("platform", "linux/amd64")
