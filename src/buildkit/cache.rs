@@ -60,11 +60,25 @@ impl BuildError {
         let (Self::StepFailed { exit_code: None, message, .. }
         | Self::Dockerfile { message, .. }
         | Self::PushFailed { message, .. }
-        | Self::Other { message, .. }) = self
+        | Self::Other { message, .. }) = self.cause()
         else {
             return false;
         };
         WORDS.iter().any(|word| message.contains(word))
+    }
+
+    /// Whether the builder's own cache names a snapshot that its store has no more: every build that takes the step from this
+    /// cache fails, until it is pruned or the step has run anew. A BuildKit may lose one when two builds that share a step end
+    /// at the same time (<https://github.com/moby/buildkit/pull/6808>).
+    pub fn is_lost_snapshot(&self) -> bool {
+        let (Self::StepFailed { exit_code: None, message, .. }
+        | Self::Dockerfile { message, .. }
+        | Self::PushFailed { message, .. }
+        | Self::Other { message, .. }) = self.cause()
+        else {
+            return false;
+        };
+        message.trim_end().ends_with(" does not exist: not found") && message.contains("snapshot ")
     }
 }
 
@@ -178,6 +192,26 @@ mod tests {
         let missing = "failed to compute cache key: failed to calculate checksum of ref 0: \"/f\": not found";
         assert!(!step(None, missing).may_come_from_cache());
         assert!(!BuildError::Cancelled.may_come_from_cache());
+        assert!(step(None, bad).on_node("linux/arm64", "arm64").may_come_from_cache());
+    }
+
+    #[test]
+    fn snapshots_that_a_store_has_lost() {
+        // As BuildKit says it in Docker Engine 26 and 29.
+        let lost = "failed to commit yp1v to 1dnp during finalize: failed to stat active key during commit: snapshot \
+                    yp1v does not exist: not found";
+        let other = |message: &str| BuildError::Other { code: "NotFound".into(), message: message.into() };
+        assert!(other(lost).is_lost_snapshot());
+        assert!(other(lost).on_node("linux/arm64", "arm64").is_lost_snapshot());
+        assert!(!other("failed to read dockerfile: open Dockerfile: no such file").is_lost_snapshot());
+        let said_by_a_step = BuildError::StepFailed {
+            step: "RUN x".into(),
+            digest: String::new(),
+            message: lost.into(),
+            exit_code: Some(1),
+            location: None,
+        };
+        assert!(!said_by_a_step.is_lost_snapshot());
     }
 
     #[test]

@@ -360,7 +360,6 @@ fn parts(work: &BuildWork, check: &mut impl FnMut(bool, &str)) {
     );
     let reads = work.solves.iter().any(|solve| !solve.cache_from.is_empty());
     check(reads == work.without_cache.is_some(), "a cache is read, and nobody knows what to do without it");
-    let Some(without) = &work.without_cache else { return };
     let as_before = |solves: &[BuildPlan], no_cache: bool| {
         solves.len() == work.solves.len()
             && work.solves.iter().zip(solves).all(|(solve, without)| {
@@ -368,11 +367,10 @@ fn parts(work: &BuildWork, check: &mut impl FnMut(bool, &str)) {
                 *without == BuildPlan { no_cache: bare.no_cache || no_cache, ..bare }
             })
     };
-    let scratch = match &without.stalled {
-        Stalled::Renew => work.builder.nodes.len() == 1,
-        Stalled::Scratch(solves) => as_before(solves, true),
-    };
-    check(as_before(&without.solves, false) && scratch, "building without the cache is another build");
+    check(as_before(&work.scratch, true), "building from scratch is another build");
+    let Some(without) = &work.without_cache else { return };
+    let renews = without.stalled == Stalled::Scratch || work.builder.nodes.len() == 1;
+    check(as_before(&without.solves, false) && renews, "building without the cache is another build");
 }
 
 /// Who is told of the image: each environment once, of an image that is out, by a tag that leads to it for good.

@@ -492,7 +492,7 @@ fn fallback(plan: &RunPlan) -> Option<&'static str> {
         Stalled::Renew => {
             "without a cache that is damaged or gone; by a new builder if a cache holds this one up"
         }
-        Stalled::Scratch(_) => {
+        Stalled::Scratch => {
             "without a cache that is damaged or gone; from scratch if a cache holds the builder up"
         }
     })

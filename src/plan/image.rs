@@ -52,6 +52,8 @@ pub struct BuildWork {
     pub solves: Vec<BuildPlan>,
     /// What is carried out instead, where a cache is read that may turn out to be of no use.
     pub without_cache: Option<WithoutCache>,
+    /// What each node carries out when its own cache is of no use either: nothing is taken from any.
+    pub scratch: Vec<BuildPlan>,
     /// What of the cache is not read or not written, and why; for people.
     pub cache_notes: Vec<String>,
 }
@@ -66,12 +68,12 @@ pub struct WithoutCache {
 }
 
 /// What is done when a cache's layers stand still, so that a BuildKit waits for them and does nothing else any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stalled {
     /// The builder is a container of ours: it is made anew, and builds as when a cache is gone.
     Renew,
-    /// BuildKit cannot let go of what it waits for: each node carries out this, which takes nothing from any cache.
-    Scratch(Vec<BuildPlan>),
+    /// BuildKit cannot let go of what it waits for: nothing is taken from any cache, [`BuildWork::scratch`].
+    Scratch,
 }
 
 /// The index of a run's legs.
@@ -179,13 +181,7 @@ impl ImageWork {
 impl BuildWork {
     /// What each node may come to carry out: first, or instead.
     pub fn all_solves(&self) -> impl Iterator<Item = &BuildPlan> {
-        let instead = self.without_cache.iter();
-        self.solves.iter().chain(instead.flat_map(|instead| {
-            let scratch = match &instead.stalled {
-                Stalled::Renew => &[][..],
-                Stalled::Scratch(solves) => solves,
-            };
-            instead.solves.iter().chain(scratch)
-        }))
+        let without = self.without_cache.iter().flat_map(|without| &without.solves);
+        self.solves.iter().chain(without).chain(&self.scratch)
     }
 }

@@ -121,7 +121,10 @@ fn plan_build(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let solves = solves(&image, &builder);
     let cache = cache_export(&image, &builder, writes).map(ExportPlan::Cache);
     let without_cache = without_cache(&solves, &builder);
-    let work = Box::new(BuildWork { image, builder, emulation, solves, without_cache, cache_notes: notes });
+    let scratch = bare(&solves).map(|solve| BuildPlan { no_cache: true, ..solve }).collect();
+    let cache_notes = notes;
+    let work = BuildWork { image, builder, emulation, solves, without_cache, scratch, cache_notes };
+    let work = Box::new(work);
     let (tags, image) = if let Some(leg) = leg {
         (Vec::new(), ImageWork::Leg { leg, build: work })
     } else {
@@ -361,15 +364,16 @@ fn without_cache(solves: &[BuildPlan], builder: &BuilderPlan) -> Option<WithoutC
     if solves.iter().all(|solve| solve.cache_from.is_empty()) {
         return None;
     }
-    let without: Vec<BuildPlan> =
-        solves.iter().map(|solve| BuildPlan { cache_from: Vec::new(), ..solve.clone() }).collect();
     let stalled = match builder.nodes.as_slice() {
         [only] if matches!(only.address, NodeAddress::OwnContainer(_)) => Stalled::Renew,
-        _ => Stalled::Scratch(
-            without.iter().map(|solve| BuildPlan { no_cache: true, ..solve.clone() }).collect(),
-        ),
+        _ => Stalled::Scratch,
     };
-    Some(WithoutCache { solves: without, stalled })
+    Some(WithoutCache { solves: bare(solves).collect(), stalled })
+}
+
+/// The same, with no cache that is read.
+fn bare(solves: &[BuildPlan]) -> impl Iterator<Item = BuildPlan> {
+    solves.iter().map(|solve| BuildPlan { cache_from: Vec::new(), ..solve.clone() })
 }
 
 /// What is written of the cache; nothing where there is no place.

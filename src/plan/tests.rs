@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::build::{BuildPlan, Export};
 use super::check::violations;
 use super::facts::{DaemonFacts, DockerfileText, Facts};
-use super::image::{BuildWork, ImageWork, Stalled};
+use super::image::{BuildWork, ImageWork};
 use super::outlook::{Fate, Outlook};
 use super::publish::plan_publish;
 use super::*;
@@ -62,11 +62,9 @@ pub(super) fn change(plan: &mut RunPlan, change: impl Fn(&mut BuildPlan)) {
     let work = work_mut(plan);
     change(&mut work.image);
     work.solves.iter_mut().for_each(&change);
+    work.scratch.iter_mut().for_each(&change);
     if let Some(without) = &mut work.without_cache {
         without.solves.iter_mut().for_each(&change);
-        if let Stalled::Scratch(solves) = &mut without.stalled {
-            solves.iter_mut().for_each(&change);
-        }
     }
 }
 
@@ -517,12 +515,14 @@ fn broken_plans_are_found() {
         (&|plan| change(plan, |build| build.shared_key.clear()), "the context has no name"),
         (
             &|plan| work_mut(plan).solves.clear(),
-            "a node has nothing to carry out; the nodes do not build the image's platforms, each once",
+            "a node has nothing to carry out; the nodes do not build the image's platforms, each once; \
+             building from scratch is another build",
         ),
         (
             &|plan| drop(work_mut(plan).solves[0].platforms.pop()),
-            "the nodes do not build the image's platforms, each once",
+            "the nodes do not build the image's platforms, each once; building from scratch is another build",
         ),
+        (&|plan| work_mut(plan).scratch[0].no_cache = false, "building from scratch is another build"),
         (
             &|plan| {
                 work_mut(plan).solves[0].cache_from.push(CacheEntry { kind: "gha".into(), attrs: [].into() });

@@ -48,6 +48,7 @@ mod load;
 mod log;
 mod login;
 mod login_ends;
+mod lost;
 mod nodes;
 mod order;
 mod outage;

@@ -97,18 +97,19 @@ async fn again_when_stalled(
     let (Some(builder), Some(without)) = (workshop.builder.take(), &work.without_cache) else {
         return Err(closed());
     };
-    let who = match &without.stalled {
+    let who = match without.stalled {
         Stalled::Renew => ", by a builder made anew",
-        Stalled::Scratch(_) => "",
+        Stalled::Scratch => "",
     };
     run.process.reporter.warn(&without_cache(error, who));
-    let (mut builder, solves) = match &without.stalled {
+    let (builder, solves) = match without.stalled {
         Stalled::Renew => (run.until_stopped(builder.renew(run, &work.builder)).await?, &without.solves),
-        Stalled::Scratch(solves) => (builder, solves),
+        Stalled::Scratch => {
+            let mut builder = builder;
+            builder.nodes.iter_mut().for_each(|node| node.held_up = true);
+            (builder, &work.scratch)
+        }
     };
-    if let Stalled::Scratch(_) = without.stalled {
-        builder.nodes.iter_mut().for_each(|node| node.held_up = true);
-    }
     let builder = workshop.builder.insert(builder);
     Box::pin(build_and_push(run, plan, work, &builder.nodes, solves, access)).await
 }
@@ -217,14 +218,13 @@ async fn solve_all(
     let (cancel, _) = watch::channel(false);
     let mut result = solve_once(run, nodes, solves, &pushes, &mut log, &cancel).await;
     if let Err(error) = &result
-        && error.may_come_from_cache()
-        && let Some(without) = work.without_cache.as_ref().filter(|_| reads_cache(solves))
+        && let Some((instead, said)) = instead(work, solves, error)
     {
-        run.process.reporter.warn(&without_cache(error, ""));
+        run.process.reporter.warn(&said);
         for node in nodes {
             node.connection.collect_garbage().await;
         }
-        solves = &without.solves;
+        solves = instead;
         log = self::log(run, &work.image);
         pushes.left_out.borrow_mut().clear();
         pushes.again_since.set(None);
@@ -283,8 +283,22 @@ async fn solve_once(
     .await
 }
 
-fn reads_cache(solves: &[BuildPlan]) -> bool {
-    solves.iter().any(|solve| !solve.cache_from.is_empty())
+/// What is carried out after these have failed, and what is said then; nothing where a cache is not why.
+fn instead<'a>(
+    work: &'a BuildWork,
+    failed: &[BuildPlan],
+    error: &BuildError,
+) -> Option<(&'a [BuildPlan], String)> {
+    if error.is_lost_snapshot() && failed != work.scratch {
+        let said = format!(
+            "the builder has lost a part of its own cache: {}; building again without it",
+            chain(error)
+        );
+        return Some((&work.scratch, said));
+    }
+    let reads = failed.iter().any(|solve| !solve.cache_from.is_empty());
+    let without = work.without_cache.as_ref().filter(|_| reads && error.may_come_from_cache())?;
+    Some((&without.solves, without_cache(error, "")))
 }
 
 /// What becomes of the run when a node failed.
