@@ -39,6 +39,8 @@ mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::buildkit::Address;
 use crate::error::RunError;
 use crate::inputs::config::{Config, Mode, Resolved};
@@ -129,9 +131,9 @@ async fn execute(run: &Run<'_>) -> Result<(), RunError> {
     Box::pin(verify::all(run, &plan, &image)).await?;
     let failed = std::mem::take(&mut image.failed);
     let publishing = Box::pin(publish::all(run, &plan, &image, failed));
-    let (published, loaded) =
-        tokio::join!(publishing, Box::pin(export::beside_tags(run, &plan.exports, &image)));
-    let published = published?;
+    let loading = Box::pin(export::beside_tags(run, &plan.exports, &image));
+    // Tags that could not be put end it; an image that could not be loaded has its tags all the same.
+    let (published, loaded) = tokio::try_join!(publishing, loading.map(Ok))?;
     previous::report(run, before).await;
     if !(plan.exports.is_empty() && plan.deploy.work.is_empty()) {
         // Whatever ends the run from here on, what was published is known.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::deploy;
 use super::environment::OpenEnvironment;
+use super::gather::is_allowed_by_daemon;
 use super::history::Historian;
 use super::obtain::choose;
 use super::repository_view::RepositoryView;
@@ -17,7 +18,7 @@ use super::run::Run;
 use crate::docker::reach_loopback_as_it_is;
 use crate::error::RunError;
 use crate::metadata::PlannedTag;
-use crate::model::{Repository, Stamped, Tag};
+use crate::model::{RegistryProtocol, Repository, Stamped, Tag};
 use crate::plan::order::Known;
 use crate::plan::outlook::{Outlook, fate};
 use crate::plan::publish::ours;
@@ -78,12 +79,19 @@ async fn look(run: &Run<'_>, plan: &RunPlan) -> Result<Outlook, String> {
     // A tag for every repository is looked at in the first one.
     let place = |planned: &PlannedTag| planned.repository.clone().unwrap_or_else(|| first.clone());
     let repositories: BTreeSet<Repository> = plan.tags.iter().map(place).chain([first.clone()]).collect();
+    let by_daemon = plan.image.build().is_some_and(|work| work.builder.is_daemon());
     let mut clients = BTreeMap::new();
     for repository in repositories {
         let host = repository.registry();
         let dial =
             reach_loopback_as_it_is(host, run.daemon.path()).await.map_err(|error| error.to_string())?;
-        let client = run.registries.clients().make(host, dial);
+        // As the daemon would speak to it, if that is who builds.
+        let protocol = if by_daemon && is_allowed_by_daemon(run.daemon.path(), host).await {
+            RegistryProtocol::UnverifiedOrPlain
+        } else {
+            run.registries.clients().protocol(host)
+        };
+        let client = run.registries.clients().make_speaking(protocol, host, dial);
         clients.insert(repository, client);
     }
     let mut views: BTreeMap<_, _> = clients

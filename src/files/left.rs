@@ -28,16 +28,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::files::{NewDirectory, NewFile};
-
-    fn names_of(directory: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
+    use crate::files::{NewDirectory, NewFile, names_in};
 
     #[test]
     fn what_is_held_stays_and_what_is_left_goes() {
@@ -59,7 +50,7 @@ mod tests {
                 assert_eq!(remove_left(&path, false), [left]);
                 held.write_all(b"there").unwrap();
             }
-            assert_eq!(names_of(root.path()), Vec::<String>::new(), "{place}");
+            assert_eq!(names_in(root.path()), Vec::<String>::new(), "{place}");
         }
     }
 
@@ -78,9 +69,9 @@ mod tests {
             fs::write(root.path().join(name), "x").unwrap();
         }
         std::os::unix::fs::symlink("api.tar", root.path().join(format!(".api.tar.{id}.partial"))).unwrap();
-        let before = names_of(root.path());
+        let before = names_in(root.path());
         assert_eq!(remove_left(&root.path().join("api.tar"), false), Vec::<String>::new());
-        assert_eq!(names_of(root.path()), before);
+        assert_eq!(names_in(root.path()), before);
         assert_eq!(remove_left(&root.path().join("nowhere/deep/x.tar"), false), Vec::<String>::new());
     }
 }

@@ -26,3 +26,13 @@ pub use left::remove_left;
 pub use new_file::{NewFile, Written};
 pub use parallel::Compressed;
 pub use room::{Room, room};
+
+/// For tests: what a directory has, in order.
+#[cfg(test)]
+fn names_in(directory: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}

@@ -167,15 +167,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-
-    fn names(directory: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
+    use crate::files::names_in;
 
     #[test]
     fn it_is_there_when_it_is_whole() {
@@ -184,10 +176,10 @@ mod tests {
         let mut file = NewFile::begin(&path, "1").unwrap();
         file.write_all(b"abc").unwrap();
         // A directory that was not there would be a change of a build context.
-        assert_eq!(names(directory.path()), [".api.tar.1.partial"]);
+        assert_eq!(names_in(directory.path()), [".api.tar.1.partial"]);
         let written = file.finish().unwrap();
         assert_eq!((written.size, written.digest), (3, Digest::of(b"abc")));
-        assert_eq!(names(&directory.path().join("dist")), ["api.tar", "api.tar.sha256"]);
+        assert_eq!(names_in(&directory.path().join("dist")), ["api.tar", "api.tar.sha256"]);
         let checked = std::process::Command::new("sha256sum")
             .args(["--check", "--quiet", "api.tar.sha256"])
             .current_dir(directory.path().join("dist"))
@@ -204,7 +196,7 @@ mod tests {
         let mut file = NewFile::begin(&path, "1").unwrap();
         file.write_all(b"new").unwrap();
         drop(file);
-        assert_eq!(names(directory.path()), ["a.tar", "a.tar.sha256"]);
+        assert_eq!(names_in(directory.path()), ["a.tar", "a.tar.sha256"]);
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         let mut file = NewFile::begin(&path, "1").unwrap();
         file.write_all(b"new").unwrap();

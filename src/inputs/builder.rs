@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::buildkitd;
-use super::fault::{Findings, InputFault, shown};
+use super::fault::{Findings, InputFault, Notice, shown};
 use super::node;
 use super::parse;
 use super::raw::RawInputs;
@@ -70,6 +70,10 @@ pub(super) fn read(
     // The daemon has a configuration of its own.
     let counts = !is_daemon(&choice) && (!stranger || is_toml(inputs.buildkitd_config.trim()));
     let protocols = protocols.filter(|_| counts);
+    if is_daemon(&choice) && buildkitd_config.is_some() {
+        let said = "`buildkitd_config` has no effect with `builder: docker`: the daemon has a configuration of its own";
+        findings.notices.push(Notice::warning(said));
+    }
     BuilderOptions {
         choice,
         image: image(findings, "builder_image", &inputs.builder_image, BuilderOptions::IMAGE),

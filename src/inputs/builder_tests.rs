@@ -164,8 +164,11 @@ fn registries_are_spoken_to_as_the_container_is_told_unless_the_daemon_builds() 
             ..RawInputs::default()
         };
         let platforms = ["linux/amd64", "linux/arm64"].map(|name| Platform::parse(name).unwrap());
-        let read = read(&inputs, &platforms, false, &Shared::new(&job.paths), &mut Findings::default());
+        let mut findings = Findings::default();
+        let read = read(&inputs, &platforms, false, &Shared::new(&job.paths), &mut findings);
         assert_eq!(read.protocols.len(), expected, "{builder}");
+        let said = findings.notices.iter().any(|notice| notice.message.contains("has no effect"));
+        assert_eq!(said, builder == "docker", "{builder}");
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::inputs::config::{Config, Mode, Push, VersionInput};
+use crate::inputs::config::{Config, Mode, PlatformTagName, Push, VersionInput};
 use crate::metadata::fixture::*;
 use crate::metadata::{CheckoutFacts, GithubFacts, GivenImage, Metadata, Outcome, Rules, derive};
 use crate::plan::check::violations;
@@ -143,6 +143,15 @@ fn an_image_that_does_not_say_its_commit() {
     assert!(text.contains("tags:\n  main    branch `main`\n"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&display::json(&plan)).unwrap();
     assert_eq!((&json["revision"], &json["from"]["commit_source"]), (&().into(), &().into()));
+}
+
+#[test]
+fn an_image_that_does_not_say_its_platforms() {
+    let config = Config { platform_tags: vec![PlatformTagName::of("{{tag}}-{{arch}}")], ..asked() };
+    let plan = planned(&config, Some(GivenWork { platforms: Vec::new(), ..work(None) })).unwrap();
+    let text = display::render(&plan);
+    assert!(text.contains("warning: `platform_tags` makes no tag: the image names no platform"), "{text}");
+    assert!(!display::render(&planned(&config, Some(work(None))).unwrap()).contains("makes no tag"));
 }
 
 #[test]

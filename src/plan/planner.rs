@@ -210,6 +210,9 @@ fn plan_given(config: &Config, context: &RunnerContext, facts: &Facts) -> Result
     let notices = notices.into_iter().collect();
     let (tags, no_tag) = (metadata.tags.clone(), metadata.no_tag.clone());
     let image = ImageWork::Given(given);
+    if image.platforms().is_empty() && !config.platform_tags.is_empty() {
+        warnings.push("`platform_tags` makes no tag: the image names no platform".into());
+    }
     let platform_tags = platform_tags(&config.platform_tags, &tags, image.platforms())?;
     let verify = plan_verify(config, context, facts, (&image, &push))?;
     let exports = exports(config, context, facts, (&image, &push, None), &tags, &mut warnings)?;

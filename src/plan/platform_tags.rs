@@ -109,11 +109,12 @@ mod tests {
     use crate::metadata::{Policy, TagSource};
     use crate::rules::{Input, Place, Scope, Template};
 
-    fn name(text: &str) -> PlatformTagName {
-        let place = Place { input: Input::PlatformTags, line: 1, column: 1 };
-        PlatformTagName {
-            text: format!("`{text}`"),
-            template: Template::parse(text, Scope::PLATFORM_TAG, place).unwrap(),
+    impl PlatformTagName {
+        /// As the input's only line has it.
+        pub(in crate::plan) fn of(text: &str) -> Self {
+            let place = Place { input: Input::PlatformTags, line: 1, column: 1 };
+            let template = Template::parse(text, Scope::PLATFORM_TAG, place).unwrap();
+            Self { text: format!("`{text}`"), template }
         }
     }
 
@@ -129,7 +130,7 @@ mod tests {
     }
 
     fn made(names: &[&str], of: &str, platforms: &str) -> Result<String, String> {
-        let names: Vec<PlatformTagName> = names.iter().map(|text| name(text)).collect();
+        let names: Vec<PlatformTagName> = names.iter().map(|text| PlatformTagName::of(text)).collect();
         let platforms: Vec<Platform> =
             platforms.split_whitespace().map(|one| Platform::parse(one).unwrap()).collect();
         let all = platform_tags(&names, &tags(of), &platforms).map_err(|error| error.to_string())?;

@@ -15,7 +15,6 @@ use crate::metadata::{Metadata, Outcome};
 use crate::model::{
     Annotation, AnnotationLevel, CacheEntry, CommitId, ContextSource, Digest, Platform, Tag, Targets,
 };
-use crate::rules::{Input, Place, Scope, Template};
 use crate::runner::context::{Event, RunnerContext};
 
 pub(super) fn daemon() -> DaemonFacts {
@@ -328,12 +327,7 @@ fn a_version_from_git_is_a_build_argument() {
 
 #[test]
 fn tags_of_single_platforms() {
-    let place = Place { input: Input::PlatformTags, line: 1, column: 1 };
-    let name = |text: &str| PlatformTagName {
-        text: format!("`{text}`"),
-        template: Template::parse(text, Scope::PLATFORM_TAG, place).unwrap(),
-    };
-    let named = |text: &str| Config { platform_tags: vec![name(text)], ..config() };
+    let named = |text: &str| Config { platform_tags: vec![PlatformTagName::of(text)], ..config() };
     let plan = planned(&main_push(), &named("{{tag}}-{{arch}}"), &daemon()).unwrap();
     let of = |plan: &RunPlan| plan.platform_tags.iter().map(|one| one.tag.to_string()).collect::<Vec<_>>();
     let expected = [

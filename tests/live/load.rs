@@ -1,7 +1,7 @@
 //! `load`: the image is in the engine afterwards, under its tags, for the steps that follow.
 
 use crate::job::{Job, parts, published};
-use crate::runner::parts::{docker, try_docker};
+use crate::runner::parts::{docker, run_on, try_docker};
 
 /// Its names in the engine, which it gives up here.
 fn take(job: &Job) -> Vec<String> {
@@ -38,9 +38,7 @@ fn what_is_pushed_is_in_the_engine_too() {
     } else {
         // Both platforms are there, though one of them is foreign.
         for (platform, machine) in [("linux/amd64", "x86_64"), ("linux/arm64", "aarch64")] {
-            let run =
-                ["run", "--rm", "--quiet", "--pull", "never", "--platform", platform, &name, "uname", "-m"];
-            assert_eq!(docker(&run), machine);
+            assert_eq!(run_on(platform, &name, &["uname", "-m"]), machine);
         }
     }
     assert!(result.log().contains(&format!("loaded {name}")), "{}", result.log());
@@ -80,19 +78,7 @@ fn all_platforms_of_what_is_not_pushed_are_loaded_where_there_is_room() {
         let result = step.run();
         assert!(result.success, "{builder}: {}", result.log());
         if !parts().graphdriver() {
-            let run = [
-                "run",
-                "--rm",
-                "--quiet",
-                "--pull",
-                "never",
-                "--platform",
-                "linux/arm64",
-                &name,
-                "uname",
-                "-m",
-            ];
-            assert_eq!(docker(&run), "aarch64", "{builder}");
+            assert_eq!(run_on("linux/arm64", &name, &["uname", "-m"]), "aarch64", "{builder}");
         }
         assert_eq!(take(&job), tags(&job), "{builder}");
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::builder::{Builder, not_here};
 use crate::job::{Job, parts};
 use crate::leftovers::is_gone;
-use crate::runner::parts::docker;
+use crate::runner::parts::{docker, run_on};
 
 /// A step that writes who it is into a mount of its builder's own.
 const DOCKERFILE: &str = "ARG BASE\nFROM ${BASE}\nRUN --mount=type=cache,id=nodes,target=/c,sharing=locked \
@@ -100,20 +100,7 @@ fn what_the_nodes_have_pushed_is_loaded_and_archived() {
     let result = job.native().run();
     assert!(result.success, "{}", result.log());
     let name = format!("{}/{}:main", parts().localhost(), job.repository());
-    let machine = |platform: &str| {
-        docker(&[
-            "run",
-            "--rm",
-            "--quiet",
-            "--pull",
-            "never",
-            "--platform",
-            platform,
-            &name,
-            "cat",
-            "/machine",
-        ])
-    };
+    let machine = |platform: &str| run_on(platform, &name, &["cat", "/machine"]);
     assert_eq!(machine("linux/amd64"), "x86_64");
     if parts().graphdriver() {
         assert!(result.log().contains("it holds one platform of an image"), "{}", result.log());

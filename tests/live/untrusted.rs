@@ -197,7 +197,16 @@ fn the_daemons_insecure_registries_hold_where_the_daemon_builds() {
     let registry = gateway_registry();
     let job = job("insecure-registries", &registry, Builder::Auto);
     refused(&job.native().run(), "it answers plain HTTP");
+    let foretold = |job: &Job| {
+        let mut dry = job.native();
+        dry.inputs.insert("dry_run".into(), "true".into());
+        let result = dry.run();
+        assert!(result.success, "{}", result.log());
+        result.log().contains("it answers plain HTTP")
+    };
+    assert!(foretold(&job), "a dry run cannot know what the registry has");
     let _named = Insecure::set(&registry);
+    assert!(!foretold(&job), "a dry run looks as the daemon would");
     published(&job.native().run());
     let store = crate::runner::registry::Registry::open(&registry);
     assert_eq!(store.tags(&job.repository()).len(), 3);

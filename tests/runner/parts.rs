@@ -183,6 +183,12 @@ pub fn docker(args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
+/// Runs a command in an image that the engine holds, for a platform; its output.
+pub fn run_on(platform: &str, image: &str, command: &[&str]) -> String {
+    let run = ["run", "--rm", "--quiet", "--pull", "never", "--platform", platform, image];
+    docker(&[&run, command].concat())
+}
+
 /// Runs the docker client; whatever came of it.
 pub fn try_docker(args: &[&str]) -> Output {
     Command::new("docker").args(args).output().expect("the docker client is on PATH")

@@ -318,7 +318,7 @@ impl Look {
 }
 
 /// Whether the daemon pushes there in a way that nobody has told this run. One that cannot be asked does not.
-pub(super) async fn is_allowed_by_daemon(socket: &Path, host: &RegistryHost) -> bool {
+pub(in crate::engine) async fn is_allowed_by_daemon(socket: &Path, host: &RegistryHost) -> bool {
     is_insecure_registry(socket, host).await.unwrap_or(false)
 }
 

@@ -31,7 +31,7 @@ use crate::plan::cache::reads_github;
 use crate::plan::deploy::EnvironmentFacts;
 use crate::plan::facts::{BuilderFacts, DockerfileText, Facts};
 
-pub(super) use access::{AccessCheck, Existing};
+pub(super) use access::{AccessCheck, Existing, is_allowed_by_daemon};
 pub(super) use builders::{Builders, builders};
 pub(super) use prestart::Prestart;
 pub(super) use sources::dockerfile as dockerfile_text;
