@@ -1,6 +1,6 @@
 //! The cases of the table: what is built, how often, and what is aimed at.
 
-use crate::measure::{Bench, Build, Runs, With, forget};
+use crate::measure::{Bench, Build, Runs, With, forget, forget_builds, forget_in_containers};
 use crate::table::Row;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -105,6 +105,11 @@ fn large(bench: &Bench, name: &'static str, with: With) -> (Runs, Runs) {
     drop(file);
     let (ours, buildx) = interleaved(bench, bench.runs.min(5), || fresh.next());
     fresh.remove();
+    // Each run has left its GiB, which may be one of memory.
+    match with {
+        With::Engine => forget_builds(),
+        With::Container | With::FreshContainer => forget_in_containers(),
+    }
     (ours, buildx)
 }
 

@@ -410,6 +410,12 @@ pub fn forget() {
     }
 }
 
+/// The same, and the container of buildx.
+pub fn forget_in_containers() {
+    forget();
+    docker(&["buildx", "prune", "--builder", BUILDER, "--all", "--force"]);
+}
+
 /// The action in its container.
 pub fn image() -> Launch {
     Launch::Image("docker-push-action:test".to_owned())
