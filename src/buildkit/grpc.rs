@@ -30,6 +30,7 @@ pub(super) enum Code {
     AlreadyExists = 6,
     PermissionDenied = 7,
     FailedPrecondition = 9,
+    Aborted = 10,
     OutOfRange = 11,
     Unimplemented = 12,
     Unavailable = 14,

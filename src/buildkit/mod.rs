@@ -65,7 +65,7 @@ mod wording;
 pub use address::{Address, InvalidAddress};
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Worker};
-pub use content::MissingCache;
+pub use content::{BlobPart, Blobs, MissingCache};
 pub use diffcopy::{Transfer, TransferError};
 pub use error::BuildError;
 pub use file_send::{Archive, ArchivePart, Files};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::auth::LoginLookup;
+use super::content::Blobs;
 use super::file_send::{Archive, Files};
 use crate::model::{BuildSecret, Secret, SshSource};
 
@@ -23,6 +24,8 @@ pub struct Provisions {
     pub github_cache: Option<GithubCache>,
     /// Who takes the archive that the build exports, where it exports one.
     pub archive: Option<Archive>,
+    /// Who takes the blobs of an image that the build exports as a layout, where it exports one.
+    pub blobs: Option<Blobs>,
     /// Where files go that the build exports, where it exports some.
     pub files: Option<Files>,
     /// What the names of files end in that this run is writing, perhaps into the build context: none of these is sent.
@@ -47,6 +50,7 @@ impl Default for Provisions {
             ssh: Vec::new(),
             github_cache: None,
             archive: None,
+            blobs: None,
             files: None,
             staging: None,
         }

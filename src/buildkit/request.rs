@@ -219,7 +219,10 @@ fn planned_exporter(plan: &BuildPlan) -> Option<Exporter> {
             // Names as the daemon's own, which `image` takes as they are written.
             "moby"
         }
-        Export::Layout => "oci",
+        Export::Layout => {
+            set("tar", "false");
+            "oci"
+        }
         Export::Output { kind, .. } => kind.name(),
         Export::Archive(names) => {
             set("name", &names.join(","));

@@ -87,7 +87,7 @@ fn exporters() {
         (Export::Digest, "image", None, &["oci-mediatypes=true", "store=false"]),
         (Export::Store(names()), "moby", None, expected),
         (Export::Archive(names()), "docker", None, expected),
-        (Export::Layout, "oci", None, &["oci-mediatypes=true"]),
+        (Export::Layout, "oci", None, &["oci-mediatypes=true", "tar=false"]),
         (
             Export::PushByDigest(repository.into()),
             "image",

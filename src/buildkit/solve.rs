@@ -45,7 +45,7 @@ pub async fn build(
     connection: &Connection,
     plan: &BuildPlan,
     ids: &BuildIds,
-    provisions: Provisions,
+    mut provisions: Provisions,
     updates: mpsc::Sender<StatusUpdate>,
     cancel: impl Future<Output = ()>,
 ) -> Result<BuildOutcome, BuildError> {
@@ -54,6 +54,7 @@ pub async fn build(
         Beside { build_args: provisions.build_args.clone(), github_cache: provisions.github_cache.clone() };
     let (stores, plan) = Stores::open(plan);
     let missing_caches = stores.missing.clone();
+    let stores = stores.handing_on(provisions.blobs.take());
     let session = open_session(connection, &plan, stores, ids, provisions, cancel.as_mut()).await?;
     let outcome = solve(connection, &plan, ids, &beside, &session, updates, cancel).await;
     let transfers = session.close().await;

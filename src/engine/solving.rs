@@ -11,7 +11,7 @@ use crate::buildkit::{self, ArchivePart, BuildError, BuildIds, Connection, Provi
 use crate::docker::{DaemonClient, load_archive};
 use crate::error::RunError;
 use crate::inputs::without_helper;
-use crate::model::{BuildSecret, RegistryHost};
+use crate::model::{BuildSecret, Digest, RegistryHost};
 use crate::plan::build::{BuildPlan, Export};
 use crate::progress::display::Display;
 use crate::progress::plain::PlainOptions;
@@ -69,7 +69,8 @@ pub(super) fn refused(run: &Run<'_>, error: BuildError) -> RunError {
     }
 }
 
-/// Carries out a build once more whose result comes through the session, while files of this ending are on their way.
+/// Carries out a build once more whose result comes through the session, while files of this ending are on their way; what the
+/// builder calls the image, where it is one.
 ///
 /// # Errors
 /// The builder's words, or that the run was asked to stop.
@@ -79,7 +80,7 @@ pub(super) async fn solve_again(
     build: &BuildPlan,
     provisions: Provisions,
     staging: &str,
-) -> Result<(), RunError> {
+) -> Result<Option<Digest>, RunError> {
     let ids = BuildIds::from_random((run.process.random)());
     let provisions = Provisions { staging: Some(staging.to_owned()), ..provisions };
     let (updates, _) = mpsc::channel(1);
@@ -93,7 +94,7 @@ pub(super) async fn solve_again(
         .await;
     match (outcome, run.process.stopping()) {
         (_, Some(stop)) => Err(RunError::Stopped(stop)),
-        (outcome, None) => outcome.map(|_| ()).map_err(RunError::from),
+        (outcome, None) => Ok(outcome?.digest),
     }
 }
 
@@ -123,6 +124,7 @@ pub(super) fn provisions(run: &Run<'_>, build: &BuildPlan) -> Provisions {
         ssh: run.asked.build.ssh.clone(),
         github_cache: run.process.github_cache(),
         archive: None,
+        blobs: None,
         files: None,
         staging: None,
     }

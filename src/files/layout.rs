@@ -23,8 +23,7 @@ const DOCUMENTS_MAX: usize = 8 << 20;
 const DEPTH: usize = 3;
 
 /// What the whole layout is about.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     /// Of an index or a manifest.
     pub media_type: String,
@@ -39,6 +38,8 @@ pub struct Layout<W> {
     out: W,
     there: BTreeSet<Digest>,
     documents: BTreeMap<Digest, Vec<u8>>,
+    /// The blob that has come last.
+    last: Option<Digest>,
     kept: usize,
     blob: Option<Blob>,
 }
@@ -61,12 +62,7 @@ impl<W: Write> Layout<W> {
         for name in ["blobs/", "blobs/sha256/"] {
             out.write_all(&header(name, DIRECTORY_MODE, 0, DIRECTORY))?;
         }
-        Ok(Self { out, there: BTreeSet::new(), documents: BTreeMap::new(), kept: 0, blob: None })
-    }
-
-    /// Whether this blob is there already.
-    pub fn has(&self, digest: &Digest) -> bool {
-        self.there.contains(digest)
+        Ok(Self { out, there: BTreeSet::new(), documents: BTreeMap::new(), last: None, kept: 0, blob: None })
     }
 
     /// Begins a blob that is not there yet; its bytes come next.
@@ -123,8 +119,21 @@ impl<W: Write> Layout<W> {
             self.kept += document.len();
             self.documents.insert(blob.digest.clone(), document);
         }
+        self.last = Some(blob.digest.clone());
         self.there.insert(blob.digest);
         Ok(())
+    }
+
+    /// What the last document says that it is: who hands an image on has what the others hang on come last.
+    ///
+    /// # Errors
+    /// There is none, or it says nothing.
+    pub fn last_document(&self) -> io::Result<Root> {
+        let document = self.last.as_ref().zip(self.last.as_ref().and_then(|last| self.documents.get(last)));
+        let (digest, document) = document.ok_or_else(|| invalid("it is cut off"))?;
+        let told: Value = serde_json::from_slice(document).map_err(|_| invalid("a manifest is not JSON"))?;
+        let media_type = told["mediaType"].as_str().ok_or_else(|| invalid("it does not say what it is"))?;
+        Ok(Root { media_type: media_type.to_owned(), digest: digest.clone(), size: document.len() as u64 })
     }
 
     /// Ends the layout, and gives the writer back. `preferred` is the platform that stands for the image where only one can.
@@ -209,78 +218,6 @@ fn docker_manifest(manifest: &Value, names: &[ImageName]) -> io::Result<Value> {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let names = if names.is_empty() { Value::Null } else { json!(names) };
     Ok(json!([{"Config": place(&manifest["config"])?, "RepoTags": names, "Layers": layers}]))
-}
-
-/// A layout that somebody else has written, on its way into another one: blobs as they come, and what its index says it is
-/// about.
-#[derive(Default)]
-pub struct Unpacked {
-    reader: tar::Reader,
-    taking: Taking,
-    index: Vec<u8>,
-}
-
-/// What becomes of the content that comes.
-#[derive(Default, PartialEq, Eq)]
-enum Taking {
-    /// It goes on.
-    Blob,
-    /// It is the index.
-    Index,
-    /// Nobody needs it.
-    #[default]
-    Nothing,
-}
-
-impl Unpacked {
-    /// Takes the next piece of its archive.
-    ///
-    /// # Errors
-    /// It is no layout, or cannot be written.
-    pub fn feed<W: Write>(&mut self, bytes: &[u8], layout: &mut Layout<W>) -> io::Result<()> {
-        let (taking, index) = (&mut self.taking, &mut self.index);
-        self.reader.feed(bytes, &mut |event| match event {
-            tar::Event::File(name, size) => {
-                *taking = match name.strip_prefix("blobs/sha256/") {
-                    Some(hex) => {
-                        let digest = Digest::parse(&format!("sha256:{hex}"));
-                        let digest = digest.map_err(|_| invalid("a blob's name is not a digest"))?;
-                        if layout.has(&digest) {
-                            Taking::Nothing
-                        } else {
-                            layout.begin(&digest, size)?;
-                            Taking::Blob
-                        }
-                    }
-                    None if name == "index.json" && size <= DOCUMENT_MAX => Taking::Index,
-                    None => Taking::Nothing,
-                };
-                Ok(())
-            }
-            tar::Event::Data(data) => match taking {
-                Taking::Blob => layout.data(data),
-                Taking::Index => {
-                    index.extend_from_slice(data);
-                    Ok(())
-                }
-                Taking::Nothing => Ok(()),
-            },
-        })
-    }
-
-    /// What it was about, now that all of it has come.
-    ///
-    /// # Errors
-    /// It is cut off, or says nothing.
-    pub fn root(self) -> io::Result<Root> {
-        if !self.reader.has_ended() {
-            return Err(invalid("it is cut off"));
-        }
-        let index: Value =
-            serde_json::from_slice(&self.index).map_err(|_| invalid("it has no `index.json`"))?;
-        serde_json::from_value(index["manifests"][0].clone())
-            .map_err(|_| invalid("its `index.json` names no image"))
-    }
 }
 
 fn invalid(why: &str) -> io::Error {
@@ -382,27 +319,21 @@ mod tests {
     }
 
     #[test]
-    fn one_that_somebody_else_has_written_goes_on() {
-        let blobs = image();
-        let theirs = written(&blobs, &names(&["r.io/theirs:1"]), "linux/amd64").unwrap();
-        for piece in [1, 700, 1 << 20] {
-            let (mut layout, mut unpacked_one) = (Layout::new(Vec::new()).unwrap(), Unpacked::default());
-            for piece in theirs.chunks(piece) {
-                unpacked_one.feed(piece, &mut layout).unwrap();
-            }
-            let root = unpacked_one.root().unwrap();
-            assert_eq!(root.digest, Digest::of(blobs.last().unwrap()));
-            let preferred = Platform::parse("linux/amd64").unwrap();
-            let ours = layout.finish(&root, &names(&["r.io/ours:2"]), &preferred).unwrap();
-            assert_eq!(ours, written(&blobs, &names(&["r.io/ours:2"]), "linux/amd64").unwrap());
-        }
-        let (mut layout, mut cut) = (Layout::new(Vec::new()).unwrap(), Unpacked::default());
-        cut.feed(&theirs[..theirs.len() - 500], &mut layout).unwrap();
-        cut.root().unwrap();
-        let mut cut = Unpacked::default();
+    fn what_it_is_about_comes_last() {
         let mut layout = Layout::new(Vec::new()).unwrap();
-        cut.feed(&theirs[..theirs.len() - 1100], &mut layout).unwrap();
-        assert!(cut.root().unwrap_err().to_string().contains("cut off"));
+        let said = |layout: &Layout<Vec<u8>>| layout.last_document().map_err(|error| error.to_string());
+        assert!(said(&layout).unwrap_err().contains("cut off"));
+        let mut put = |bytes: &[u8]| {
+            layout.begin(&Digest::of(bytes), bytes.len() as u64).unwrap();
+            layout.data(bytes).unwrap();
+            said(&layout)
+        };
+        assert!(put(b"a layer").unwrap_err().contains("cut off"));
+        let index = br#"{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+        let media_type = "application/vnd.oci.image.index.v1+json".into();
+        assert_eq!(put(index), Ok(Root { media_type, digest: Digest::of(index), size: index.len() as u64 }));
+        assert!(put(br#"{"manifests":[]}"#).unwrap_err().contains("does not say what it is"));
+        assert!(put(b"{").unwrap_err().contains("not JSON"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `containerd.services.content.v1.Content` over the session: directories with blobs, each under an id.
 //!
-//! Two uses: image layouts for named contexts (read), and caches of the kind `local` (read, written). What
+//! Three uses: image layouts for named contexts (read), caches of the kind `local` (read, written), and an image that is exported,
+//! whose blobs go on as they come (`passage`). What
 //! the daemon knows of a cache's directory is its id and a digest, both of which [`Stores::open`] puts into
 //! the plan in the place of paths and tags; [`Stores::finish`] then puts the tag on what was written. See
 //! BuildKit's `session/content` and `client/solve.go` (`parseCacheOptions`).
 
 pub(in crate::buildkit) mod ids;
 mod layout;
+mod passage;
 mod proto;
 mod reset;
 mod service;
@@ -22,11 +24,14 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use self::layout::{Descriptor, LATEST};
+use self::passage::Passage;
 use self::store::Store;
 use super::grpc::{Messages, Reply};
 use super::tasks::Spawner;
 use crate::model::{CacheEntry, Digest, NamedSource};
 use crate::plan::build::BuildPlan;
+
+pub use self::passage::{BlobPart, Blobs};
 
 /// The path of its methods.
 pub(super) const SERVICE: &str = "/containerd.services.content.v1.Content/";
@@ -58,6 +63,8 @@ pub(super) struct Stores {
     writers: Arc<Semaphore>,
     /// Directories that get a tag when the build has succeeded.
     exports: Vec<Export>,
+    /// Where an image's blobs go that is exported, if one is.
+    image: Option<Arc<Passage>>,
     /// Caches that the build goes without.
     pub(super) missing: Vec<MissingCache>,
 }
@@ -69,6 +76,7 @@ impl Stores {
             by_name: BTreeMap::new(),
             writers: Arc::new(Semaphore::new(WRITERS)),
             exports: Vec::new(),
+            image: None,
             missing: Vec::new(),
         };
         let mut plan = plan.clone();
@@ -82,6 +90,11 @@ impl Stores {
         }
         plan.cache_from.retain_mut(|entry| stores.import(entry));
         (stores, plan)
+    }
+
+    /// The same, with somebody who takes the blobs of an image that is exported.
+    pub(super) fn handing_on(self, blobs: Option<Blobs>) -> Self {
+        Self { image: blobs.map(|blobs| Arc::new(Passage::to(blobs))), ..self }
     }
 
     fn serve(&mut self, name: String, directory: &Path, writable: bool) -> Arc<Store> {

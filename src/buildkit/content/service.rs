@@ -13,6 +13,7 @@ use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::Stores;
+use super::passage::EXPORT;
 use super::proto::{
     Info, InfoRequest, InfoResponse, ReadContentRequest, ReadContentResponse, WriteAction,
     WriteContentRequest, WriteContentResponse,
@@ -36,9 +37,16 @@ pub(super) async fn answer(
     mut messages: Messages<Incoming>,
     spawner: &Spawner,
 ) -> Response<Reply> {
-    let store = match choose(stores, headers) {
-        Ok(store) => store,
+    let id = match store_id(headers) {
+        Ok(id) => id,
         Err(status) => return unary::<()>(Err(status)),
+    };
+    if let (EXPORT, "Write", Some(passage)) = (id, method, stores.image.clone()) {
+        let messages = messages.with_limit(WRITE_LIMIT);
+        return stream(spawner, |outgoing| passage.write(messages, outgoing));
+    }
+    let Some(store) = stores.by_name.get(id).cloned() else {
+        return unary::<()>(Err(Status::new(Code::NotFound, format!("unknown store {id}"))));
     };
     match method {
         "Info" => match messages.only().await {
@@ -64,14 +72,13 @@ pub(super) async fn answer(
     }
 }
 
-fn choose(stores: &Stores, headers: &HeaderMap) -> Result<Arc<Store>, Status> {
+/// Which store is meant.
+fn store_id(headers: &HeaderMap) -> Result<&str, Status> {
     let id = headers.get("buildkit-attachable-store-id").and_then(|id| id.to_str().ok());
-    let id = id.ok_or_else(|| Status::new(Code::InvalidArgument, "the request names no store"))?;
-    let store = stores.by_name.get(id).cloned();
-    store.ok_or_else(|| Status::new(Code::NotFound, format!("unknown store {id}")))
+    id.ok_or_else(|| Status::new(Code::InvalidArgument, "the request names no store"))
 }
 
-fn parse(digest: &str) -> Result<Digest, Status> {
+pub(super) fn parse(digest: &str) -> Result<Digest, Status> {
     Digest::parse(digest).map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
 }
 
@@ -217,7 +224,7 @@ async fn blocking<T: Send + 'static>(
     ended.unwrap_or_else(|error| Err(Status::new(Code::Unknown, error.to_string())))
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

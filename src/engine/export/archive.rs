@@ -10,14 +10,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::buildkit::{ArchivePart, Connection, Provisions};
+use crate::buildkit::{BlobPart, Connection, Provisions};
 use crate::engine::obtain::{Image, Located, Origin};
 use crate::engine::report::{Archived, ImageSummary};
 use crate::engine::retry::{Trying, patience};
 use crate::engine::run::Run;
 use crate::engine::solving::{provisions, solve_again};
 use crate::error::RunError;
-use crate::files::layout::Unpacked;
 use crate::files::{Compressed, Layout, NewFile, Root, room};
 use crate::model::text;
 use crate::plan::archive::ArchivePlan;
@@ -25,8 +24,9 @@ use crate::plan::build::BuildPlan;
 use crate::registry::Part;
 use crate::runner::units;
 
-/// Parts that wait for the disk.
+/// Parts that wait for the disk: of a registry's answer, and of what a builder sends, which are far larger.
 const PARTS: usize = 16;
+const BLOBS: usize = 3;
 
 /// A file that is all there, under another name still.
 pub(super) struct Staged {
@@ -108,7 +108,10 @@ async fn downloaded(
                     return Err(RunError::Registry(error));
                 }
             }
-            written => return Ok(written?.0),
+            ended => {
+                let ((), (file, _)) = ended?;
+                return Ok(file);
+            }
         }
     }
 }
@@ -139,17 +142,24 @@ async fn exported(
     build: &BuildPlan,
     id: &str,
 ) -> Result<(NewFile, Root), RunError> {
-    let (parts, mut incoming) = mpsc::channel::<ArchivePart>(PARTS);
+    let (blobs, mut incoming) = mpsc::channel(BLOBS);
     let writing = write(plan, id, move |layout| {
-        let mut unpacked = Unpacked::default();
         while let Some(part) = incoming.blocking_recv() {
-            unpacked.feed(&part?, layout)?;
+            match part {
+                BlobPart::Begin(digest, size) => layout.begin(&digest, size)?,
+                BlobPart::Data(data) => layout.data(&data)?,
+            }
         }
-        unpacked.root()
+        layout.last_document()
     });
-    let provisions = Provisions { archive: Some(parts), ..provisions(run, build) };
+    let provisions = Provisions { blobs: Some(blobs), ..provisions(run, build) };
     let sent = solve_again(run, connection, build, provisions, id).await;
-    ended((&plan.place, &plan.path), writing, sent).await
+    let (digest, (file, root)) = ended((&plan.place, &plan.path), writing, sent).await?;
+    if digest.as_ref() != Some(&root.digest) {
+        let other = io::Error::other(format!("the builder has sent {}, which is not the image", root.digest));
+        return Err(not_written(&plan.place, &plan.path, &other));
+    }
+    Ok((file, root))
 }
 
 /// Begins to write the file.
@@ -170,18 +180,18 @@ fn write(
 }
 
 /// How it ended: a disk that does not take the file ends who sends it, so that its word is the first cause.
-pub(super) async fn ended<T>(
+pub(super) async fn ended<S, T>(
     (place, path): (&str, &Path),
     writing: JoinHandle<io::Result<T>>,
-    sent: Result<(), RunError>,
-) -> Result<T, RunError> {
+    sent: Result<S, RunError>,
+) -> Result<(S, T), RunError> {
     let written = writing.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
     match (sent, written) {
         (Err(stopped @ RunError::Stopped(_)), _) => Err(stopped),
         (_, Err(error)) if error.raw_os_error().is_some() => Err(not_written(place, path, &error)),
         (Err(error), _) => Err(error),
-        (Ok(()), Err(error)) => Err(not_written(place, path, &error)),
-        (Ok(()), Ok(written)) => Ok(written),
+        (Ok(_), Err(error)) => Err(not_written(place, path, &error)),
+        (Ok(sent), Ok(written)) => Ok((sent, written)),
     }
 }
 

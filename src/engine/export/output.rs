@@ -88,8 +88,8 @@ pub(super) async fn stage(
                 return Err(not_written(&plan.place, &plan.path, &error));
             }
             (Err(error), ..) => return Err(error),
-            (Ok(()), None, Ok(directory)) => Made::Directory(directory),
-            (Ok(()), None, Err(_)) => {
+            (Ok(_), None, Ok(directory)) => Made::Directory(directory),
+            (Ok(_), None, Err(_)) => {
                 return Err(not_written(&plan.place, &plan.path, &io::Error::other("files are still sent")));
             }
         }
@@ -98,7 +98,7 @@ pub(super) async fn stage(
         let writing = write(plan, id, incoming);
         let given = Provisions { archive: Some(parts), ..given };
         let sent = solve_again(run, &node.connection, &build, given, id).await;
-        ended((&plan.place, &plan.path), writing, sent).await?
+        ended((&plan.place, &plan.path), writing, sent).await?.1
     };
     Ok(Some(Staged { made, plan: plan.clone(), began }))
 }
