@@ -15,7 +15,8 @@
 //! | `health`, `auth`, `filesync`, `metadata`, `transfers` | one service each; how file requests are written, how they ended |
 //! | `file_send` | the archive that an exporter makes, on its way to whoever takes it |
 //! | `diffcopy` | fsutil's sender |
-//! | `secrets`, `ssh`, `content` | what steps mount, who signs for them, image layouts and caches in directories |
+//! | `secrets`, `ssh` | what steps mount, who signs for them |
+//! | `content` | image layouts and caches in directories, and the blobs of an image that is exported |
 //! | `request`, `contexts` | plan → `SolveRequest` |
 //! | `pins`, `push_trouble` | for a push that is tried again: which images were meant, what its failure means |
 //! | `solve`, `status`, `result` | a build from beginning to end, its updates, its digest |

@@ -2,7 +2,7 @@
 //!
 //! [`execute`] is the whole of it. Each phase has a folder or a file of its own, which can be read alone: it is given the
 //! [`Run`] and the values that those before it have handed on, and hands on one value. (What the local daemon can pull it does
-//! while the tags are put; the image that the tags were on is read beside all of it.) A new phase is one more line there
+//! while the tags are put; the image that the tags were on is read beside all this.) A new phase is one more line there
 //! and one more folder. What the phases share stands beside them: `retry` sleeps, `registries` makes clients, `run` hears
 //! the signal to stop, `background` owns work that was begun early, `rescue` ends a process that panicked. A run that makes
 //! no image, but has the Dockerfile checked, is `lint`.
@@ -129,6 +129,7 @@ async fn execute(run: &Run<'_>) -> Result<(), RunError> {
     let before = previous::begin(run, &plan);
     let Some(mut image) = Box::pin(obtain::image(run, &plan, open)).await? else { return Ok(()) };
     Box::pin(verify::all(run, &plan, &image)).await?;
+    let before = previous::compare(run, before, &image);
     let failed = std::mem::take(&mut image.failed);
     let publishing = Box::pin(publish::all(run, &plan, &image, failed));
     let loading = Box::pin(export::beside_tags(run, &plan.exports, &image));

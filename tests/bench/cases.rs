@@ -103,6 +103,7 @@ fn large(bench: &Bench, name: &'static str, with: With) -> (Runs, Runs) {
         file.write_all(&block).expect("a GiB of disk");
     }
     drop(file);
+    crate::measure::free_caches();
     let (ours, buildx) = interleaved(bench, bench.runs.min(5), || fresh.next());
     fresh.remove();
     // Each run has left its GiB, which may be one of memory.

@@ -12,20 +12,21 @@ use crate::runner::step::StepResult;
 const SOCKETS: [&str; 2] = ["/run/docker/containerd/containerd.sock", "/run/containerd/containerd.sock"];
 
 /// The store's own client.
-fn ctr(args: &[&str]) -> String {
+fn ctr(args: &[&str]) -> Result<String, String> {
     let address = SOCKETS.into_iter().find(|socket| Path::new(socket).exists()).expect("containerd listens");
     let common = ["--address", address, "--namespace", "moby", "snapshots", "--snapshotter", "overlayfs"];
     let output = Command::new("ctr").args(common).args(args).output().expect("`ctr` is on PATH");
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
 /// The snapshots with this file, as far as somebody looks into them: BuildKit does for a layer's digest.
 fn with_file(file: &str) -> Vec<String> {
-    let all = ctr(&["list"]);
+    let all = ctr(&["list"]).unwrap();
     let views = all.lines().filter_map(|line| line.split_whitespace().next()?.strip_suffix("-view"));
     let theirs = |snapshot: &&str| {
-        let mounts = ctr(&["mounts", "/nowhere", &format!("{snapshot}-view")]);
+        // One of somebody else may be gone by now.
+        let mounts = ctr(&["mounts", "/nowhere", &format!("{snapshot}-view")]).unwrap_or_default();
         // The first of them is its own.
         let lower = mounts.split([' ', ',', ':']).find_map(|option| option.strip_prefix("lowerdir="));
         lower.is_some_and(|files| Path::new(files).join(file).exists())
@@ -37,7 +38,7 @@ fn with_file(file: &str) -> Vec<String> {
 fn lose(file: &str) {
     let lost = with_file(file);
     let [lost] = lost.as_slice() else { panic!("one has {file}: {lost:?}") };
-    ctr(&["remove", &format!("{lost}-view"), lost]);
+    ctr(&["remove", &format!("{lost}-view"), lost]).unwrap();
 }
 
 /// Whether the step was carried out, and not taken from the cache.

@@ -89,7 +89,8 @@ impl Trial {
                 (steps, String::from_utf8_lossy(&log).into_owned())
             };
             let both = async { tokio::join!(building, reading) };
-            let (outcome, (steps, log)) = tokio::time::timeout(PATIENCE, both).await.expect("the build ends");
+            let (outcome, (steps, log)) =
+                Box::pin(tokio::time::timeout(PATIENCE, both)).await.expect("the build ends");
             connection.close().await;
             Seen { outcome, steps, log }
         })
