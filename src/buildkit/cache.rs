@@ -57,28 +57,26 @@ impl BuildError {
             "failed size validation",
             "buildkit-blob-",
         ];
-        let (Self::StepFailed { exit_code: None, message, .. }
-        | Self::Dockerfile { message, .. }
-        | Self::PushFailed { message, .. }
-        | Self::Other { message, .. }) = self.cause()
-        else {
-            return false;
-        };
-        WORDS.iter().any(|word| message.contains(word))
+        self.said().is_some_and(|said| WORDS.iter().any(|word| said.contains(word)))
     }
 
     /// Whether the builder's own cache names a snapshot that its store has no more: every build that takes the step from this
     /// cache fails, until it is pruned or the step has run anew. A BuildKit may lose one when two builds that share a step end
     /// at the same time (<https://github.com/moby/buildkit/pull/6808>).
     pub fn is_lost_snapshot(&self) -> bool {
-        let (Self::StepFailed { exit_code: None, message, .. }
-        | Self::Dockerfile { message, .. }
-        | Self::PushFailed { message, .. }
-        | Self::Other { message, .. }) = self.cause()
-        else {
-            return false;
-        };
-        message.trim_end().ends_with(" does not exist: not found") && message.contains("snapshot ")
+        let is_lost = |said: &str| said.ends_with(" does not exist: not found") && said.contains("snapshot ");
+        self.said().is_some_and(|said| is_lost(said.trim_end()))
+    }
+
+    /// What the builder said, where it was not the program of a step that failed.
+    fn said(&self) -> Option<&str> {
+        match self.cause() {
+            Self::StepFailed { exit_code: None, message, .. }
+            | Self::Dockerfile { message, .. }
+            | Self::PushFailed { message, .. }
+            | Self::Other { message, .. } => Some(message),
+            _ => None,
+        }
     }
 }
 
