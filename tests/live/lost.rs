@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::builder::{engine_builds, not_here};
 use crate::job::{Job, parts, published};
+use crate::runner::parts::docker;
 use crate::runner::step::StepResult;
 
 /// Where the engine's containerd listens: the one that it has started, or the machine's.
@@ -20,25 +21,16 @@ fn ctr(args: &[&str]) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
-/// The snapshots with this file, as far as somebody looks into them: BuildKit does for a layer's digest.
-fn with_file(file: &str) -> Vec<String> {
-    let all = ctr(&["list"]).unwrap();
-    let views = all.lines().filter_map(|line| line.split_whitespace().next()?.strip_suffix("-view"));
-    let theirs = |snapshot: &&str| {
-        // One of somebody else may be gone by now.
-        let mounts = ctr(&["mounts", "/nowhere", &format!("{snapshot}-view")]).unwrap_or_default();
-        // The first of them is its own.
-        let lower = mounts.split([' ', ',', ':']).find_map(|option| option.strip_prefix("lowerdir="));
-        lower.is_some_and(|files| Path::new(files).join(file).exists())
-    };
-    views.filter(theirs).map(str::to_owned).collect()
-}
-
-/// Takes the snapshot away that has this file, and that no step builds on. `false`: nobody looks into it any more.
-fn lose(file: &str) -> bool {
-    let lost = with_file(file);
-    let [lost] = lost.as_slice() else { return false };
-    ctr(&["remove", &format!("{lost}-view"), lost]).is_ok()
+/// Takes the snapshot away that a step with these words has left, and that no other builds on.
+fn lose(words: &str) -> Result<(), String> {
+    // What BuildKit calls the step's record, it calls its snapshot too.
+    let records = docker(&["buildx", "du", "--builder", "default", "--verbose"]);
+    let record = records.split("\n\n").find(|record| record.contains(words));
+    let id = record.and_then(|record| record.lines().find_map(|line| line.strip_prefix("ID:")));
+    let id = id.ok_or_else(|| format!("no record of `{words}` in {records}"))?.trim();
+    // It looks into a snapshot for its layer's digest, and lets go of that some time.
+    let _ = ctr(&["remove", &format!("{id}-view")]);
+    ctr(&["remove", id]).map(|_| ()).map_err(|why| format!("{why}{}", ctr(&["list"]).unwrap_or_default()))
 }
 
 /// Whether the step was carried out, and not taken from the cache.
@@ -67,11 +59,12 @@ fn a_step_whose_snapshot_is_lost_runs_again() {
         assert!(result.success, "{}", result.log());
         // A step more needs the files of the one before.
         write(&format!("{dockerfile}RUN cat /{file}\n"));
-        lose(file)
+        lose(&format!("echo lost >/{file}"))
     };
     let files = (1..=5).map(|time| format!("lost-snapshot-{time}"));
-    let lost = files.into_iter().any(|file| built(&file));
-    assert!(lost, "none could be taken away");
+    let mut why = Vec::new();
+    let is_lost = |file: String| built(&file).map_err(|error| why.push(error)).is_ok();
+    assert!(files.into_iter().any(is_lost), "none could be taken away: {why:#?}");
 
     let result = job.native().run();
     published(&result);
