@@ -113,5 +113,5 @@ fn size(account: &Account<'_>) -> Option<String> {
 /// `8 of 12 steps cached`
 fn cached(account: &Account<'_>) -> Option<String> {
     let used = account.cache_used.filter(|used| used.steps > 0)?;
-    Some(format!("{} of {} steps cached", used.cached, used.steps))
+    Some(format!("{} cached", summary::of_steps(used.cached, used.steps)))
 }

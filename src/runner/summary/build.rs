@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::gantt::{self, StepRow};
+use super::headline::of_steps;
 use super::input::{CacheSummary, Outcome, Phase, SummaryInput};
 use super::tables::table;
 use crate::runner::markdown::{code, escape};
@@ -41,7 +42,7 @@ fn phases(phases: &[Phase]) -> String {
 }
 
 fn cache(cache: &CacheSummary) -> String {
-    let steps = cache.steps.map(|(cached, steps)| format!("{cached} of {steps} steps from the cache"));
+    let steps = cache.steps.map(|(cached, all)| format!("{} from the cache", of_steps(cached, all)));
     line("Cache", steps.into_iter().chain(cache.parts.iter().cloned()))
 }
 

@@ -62,10 +62,15 @@ fn name(input: &SummaryInput) -> String {
     if names.is_empty() { "image".to_owned() } else { names.join(", ") }
 }
 
+/// `8 of 12 steps`
+pub fn of_steps(cached: usize, all: usize) -> String {
+    format!("{cached} of {all} {}", if all == 1 { "step" } else { "steps" })
+}
+
 /// `4.1 s · 2.0 MB for 2 platforms (+12.3 kB since 86fa74c) · 8 of 12 steps cached · commit 86fa74d`
 fn figures(input: &SummaryInput) -> String {
     let time = Some(units::seconds(input.time));
-    let cached = input.cache.steps.map(|(cached, steps)| format!("{cached} of {steps} steps cached"));
+    let cached = input.cache.steps.map(|(cached, all)| format!("{} cached", of_steps(cached, all)));
     let commit =
         input.commit.as_ref().map(|(commit, page)| format!("commit {}", link(&code(commit), Some(page))));
     let parts = [time, sizes::linked_size(&input.platforms, input.since.as_ref()), cached, commit];

@@ -13,6 +13,7 @@ mod input;
 mod sizes;
 mod tables;
 
+pub use headline::of_steps;
 pub use input::{
     ArchiveRow, CacheSummary, Change, CheckRow, EnvironmentRow, Explained, LayerRow, Outcome, Phase,
     PlatformRow, Since, StepRow, SummaryInput, TagRow, VerifiedRow, Was,

@@ -473,3 +473,8 @@ fn what_was_tried_again() {
     assert!(list.starts_with("- 2 times before, in the log\n- attempt 3 of \\`x\\` \\| \\[a\\]"), "{list}");
     assert!(list.ends_with("\n\n") && list.contains("attempt 22 of"), "{list}");
 }
+
+#[test]
+fn one_step_is_no_steps() {
+    assert_eq!([of_steps(0, 1), of_steps(1, 2)], ["0 of 1 step", "1 of 2 steps"]);
+}
