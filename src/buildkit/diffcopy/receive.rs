@@ -63,7 +63,8 @@ impl<'a> Receiver<'a> {
                 return Ok(());
             }
         }
-        Err(io::Error::other("the daemon went away while it sent files"))
+        // It need not have heard our last word, nor we its own: the build may have ended, and the session with it.
+        if self.ended { Ok(()) } else { Err(io::Error::other("the daemon went away while it sent files")) }
     }
 
     /// Takes one packet; whether it was the last.
@@ -182,6 +183,23 @@ mod tests {
             }
         }
         (answers, Err("no end".into()))
+    }
+
+    #[test]
+    fn who_has_all_files_needs_no_last_word() {
+        let packets = [stat("file", 0o644, ""), Packet::default(), data(0, b"abc"), data(0, b"")];
+        for (count, whole) in [(4, true), (3, false), (1, false)] {
+            let root = tempfile::tempdir().unwrap();
+            let directory = NewDirectory::begin(&root.path().join("dist"), "1").unwrap();
+            let (packets_to, incoming) = mpsc::channel(packets.len());
+            let (outgoing, _answers) = mpsc::channel(packets.len());
+            for packet in &packets[..count] {
+                packets_to.try_send(packet.encode_to_vec().into()).unwrap();
+            }
+            drop(packets_to);
+            let received = Receiver::new(&directory).run(incoming, &outgoing);
+            assert_eq!(received.is_ok(), whole, "{count}");
+        }
     }
 
     #[test]
