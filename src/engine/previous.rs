@@ -1,6 +1,6 @@
 //! The image that the tag people follow is on before this run moves it, for comparison. Which one it is, is read beside the build;
-//! what it is made of beside the tags, where it is another image than the one that they are put on. Nothing depends on it and
-//! nothing waits for it: what cannot be read is not there.
+//! what it is made of beside the tags, where it is another image than the one that they are put on. Nothing depends on it,
+//! and it is waited for half a second at most: what cannot be read is not there.
 
 use std::sync::Arc;
 use std::time::Duration;
