@@ -23,7 +23,6 @@ mod login;
 mod obtain;
 mod prepare;
 mod preview;
-mod previous;
 mod process;
 mod publish;
 mod pulls;
@@ -126,16 +125,13 @@ async fn execute(run: &Run<'_>) -> Result<(), RunError> {
     }
     preview::print(run, &plan);
     export::remove_left(run, &plan.exports);
-    let before = previous::begin(run, &plan);
     let Some(mut image) = Box::pin(obtain::image(run, &plan, open)).await? else { return Ok(()) };
     Box::pin(verify::all(run, &plan, &image)).await?;
-    let before = previous::compare(run, before, &image);
     let failed = std::mem::take(&mut image.failed);
     let publishing = Box::pin(publish::all(run, &plan, &image, failed));
     let loading = Box::pin(export::beside_tags(run, &plan.exports, &image));
     // Tags that could not be put end it; an image that could not be loaded has its tags all the same.
     let (published, loaded) = tokio::try_join!(publishing, loading.map(Ok))?;
-    previous::report(run, before).await;
     if !(plan.exports.is_empty() && plan.deploy.work.is_empty()) {
         // Whatever ends the run from here on, what was published is known.
         report::write_outputs(run.process, run.report, true);

@@ -1,10 +1,7 @@
 //! Clients of registries, with all that stands around their connections, and the ways to them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::oneshot;
 
 use super::background::Background;
 use crate::docker::Reached;
@@ -58,8 +55,6 @@ pub(super) struct Registries {
     ways: Mutex<BTreeMap<RegistryHost, Way>>,
     /// Those that have answered this run as they should.
     reached: Mutex<BTreeSet<RegistryHost>>,
-    /// Who waits for the way to one.
-    waiting: Mutex<Vec<(RegistryHost, oneshot::Sender<Arc<RegistryClient>>)>>,
     /// What is still to be cleared up there. Nobody waits for its end.
     clearing: Mutex<Vec<Background<()>>>,
 }
@@ -83,7 +78,7 @@ impl Registries {
     /// No way is known yet.
     pub(super) fn new(clients: Clients) -> Self {
         let (ways, reached) = (Mutex::default(), Mutex::default());
-        Self { clients, ways, reached, waiting: Mutex::default(), clearing: Mutex::default() }
+        Self { clients, ways, reached, clearing: Mutex::default() }
     }
 
     /// What makes their clients.
@@ -93,30 +88,7 @@ impl Registries {
 
     /// This is how a registry is reached.
     pub(super) fn reach(&self, host: &RegistryHost, way: Way) {
-        let client = Arc::clone(&way.client);
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), way);
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, waiter) in waiting.extract_if(.., |(wanted, _)| wanted == host) {
-            // Who does not wait any more needs no client.
-            let _ = waiter.send(Arc::clone(&client));
-        }
-    }
-
-    /// The client of a registry, once the way there is found; nothing where it never is. Does not borrow the registries: work in
-    /// the background can wait for it.
-    pub(super) fn once_reached(
-        &self,
-        host: &RegistryHost,
-    ) -> impl Future<Output = Option<Arc<RegistryClient>>> + Send + 'static {
-        let (tell, told) = oneshot::channel();
-        if let Some(client) = self.known(host) {
-            // The other end is below.
-            drop(tell.send(client));
-        } else {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push((host.clone(), tell));
-        }
-        async { told.await.ok() }
     }
 
     /// The client of a registry that this run has found the way to.

@@ -4,6 +4,7 @@
 mod copy;
 mod leg;
 mod platforms;
+mod previous;
 mod stage;
 mod tags;
 

@@ -7,6 +7,8 @@ use tokio::sync::Mutex;
 
 use super::copy::copy;
 use super::platforms;
+use super::previous::{Before, read_by_now};
+use crate::engine::background::Background;
 use crate::engine::history::Historian;
 use crate::engine::obtain::Located;
 use crate::engine::report::TargetOutcome;
@@ -37,7 +39,13 @@ pub(super) async fn put_in(
         copy(run, from, repository, &publish.digest).await?;
     }
     let view = RepositoryView::new(run.process, patience.clone(), &client, repository);
-    view.manifest(&publish.digest).await?;
+    let (manifest, before) =
+        tokio::join!(view.manifest(&publish.digest), Before::look(run, plan, repository));
+    manifest?;
+    // What has not changed is not looked at by its layers.
+    let is_same = before.as_ref().is_some_and(|before| before.is(&publish.digest));
+    let previous =
+        before.filter(|_| !is_same).map_or_else(Background::none, |before| before.read(run, repository));
     let mut steps = Steps::new(publish.clone());
     let tagging = async {
         carry_out(run, &view, historian, &mut steps, plan, &mut outcome).await?;
@@ -46,11 +54,11 @@ pub(super) async fn put_in(
         outcome.held_back.extend(held_back);
         Ok::<(), RunError>(())
     };
-    // The first one's is compared with the image that was there before.
-    let is_first = repository == plan.targets.first();
+    // The first one's is shown by its layers.
+    let are_named = repository == plan.targets.first() && !is_same;
     let read = async |digest: &Digest| {
         let mut metadata = view.metadata(digest).await?;
-        if is_first {
+        if are_named {
             client.name_layers(repository, &mut metadata).await;
         }
         Ok::<_, RegistryError>(metadata)
@@ -75,6 +83,9 @@ pub(super) async fn put_in(
     match metadata_of {
         Ok(metadata) => outcome.metadata = Some(metadata),
         Err(error) => reporter.warn(&format!("the image is published, but {error}")),
+    }
+    if let Some(previous) = read_by_now(previous).await {
+        run.report.previous(previous);
     }
     Ok(outcome)
 }
