@@ -250,21 +250,29 @@ fn brings(
     Row::absolute(what, value, "≤ +20 ms", cost <= 0.02)
 }
 
+/// To a registry that the action's container reaches by itself, as one in the internet; and to one on the host's loopback, to
+/// which a helper of ours must be started.
 fn whole_action(bench: &Bench) -> Vec<Row> {
-    let build = Build::new("small", BOTH, true);
-    bench.whole_action(&build);
-    let (mut whole, mut idle) = (Runs::default(), Runs::default());
-    for _ in 0..bench.runs {
-        idle.0.push(bench.idle_action(&build));
-        whole.0.push(bench.whole_action(&build));
+    let loopback = Build::new("small", BOTH, true);
+    let registry = ("registry", format!("localhost:{}", bench.parts.gateway_port));
+    let in_reach = Build { inputs: vec![registry], ..loopback.clone() };
+    let mut runs: [Runs; 3] = Default::default();
+    for turn in 0..=bench.runs {
+        let found =
+            [bench.idle_action(&loopback), bench.whole_action(&in_reach), bench.whole_action(&loopback)];
+        if turn > 0 {
+            runs.iter_mut().zip(found).for_each(|(runs, run)| runs.0.push(run));
+        }
     }
-    let over = whole.seconds() - idle.seconds();
-    vec![Row::absolute(
-        "the whole action as the runner starts it, first case, over an empty run of its image",
-        format!("{:.2} s beside {:.2} s: {over:.2} s", whole.seconds(), idle.seconds()),
-        "≤ 0.15 s",
-        over <= 0.15,
-    )]
+    let [idle, in_reach, loopback] = runs.map(|runs| runs.seconds());
+    let row = |what, whole: f64| {
+        let over = whole - idle;
+        Row::absolute(what, format!("{whole:.2} s beside {idle:.2} s: {over:.2} s"), "≤ 0.15 s", over <= 0.15)
+    };
+    vec![
+        row("the whole action as the runner starts it, first case, over an empty run of its image", in_reach),
+        row("the same with a registry on the host's loopback, by way of a helper container", loopback),
+    ]
 }
 
 fn memory_at_200_000_files(bench: &Bench) -> Vec<Row> {
