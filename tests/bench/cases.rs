@@ -319,13 +319,15 @@ fn image_size(bench: &Bench) -> Vec<Row> {
 fn interleaved(bench: &Bench, count: usize, mut next: impl FnMut() -> Build) -> (Runs, Runs) {
     let (mut ours, mut buildx) = (Runs::default(), Runs::default());
     for turn in 0..=count {
-        let build = next();
+        let first = next();
+        // An older binary of ours names a context to the daemon as this one does: it would have nothing to send any more.
+        let mut second = || if bench.peer_is_ours() { next() } else { first.clone() };
         let pair = if turn % 2 == 0 {
-            let first = bench.ours(&build);
-            (first, bench.peer(&build))
+            let ours = bench.ours(&first);
+            (ours, bench.peer(&second()))
         } else {
-            let first = bench.peer(&build);
-            (bench.ours(&build), first)
+            let peer = bench.peer(&first);
+            (bench.ours(&second()), peer)
         };
         if turn > 0 {
             ours.0.push(pair.0);

@@ -186,17 +186,26 @@ impl Bench {
         self.binary_of_ours(&self.binary, build)
     }
 
-    /// One run of what ours is compared with: buildx, or an older binary of ours.
+    /// One run of what ours is compared with: buildx, or an older binary of ours, whose images have names of their own: neither
+    /// finds the other's under its tags.
     pub fn peer(&self, build: &Build) -> Run {
         match &self.before {
-            Some(before) => self.binary_of_ours(before, build),
+            Some(before) => {
+                let name = format!("{}-before", build.name);
+                self.binary_of_ours(before, &Build { name, ..build.clone() })
+            }
             None => self.buildx(build),
         }
     }
 
+    /// Whether that is an older binary of ours.
+    pub fn peer_is_ours(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// What that is called.
     pub fn peer_name(&self) -> &'static str {
-        if self.before.is_some() { "before" } else { "buildx" }
+        if self.peer_is_ours() { "before" } else { "buildx" }
     }
 
     fn binary_of_ours(&self, binary: &Path, build: &Build) -> Run {
