@@ -179,8 +179,10 @@ pub fn docker(args: &[&str]) -> String {
         let said = String::from_utf8_lossy(&output.stderr);
         said.contains("failed to check image") && said.contains("code = NotFound desc = content digest")
     };
-    let output =
-        Some(try_docker(args)).filter(|output| !collected(output)).unwrap_or_else(|| try_docker(args));
+    let mut output = try_docker(args);
+    if collected(&output) {
+        output = try_docker(args);
+    }
     assert!(
         output.status.success(),
         "docker {}: {}{}",
