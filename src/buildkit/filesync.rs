@@ -18,7 +18,7 @@ use super::tasks::Spawner;
 use super::transfers::Transfers;
 
 /// Chunks that are ready before the network takes them.
-const QUEUE: usize = 4;
+const QUEUE: usize = 1;
 
 /// Answers `DiffCopy` of one of these directories, by the name that the daemon asks for.
 pub(super) fn diff_copy(

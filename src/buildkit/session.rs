@@ -52,8 +52,8 @@ const METHODS: &[&str] = &[
 const HEADER_LIMIT: u32 = 16 << 20;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// How much of a stream is kept for writing: a few chunks of a file.
-const SEND_BUFFER: usize = 512 << 10;
+/// How much of a stream is kept for writing: two chunks of a file.
+const SEND_BUFFER: usize = 256 << 10;
 /// Calls that the daemon may have open; a further one waits at its side. Each connection of a step to an
 /// SSH agent is one for as long as it lives.
 const CALLS: u32 = 128;

@@ -40,7 +40,7 @@ use crate::context::walk::{Selection, WalkError, walk};
 use crate::model::text;
 
 /// Chunks between the threads and the caller's queue.
-const QUEUE: usize = 4;
+const QUEUE: usize = 2;
 
 /// Announcements are sent in smaller portions than content, so that the daemon starts early.
 const ANNOUNCED_ENOUGH: usize = 32 * 1024;
