@@ -1,6 +1,6 @@
 //! The cases of the table: what is built, how often, and what is aimed at.
 
-use crate::measure::{Bench, Build, Runs, With, forget, forget_builds, forget_in_containers};
+use crate::measure::{Bench, Build, Runs, With, forget, forget_builds, forget_in_containers, touch_memory};
 use crate::table::Row;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -103,8 +103,7 @@ fn large(bench: &Bench, name: &'static str, with: With) -> (Runs, Runs) {
         file.write_all(&block).expect("a GiB of disk");
     }
     drop(file);
-    crate::measure::free_caches();
-    let (ours, buildx) = interleaved(bench, bench.runs.min(5), || fresh.next());
+    let (ours, buildx) = interleaved_each_after(bench, bench.runs.min(7), touch_memory, || fresh.next());
     fresh.remove();
     // Each run has left its GiB, which may be one of memory.
     match with {
@@ -316,12 +315,27 @@ fn image_size(bench: &Bench) -> Vec<Row> {
 }
 
 /// Runs both clients in turn, after one run of each that is not counted; who begins changes every time.
-fn interleaved(bench: &Bench, count: usize, mut next: impl FnMut() -> Build) -> (Runs, Runs) {
+fn interleaved(bench: &Bench, count: usize, next: impl FnMut() -> Build) -> (Runs, Runs) {
+    interleaved_each_after(bench, count, || (), next)
+}
+
+/// The same, with something done before each run that takes no part in it.
+fn interleaved_each_after(
+    bench: &Bench,
+    count: usize,
+    before: fn(),
+    mut next: impl FnMut() -> Build,
+) -> (Runs, Runs) {
     let (mut ours, mut buildx) = (Runs::default(), Runs::default());
     for turn in 0..=count {
         let first = next();
+        before();
         // An older binary of ours names a context to the daemon as this one does: it would have nothing to send any more.
-        let mut second = || if bench.peer_is_ours() { next() } else { first.clone() };
+        let mut second = || {
+            let build = if bench.peer_is_ours() { next() } else { first.clone() };
+            before();
+            build
+        };
         let pair = if turn % 2 == 0 {
             let ours = bench.ours(&first);
             (ours, bench.peer(&second()))

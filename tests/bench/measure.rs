@@ -406,13 +406,10 @@ fn settle(binary: &Path) {
     }
 }
 
-/// Gives memory back that holds files nobody reads any more: an engine in memory that has to wait for it takes twice as long, or
-/// does not, from one run to the next.
-pub fn free_caches() {
-    let _ = Command::new("sync").status();
-    if let Err(fault) = std::fs::write("/proc/sys/vm/drop_caches", "1") {
-        println!("memory stays with old files ({fault}): figures of large builds may vary");
-    }
+/// Touches as much memory as a run with a file of 1 GiB fills, engine included, and gives it back. A virtual machine's host may take
+/// free memory away after seconds, and it may hold old files: to get some then takes longer than the run.
+pub fn touch_memory() {
+    std::hint::black_box(vec![1_u8; 5 << 29]);
 }
 
 /// The engine forgets what it built: what is large must not stay in memory.
