@@ -2,6 +2,7 @@
 
 use crate::builder::{goes_with_its_step, not_here};
 use crate::job::{Job, parts};
+use crate::leftovers::containers;
 use crate::runner::machine::RUNNER_UID;
 use crate::runner::parts::docker;
 use std::os::unix::fs::MetadataExt as _;
@@ -156,10 +157,11 @@ fn a_dry_run_changes_nothing() {
 
 /// What the engine holds, and the records of its build cache.
 fn everything() -> Vec<String> {
-    let all: [&[&str]; 3] = [&["ps", "-aq"], &["volume", "ls", "-q"], &["images", "-aq", "--no-trunc"]];
+    let all: [&[&str]; 2] = [&["volume", "ls", "-q"], &["images", "-aq", "--no-trunc"]];
     // The daemon's order of images of the same second is not always the same.
     let lines = |args: &&[&str]| sorted(docker(args).lines().map(str::to_owned)).join("\n");
     let mut found: Vec<String> = all.iter().map(lines).collect();
+    found.push(containers());
     let cache = docker(&["buildx", "du", "--builder", "default"]);
     let records = cache.lines().filter(|line| !line.contains(':'));
     found.extend(sorted(

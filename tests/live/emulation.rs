@@ -7,6 +7,7 @@
 
 use crate::builder::{not_here, on_the_engine};
 use crate::job::{Job, parts};
+use crate::leftovers::{self, of_role};
 use crate::runner::parts::docker;
 use crate::runner::step::Killed;
 use crate::runner::wait::until;
@@ -108,15 +109,18 @@ fn tried() -> Vec<String> {
     found.platforms.iter().map(ToString::to_string).collect()
 }
 
-const EMULATORS: &str = "label=docker-push-action.role=emulator";
-
-/// What is registered, and what containers of ours for that there are: other tests have others.
-fn machine() -> (Vec<String>, String) {
+/// What is registered, when no container of ours for that is left: the daemon removes it.
+fn machine() -> Vec<String> {
+    assert!(until(|| emulators().is_empty()), "{:?}", emulators());
     let names = std::fs::read_dir(BINFMT).unwrap().flatten();
     let mut names: Vec<String> =
         names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
-    (names, docker(&["ps", "-aq", "--filter", EMULATORS]))
+    names
+}
+
+fn emulators() -> Vec<String> {
+    of_role("emulator")
 }
 
 pub fn job(name: &str, platform: &str, dockerfile: &str) -> Job {
@@ -139,7 +143,7 @@ fn a_step_registers_what_it_needs_and_no_more() {
         return not_here("nobody registers anything on another's machine");
     }
     let _alone = Alone::now();
-    let (mut names, containers) = machine();
+    let mut names = machine();
     assert!(!tried().contains(&RIGHT.to_owned()), "{:?}", tried());
     let result = job("emulated", RIGHT, &runs("emulated")).run();
     assert!(result.success, "{}", result.log());
@@ -153,7 +157,7 @@ fn a_step_registers_what_it_needs_and_no_more() {
     assert!(result.annotations.is_empty(), "{:?}", result.annotations);
     names.push(ENTRY.into());
     names.sort();
-    assert_eq!(machine(), (names, containers));
+    assert_eq!(machine(), names);
     assert!(tried().contains(&RIGHT.to_owned()), "{:?}", tried());
     // Another run on this machine, before or after BuildKit has noticed, finds it done.
     let again = job("emulated-again", RIGHT, &runs("again")).run();
@@ -255,8 +259,7 @@ fn a_cancelled_run_leaves_no_container() {
     let before = machine();
     let job = job("hanging", WRONG, &runs("hanging")).input("emulator_image", "hanging:latest");
     let running = job.step().start();
-    let runs = || !docker(&["ps", "-q", "--filter", EMULATORS]).is_empty();
-    assert!(until(runs), "its container never ran");
+    assert!(until(|| leftovers::running("sleep 986") > 0), "its container never ran");
     let result = running.cancel();
     assert_eq!(result.killed, Killed::Sigint, "{}", result.log());
     assert_eq!(machine(), before, "{}", result.log());

@@ -5,17 +5,25 @@ use crate::runner::parts::docker;
 use crate::runner::wait::until;
 use std::path::Path;
 
+/// Roles of helpers that the daemon removes by itself when they have ended. Their step does not wait for that.
+const REMOVED_BY_DAEMON: [&str; 3] = ["relay", "emulator", "prepare"];
+
 /// Containers, volumes, networks and the runner's temporary files, while no other test makes any. An output names a
 /// bake file, which is the job's to keep.
 pub fn everything(job: &Job) -> Vec<String> {
     assert!(job.is_alone());
-    let mut all =
-        vec![docker(&["ps", "-aq"]), docker(&["volume", "ls", "-q"]), docker(&["network", "ls", "-q"])];
+    let mut all = vec![containers(), docker(&["volume", "ls", "-q"]), docker(&["network", "ls", "-q"])];
     list(&job.machine.temp(), &mut all);
     // The event's payload and a step's file-command files are the runner's own.
     all.retain(|path| !path.contains("_runner_file_commands/") && !path.ends_with("/event.json"));
     all.retain(|path| !path.contains("/docker-push-action-bake-"));
     all
+}
+
+/// The engine's containers. What the daemon is to remove is waited for, and is among them if it stays.
+pub fn containers() -> String {
+    until(|| REMOVED_BY_DAEMON.iter().all(|role| of_role(role).is_empty()));
+    docker(&["ps", "--all", "--format", "{{.ID}} {{.Names}}"])
 }
 
 fn list(path: &Path, into: &mut Vec<String>) {

@@ -1,6 +1,7 @@
 //! Registries that the daemon reaches and the action's container does not, or not in the same way.
 
 use crate::job::{DOCKERFILE, Job, parts};
+use crate::leftovers::everything;
 use crate::runner::parts::docker;
 use crate::runner::registry::Registry;
 
@@ -11,13 +12,12 @@ fn a_registry_on_the_hosts_loopback_only() {
     let parts = parts();
     for (name, registry) in [("relay", parts.localhost()), ("relay-by-address", parts.registry.clone())] {
         let job = Job::alone(name, FILES).input("registry", &registry).input("platform", "linux/amd64");
-        let before = docker(&["ps", "-aq"]);
+        let before = everything(&job);
         let result = job.run();
         assert!(result.success, "{}", result.log());
         assert_eq!(job.tags().len(), 3, "{}", result.log());
         assert!(result.outputs["image"].starts_with(&registry));
-        assert_eq!(docker(&["ps", "-aq"]), before, "no helper is left");
-        assert!(job.is_alone());
+        assert_eq!(everything(&job), before, "no helper is left");
     }
 }
 

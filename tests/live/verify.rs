@@ -246,13 +246,7 @@ fn a_run_that_is_cancelled_leaves_nothing() {
     let result = running_step.cancel();
     assert!(!result.success, "{}", result.log());
     assert!(is_gone("sleep 98774"));
-    // The daemon removes helpers by itself, when it comes to it.
-    assert!(
-        until(|| everything(&job) == before),
-        "{:?}, and before {before:?}\n{}",
-        everything(&job),
-        result.log()
-    );
+    assert_eq!(everything(&job), before, "{}", result.log());
     assert_eq!((job.tags(), is_left(&job)), (Vec::new(), String::new()));
 }
 
